@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "analyze/model/host_facts.h"
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <string.h>
+
+#define FORMAT "counterspin-host-facts"
+#define MAX_FILE_BYTES (64 << 20)
+
+typedef cJSON json;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(json, cJSON_Delete)
+
+static void clear_vcpu(void *p)
+{
+	g_free(((struct host_facts_vcpu *)p)->name);
+}
+
+static void clear_vm(void *p)
+{
+	g_free(((struct host_facts_vm *)p)->name);
+}
+
+static void clear_cgroup(void *p)
+{
+	g_free(((struct host_facts_cgroup *)p)->path);
+}
+
+static void clear_param(void *p)
+{
+	struct host_facts_param *param = p;
+
+	g_free(param->name);
+	g_free(param->value);
+}
+
+static GArray *array_new(gsize size, GDestroyNotify clear)
+{
+	GArray *a = g_array_new(FALSE, TRUE, size);
+
+	g_array_set_clear_func(a, clear);
+	return a;
+}
+
+struct host_facts *host_facts_new(void)
+{
+	struct host_facts *f = g_new0(struct host_facts, 1);
+
+	f->realtime_offset = INT64_MIN;
+	f->vcpus = array_new(sizeof(struct host_facts_vcpu), clear_vcpu);
+	f->vms = array_new(sizeof(struct host_facts_vm), clear_vm);
+	f->cgroups = array_new(sizeof(struct host_facts_cgroup), clear_cgroup);
+	f->params = array_new(sizeof(struct host_facts_param), clear_param);
+	return f;
+}
+
+void host_facts_free(struct host_facts *f)
+{
+	if (!f)
+		return;
+	g_free(f->kernel);
+	g_free(f->machine);
+	g_array_unref(f->vcpus);
+	g_array_unref(f->vms);
+	g_array_unref(f->cgroups);
+	g_array_unref(f->params);
+	g_free(f);
+}
+
+static int64_t integer(const cJSON *object, const char *key)
+{
+	const cJSON *v = cJSON_GetObjectItemCaseSensitive(object, key);
+
+	/* TIDs and counts: anything a double cannot hold exactly is not one of them */
+	if (!cJSON_IsNumber(v) || v->valuedouble < 0 || v->valuedouble > 9e15)
+		return -1;
+	return (int64_t)v->valuedouble;
+}
+
+static char *string(const cJSON *object, const char *key)
+{
+	return g_strdup(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key)));
+}
+
+/* Takes value. */
+static void set_param(struct host_facts *f, const char *name, const char *when, char *value)
+{
+	struct host_facts_param param = { .name = g_strdup(name), .value = value, .when = when };
+
+	for (guint i = 0; i < f->params->len; i++) {
+		struct host_facts_param *p = &g_array_index(f->params, struct host_facts_param, i);
+
+		if (!strcmp(p->name, name) && p->when == when) {
+			clear_param(p);
+			*p = param;
+			return;
+		}
+	}
+	g_array_append_val(f->params, param);
+}
+
+static char *value_text(const cJSON *v)
+{
+	char *printed, *copy;
+
+	if (cJSON_IsString(v))
+		return g_strdup(v->valuestring);
+	printed = cJSON_PrintUnformatted(v);
+	copy = g_strdup(printed);
+	cJSON_free(printed);
+	return copy;
+}
+
+static void add_key(struct host_facts *f, const cJSON *v, const char *when)
+{
+	const char *key = v->string;
+	const cJSON *item;
+
+	if (!strcmp(key, "params") && cJSON_IsObject(v)) {
+		cJSON_ArrayForEach(item, v)
+			set_param(f, item->string, when, value_text(item));
+	} else if (!strcmp(key, "vcpus") && cJSON_IsArray(v)) {
+		cJSON_ArrayForEach(item, v) {
+			struct host_facts_vcpu vcpu = {
+				.tgid = integer(item, "tgid"), .tid = integer(item, "tid"),
+				.vcpu_id = integer(item, "vcpu_id"),
+				.vcpu_idx = integer(item, "vcpu_idx"), .name = string(item, "name"),
+			};
+			g_array_append_val(f->vcpus, vcpu);
+		}
+	} else if (!strcmp(key, "vms") && cJSON_IsArray(v)) {
+		cJSON_ArrayForEach(item, v) {
+			struct host_facts_vm vm = {
+				.tgid = integer(item, "tgid"), .name = string(item, "name"),
+			};
+			g_array_append_val(f->vms, vm);
+		}
+	} else if (!strcmp(key, "cgroups") && cJSON_IsArray(v)) {
+		cJSON_ArrayForEach(item, v) {
+			struct host_facts_cgroup cgroup = {
+				.tid = integer(item, "tid"), .path = string(item, "path"),
+			};
+			g_array_append_val(f->cgroups, cgroup);
+		}
+	} else {
+		set_param(f, key, when, value_text(v));
+	}
+}
+
+bool host_facts_add(struct host_facts *f, const char *text, gsize len, const char *where, GError **error)
+{
+	g_autoptr(json) root = cJSON_ParseWithLength(text, len);
+	const char *format = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "format"));
+	const char *said = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "when"));
+	const char *when = said && !strcmp(said, "start") ? "start" :
+			   said && !strcmp(said, "stop") ? "stop" : "";
+	int64_t version = integer(root, "version");
+	const cJSON *v;
+
+	if (!root || !cJSON_IsObject(root) || !format || strcmp(format, FORMAT)) {
+		g_set_error(error, HOST_FACTS_ERROR, 0, "%s: not host facts: no JSON with \"format\":\""
+			    FORMAT "\"", where);
+		return false;
+	}
+	if (version != HOST_FACTS_VERSION) {
+		g_set_error(error, HOST_FACTS_ERROR, 0, "%s: host facts of version %" G_GINT64_FORMAT
+			    ", this program reads %d", where, version, HOST_FACTS_VERSION);
+		return false;
+	}
+	cJSON_ArrayForEach(v, root) {
+		if (!strcmp(v->string, "format") || !strcmp(v->string, "version") ||
+		    !strcmp(v->string, "when"))
+			continue;
+		if (!strcmp(v->string, "kernel") && cJSON_IsString(v)) {
+			g_free(f->kernel);
+			f->kernel = g_strdup(v->valuestring);
+		} else if (!strcmp(v->string, "machine") && cJSON_IsString(v)) {
+			g_free(f->machine);
+			f->machine = g_strdup(v->valuestring);
+		} else if (!strcmp(v->string, "realtime_offset") && cJSON_IsString(v)) {
+			/* a string, as doubles do not hold nanoseconds since 1970 */
+			f->realtime_offset = g_ascii_strtoll(v->valuestring, NULL, 10);
+		} else {
+			add_key(f, v, when);
+		}
+	}
+	return true;
+}
+
+bool host_facts_add_file(struct host_facts *f, const char *path, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+	g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, &why);
+	g_autofree char *where = g_strdup_printf("'%s'", path);
+
+	if (!file) {
+		g_set_error(error, HOST_FACTS_ERROR, 0, "cannot read '%s': %s", path, g_strerror(errno));
+		return false;
+	}
+	if (g_mapped_file_get_length(file) > MAX_FILE_BYTES) {
+		g_set_error(error, HOST_FACTS_ERROR, 0, "%s: too large for host facts", where);
+		return false;
+	}
+	return host_facts_add(f, g_mapped_file_get_contents(file) ?: "", g_mapped_file_get_length(file),
+			      where, error);
+}
+
+bool host_facts_is_marker(const char *text, gsize len)
+{
+	return len && text[0] == '{' && g_strstr_len(text, len, "\"" FORMAT "\"");
+}
+
+const char *host_facts_param(const struct host_facts *f, const char *name)
+{
+	const char *value = NULL;
+
+	for (guint i = 0; i < f->params->len; i++) {
+		const struct host_facts_param *p = &g_array_index(f->params, struct host_facts_param, i);
+
+		if (!strcmp(p->name, name))
+			value = p->value;
+	}
+	return value;
+}

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "analyze/model/identity_int.h"
+
+#include <string.h>
+
+/*
+ * A thread first seen when it is switched in, without a wake-up, was forked
+ * unseen; or it had been waiting on a run queue since before the recording.
+ * Nobody waits longer than this on a queue that is being recorded.
+ */
+#define STARVED_NS (50 * 1000 * 1000)
+
+#define TASK_DEAD_STATES 0x30	/* EXIT_DEAD, EXIT_ZOMBIE as sched_switch shows them */
+
+static void thread_free(void *p)
+{
+	struct thread *t = p;
+
+	g_free(t->cgroup);
+	g_free(t);
+}
+
+static void vm_free(void *p)
+{
+	struct vm *vm = p;
+
+	for (unsigned int i = 0; i < vm->n_vcpus; i++)
+		g_free(vm->vcpus[i]);
+	g_free(vm->vcpus);
+	g_free(vm->name);
+	g_free(vm);
+}
+
+static void lives_free(void *p)
+{
+	struct tid_lives *l = p;
+
+	g_ptr_array_unref(l->lives);
+	g_free(l);
+}
+
+static guint place_hash(const void *p)
+{
+	const struct vcpu_place *v = p;
+
+	return (guint)(v->vm_pid * 31 + v->vcpu_id * 7 + v->vcpu_idx);
+}
+
+static gboolean place_equal(const void *a, const void *b)
+{
+	const struct vcpu_place *x = a, *y = b;
+
+	return x->vm_pid == y->vm_pid && x->vcpu_id == y->vcpu_id && x->vcpu_idx == y->vcpu_idx;
+}
+
+static guint wake_hash(const void *p)
+{
+	const struct wake_evidence *w = p;
+
+	return (guint)(w->waker->id * 8191 + w->woken->id * 31 + w->vcpu_id);
+}
+
+static gboolean wake_equal(const void *a, const void *b)
+{
+	const struct wake_evidence *x = a, *y = b;
+
+	return x->waker == y->waker && x->woken == y->woken && x->vcpu_id == y->vcpu_id;
+}
+
+struct identity *identity_new(void)
+{
+	struct identity *id = g_new0(struct identity, 1);
+
+	id->tids = g_hash_table_new_full(NULL, NULL, NULL, lives_free);
+	id->threads = g_ptr_array_new_with_free_func(thread_free);
+	id->vms = g_ptr_array_new_with_free_func(vm_free);
+	id->cpus = g_array_new(FALSE, TRUE, sizeof(struct cpu_note));
+	id->wakes = g_hash_table_new_full(wake_hash, wake_equal, g_free, NULL);
+	id->places = g_hash_table_new_full(place_hash, place_equal, g_free, NULL);
+	id->n_online = g_hash_table_new(NULL, NULL);
+	return id;
+}
+
+void identity_free(struct identity *id)
+{
+	if (!id)
+		return;
+	g_hash_table_unref(id->tids);
+	g_ptr_array_unref(id->threads);
+	g_ptr_array_unref(id->vms);
+	g_array_unref(id->cpus);
+	g_hash_table_unref(id->wakes);
+	g_hash_table_unref(id->places);
+	g_hash_table_unref(id->n_online);
+	g_free(id);
+}
+
+static struct tid_lives *lives_of(const struct identity *id, int64_t tid)
+{
+	return tid > 0 ? g_hash_table_lookup(id->tids, GINT_TO_POINTER((int)tid)) : NULL;
+}
+
+/* First pass: the present life of tid, made if need be. NULL for the idle threads. */
+static struct thread *note_thread(struct identity *id, int64_t tid, int64_t t)
+{
+	struct tid_lives *l = lives_of(id, tid);
+	struct thread *thread;
+
+	if (tid <= 0)
+		return NULL;
+	if (!l) {
+		l = g_new0(struct tid_lives, 1);
+		l->lives = g_ptr_array_new();
+		l->ended = true;
+		g_hash_table_insert(id->tids, GINT_TO_POINTER((int)tid), l);
+	}
+	if (l->ended) {
+		thread = g_new0(struct thread, 1);
+		thread->id = id->threads->len + 1;
+		thread->tid = tid;
+		thread->t0 = t;
+		thread->vcpu_id = -1;
+		g_ptr_array_add(id->threads, thread);
+		g_ptr_array_add(l->lives, thread);
+		l->current = l->lives->len - 1;
+		l->ended = false;
+	}
+	thread = l->lives->pdata[l->current];
+	thread->t1 = t;
+	return thread;
+}
+
+static bool is_live(const struct identity *id, int64_t tid)
+{
+	const struct tid_lives *l = lives_of(id, tid);
+
+	return l && !l->ended;
+}
+
+static void end_life(const struct identity *id, int64_t tid)
+{
+	struct tid_lives *l = lives_of(id, tid);
+
+	if (l)
+		l->ended = true;
+}
+
+static void set_comm(struct thread *thread, const char *comm)
+{
+	if (thread && comm && strncmp(thread->comm, comm, 16)) {
+		memset(thread->comm, 0, sizeof(thread->comm));
+		strncpy(thread->comm, comm, 16);
+	}
+}
+
+static struct cpu_note *note_cpu(struct identity *id, const struct event *ev)
+{
+	struct cpu_note *cpu;
+
+	if (ev->cpu >= id->cpus->len)
+		g_array_set_size(id->cpus, ev->cpu + 1);
+	cpu = &g_array_index(id->cpus, struct cpu_note, ev->cpu);
+	if (!cpu->seen) {
+		cpu->seen = true;
+		cpu->t_first = ev->t;
+		id->span.t0 = MAX(id->span.t0, ev->t);
+	}
+	if (!id->span.t_first || ev->t < id->span.t_first)
+		id->span.t_first = ev->t;
+	id->span.t1 = MAX(id->span.t1, ev->t);
+	return cpu;
+}
+
+static void note_switch(struct identity *id, const struct event *ev)
+{
+	bool known = is_live(id, ev->sched_switch.next_tid);
+	struct thread *prev = note_thread(id, ev->sched_switch.prev_tid, ev->t);
+	struct thread *next = note_thread(id, ev->sched_switch.next_tid, ev->t);
+
+	set_comm(prev, ev->sched_switch.prev_comm);
+	set_comm(next, ev->sched_switch.next_comm);
+	if (next && !known) {
+		next->first = FIRST_SWITCHED_IN;
+		next->born = ev->t > id->span.t_first + STARVED_NS;
+	}
+}
+
+static void note_place(struct identity *id, int64_t vm_pid, int64_t vcpu_id, int64_t vcpu_idx)
+{
+	struct vcpu_place key = { .vm_pid = vm_pid, .vcpu_id = vcpu_id, .vcpu_idx = vcpu_idx };
+
+	if (vm_pid > 0 && vcpu_id >= 0 && vcpu_idx >= 0 && vcpu_idx < 65536 &&
+	    !g_hash_table_contains(id->places, &key))
+		g_hash_table_add(id->places, g_memdup2(&key, sizeof(key)));
+}
+
+static void note_on_spin(struct identity *id, const struct event *ev, struct thread *self)
+{
+	void *pid = GINT_TO_POINTER((int)ev->on_spin.vm_pid);
+	int n = GPOINTER_TO_INT(g_hash_table_lookup(id->n_online, pid));
+
+	if (!self || ev->on_spin.vm_pid <= 0)
+		return;
+	self->tgid = ev->on_spin.vm_pid;
+	self->vcpu_id = ev->on_spin.vcpu_id;
+	note_place(id, ev->on_spin.vm_pid, ev->on_spin.vcpu_id, ev->on_spin.vcpu_idx);
+	if (ev->on_spin.n_vcpus > n && ev->on_spin.n_vcpus < 65536)
+		g_hash_table_insert(id->n_online, pid, GINT_TO_POINTER((int)ev->on_spin.n_vcpus));
+}
+
+static void note_waking(struct identity *id, const struct event *ev, struct thread *self,
+			struct cpu_note *cpu)
+{
+	bool known = is_live(id, ev->wake.tid);
+	struct thread *woken = note_thread(id, ev->wake.tid, ev->t);
+	struct wake_evidence evidence;
+
+	if (woken && !known)
+		woken->first = FIRST_WOKEN;
+	set_comm(woken, ev->wake.comm);
+	if (!self || !woken || cpu->accept_tid != ev->tid)
+		return;
+	evidence = (struct wake_evidence){ self, woken, cpu->accept_vcpu_id };
+	if (!g_hash_table_contains(id->wakes, &evidence))
+		g_hash_table_add(id->wakes, g_memdup2(&evidence, sizeof(evidence)));
+}
+
+void identity_note(struct identity *id, const struct event *ev)
+{
+	struct cpu_note *cpu = note_cpu(id, ev);
+	struct thread *self = ev->type == EV_MISSED ? NULL : note_thread(id, ev->tid, ev->t);
+	struct thread *other;
+
+	if (ev->type < EV_NTYPES)
+		id->count[ev->type]++;
+	if (self && ev->tgid)
+		self->tgid = ev->tgid;
+	switch (ev->type) {
+	case EV_SCHED_SWITCH:
+		note_switch(id, ev);
+		if (ev->sched_switch.prev_state & TASK_DEAD_STATES)
+			end_life(id, ev->sched_switch.prev_tid);
+		break;
+	case EV_SCHED_WAKING:
+		note_waking(id, ev, self, cpu);
+		return;
+	case EV_SCHED_WAKEUP:
+		set_comm(note_thread(id, ev->wake.tid, ev->t), ev->wake.comm);
+		return;
+	case EV_SCHED_PROCESS_FORK:
+		end_life(id, ev->fork.child_tid);
+		other = note_thread(id, ev->fork.child_tid, ev->t);
+		if (other)
+			other->born = true;
+		break;
+	case EV_SCHED_WAKEUP_NEW:
+		other = note_thread(id, ev->wake.tid, ev->t);
+		set_comm(other, ev->wake.comm);
+		if (other)
+			other->born = true;
+		break;
+	case EV_SCHED_PROCESS_FREE:
+		end_life(id, ev->free.tid);
+		break;
+	case EV_KVM_ENTRY:
+		if (self)
+			self->vcpu_id = ev->kvm_entry.vcpu_id;
+		break;
+	case EV_KVM_EXIT:
+		if (self && ev->kvm_exit.vcpu_id != FIELD_ABSENT)
+			self->vcpu_id = ev->kvm_exit.vcpu_id;
+		if (self && ev->kvm_exit.guest_rip < 0)
+			self->n_high++;
+		else if (self && ev->kvm_exit.isa == 1 && (ev->kvm_exit.exit_reason & 0xffff) == 40)
+			self->n_low_pause++;
+		break;
+	case EV_KVM_APIC_ACCEPT_IRQ:
+		cpu->accept_tid = ev->tid;
+		cpu->accept_vcpu_id = ev->accept.vcpu_id;
+		return;
+	case EV_ON_SPIN:
+		note_on_spin(id, ev, self);
+		break;
+	case EV_YIELD_TO:
+		note_place(id, ev->yield_to.vm_pid, ev->yield_to.target_id, ev->yield_to.target_idx);
+		break;
+	default:
+		break;
+	}
+	cpu->accept_tid = 0;
+}
+
+void identity_follow(struct identity *id, const struct event *ev)
+{
+	int64_t ends = 0, begins[3] = { ev->tid, 0, 0 };
+
+	/* the lives end and begin where the first pass saw them do so */
+	switch (ev->type) {
+	case EV_SCHED_SWITCH:
+		begins[1] = ev->sched_switch.prev_tid;
+		begins[2] = ev->sched_switch.next_tid;
+		break;
+	case EV_SCHED_WAKING:
+	case EV_SCHED_WAKEUP:
+	case EV_SCHED_WAKEUP_NEW:
+		begins[1] = ev->wake.tid;
+		break;
+	case EV_SCHED_PROCESS_FORK:
+		begins[1] = ev->fork.child_tid;
+		end_life(id, ev->fork.child_tid);
+		break;
+	case EV_SCHED_PROCESS_FREE:
+		ends = ev->free.tid;
+		break;
+	case EV_MISSED:
+		return;
+	default:
+		break;
+	}
+	for (unsigned int i = 0; i < G_N_ELEMENTS(begins); i++) {
+		struct tid_lives *l = lives_of(id, begins[i]);
+
+		if (l && l->ended && l->current + 1 < (int)l->lives->len) {
+			l->current++;
+			l->ended = false;
+		}
+	}
+	if (ends)
+		end_life(id, ends);
+	if (ev->type == EV_SCHED_SWITCH && (ev->sched_switch.prev_state & TASK_DEAD_STATES))
+		end_life(id, ev->sched_switch.prev_tid);
+}
+
+struct thread *identity_thread(const struct identity *id, int64_t tid)
+{
+	const struct tid_lives *l = lives_of(id, tid);
+
+	return l && l->current >= 0 ? l->lives->pdata[l->current] : NULL;
+}
+
+const GPtrArray *identity_threads(const struct identity *id)
+{
+	return id->threads;
+}
+
+const GPtrArray *identity_vms(const struct identity *id)
+{
+	return id->vms;
+}
+
+unsigned int identity_n_vcpus(const struct identity *id)
+{
+	return id->n_vcpus;
+}
+
+const struct identity_span *identity_span(const struct identity *id)
+{
+	return &id->span;
+}
+
+int64_t identity_count(const struct identity *id, enum event_type type)
+{
+	return id->count[type];
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * counterspin - what another directed-yield policy would have done on this host.
+ *
+ * This file is the table of subcommands and their dispatch. A new subcommand is
+ * a row here, a .c file in the folder that does the work, and a manual page
+ * beside it.
+ */
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyze/import.h"
+#include "analyze/info.h"
+#include "replay/replay.h"
+#include "schema/command.h"
+
+struct subcommand {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+static const struct subcommand subcommands[] = {
+	{ "import", cmd_import, "turn a recording into a database of facts" },
+	{ "info", cmd_info, "what a database holds, and what could not be known" },
+	{ "replay", cmd_replay, "every decision under other policies, and how faithful the replay is" },
+};
+
+static void print_help(FILE *to)
+{
+	fputs("usage: counterspin COMMAND [OPTION…] [ARGUMENT…]\n"
+	      "       counterspin --version | --help\n\n"
+	      "What another KVM directed-yield policy would have done on a recorded host.\n\n", to);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(subcommands); i++)
+		fprintf(to, "  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
+	fputs("\n'counterspin COMMAND --help' shows a command's options, 'man counterspin-COMMAND' its manual.\n",
+	      to);
+}
+
+/* Edits (insert, delete, replace, swap neighbours) that make a of b. */
+static unsigned int edit_distance(const char *a, const char *b)
+{
+	unsigned int n = strlen(b), d[3][32] = { 0 };
+
+	for (unsigned int j = 0; j <= n; j++)
+		d[0][j] = j;
+	for (unsigned int i = 1; a[i - 1]; i++) {
+		unsigned int *row = d[i % 3], *above = d[(i + 2) % 3], *above2 = d[(i + 1) % 3];
+
+		row[0] = i;
+		for (unsigned int j = 1; j <= n; j++) {
+			unsigned int cost = a[i - 1] != b[j - 1];
+
+			row[j] = MIN(MIN(above[j] + 1, row[j - 1] + 1), above[j - 1] + cost);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				row[j] = MIN(row[j], above2[j - 2] + 1);
+		}
+	}
+	return d[strlen(a) % 3][n];
+}
+
+static int unknown_command(const char *name)
+{
+	const char *nearest = NULL;
+	unsigned int best = 4;	/* farther than this is not a slip */
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(subcommands) && strlen(name) < 32; i++) {
+		unsigned int d = edit_distance(name, subcommands[i].name);
+
+		if (d < best && d < strlen(subcommands[i].name)) {
+			best = d;
+			nearest = subcommands[i].name;
+		}
+	}
+	fprintf(stderr, "counterspin: '%s' is not a command", name);
+	if (nearest)
+		fprintf(stderr, "; did you mean '%s'?", nearest);
+	fputs(" (see counterspin --help)\n", stderr);
+	return EXIT_USAGE;
+}
+
+/* A full disk or a closed pipe must not look like success. */
+static int flush_stdout(int status)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		perror("counterspin: cannot write to standard output");
+		return EXIT_FAILED;
+	}
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		puts("counterspin " COUNTERSPIN_VERSION);
+		return flush_stdout(EXIT_FINE);
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		print_help(stdout);
+		return flush_stdout(EXIT_FINE);
+	}
+	for (unsigned int i = 0; i < G_N_ELEMENTS(subcommands); i++)
+		if (!strcmp(argv[1], subcommands[i].name))
+			return flush_stdout(subcommands[i].run(argc - 1, argv + 1));
+	return unknown_command(argv[1]);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The IPI tracker of the posted series, shared by the policies built on it
+ * (directed-yield.md 4.1 to 4.5; patches to arch/x86/kvm/lapic.c and x86.c).
+ */
+#include "replay/policy.h"
+
+void ipi_context_on_ipi(struct policy_vm *vm, unsigned int sender, unsigned int receiver, uint8_t vector,
+			int64_t t)
+{
+	struct ipi_context *s = &vm->ipi[sender], *r = &vm->ipi[receiver];
+
+	if (!vm->params->ipi_tracking_enabled)
+		return;
+	s->last_ipi_receiver = receiver;
+	s->pending_ipi = true;
+	s->ipi_time_ns = t;
+	s->vector = vector;
+	s->unknown = false;
+	r->last_ipi_sender = sender;
+	r->vector = vector;	/* one field for both roles: the receiver's own send loses its vector */
+}
+
+static bool in_window(const struct policy_vm *vm, const struct ipi_context *c, int64_t now)
+{
+	return (uint64_t)(now - c->ipi_time_ns) <= vm->params->ipi_window_ns;
+}
+
+static void clear(struct ipi_context *c)
+{
+	c->pending_ipi = false;
+	c->last_ipi_sender = c->last_ipi_receiver = -1;
+	c->unknown = false;
+}
+
+/* v1, v2: any EOI clears all that the vCPU holds, its own pending send included. */
+static void on_any_eoi(struct policy_vm *vm, unsigned int idx, int64_t t)
+{
+	int sender = vm->ipi[idx].last_ipi_sender;
+
+	clear(&vm->ipi[idx]);
+	if (sender >= 0 && vm->ipi[sender].last_ipi_receiver == (int)idx && in_window(vm, &vm->ipi[sender], t))
+		vm->ipi[sender].pending_ipi = false;
+}
+
+/*
+ * v3 (inferred from its cover letter: "matching-vector EOI without dropping
+ * unrelated pending IPI state"): the EOI's vector must be the one received, and
+ * clears the sender's record of it; the vCPU's own send stays.
+ */
+static void on_matching_eoi(struct policy_vm *vm, unsigned int idx, int vector)
+{
+	struct ipi_context *r = &vm->ipi[idx], *s;
+
+	if (r->last_ipi_sender < 0 || r->vector != vector)
+		return;
+	s = &vm->ipi[r->last_ipi_sender];
+	if (s->last_ipi_receiver == (int)idx && s->vector == vector)
+		s->pending_ipi = false;
+	r->last_ipi_sender = -1;
+}
+
+void ipi_context_on_eoi(struct policy_vm *vm, unsigned int vcpu_idx, int vector, int64_t t)
+{
+	if (vm->params->series >= 3)
+		on_matching_eoi(vm, vcpu_idx, vector);
+	else
+		on_any_eoi(vm, vcpu_idx, t);
+}
+
+void ipi_context_on_reset(struct policy_vm *vm, unsigned int vcpu_idx)
+{
+	clear(&vm->ipi[vcpu_idx]);
+}
+
+bool is_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int idx)
+{
+	const struct ipi_context *me = s->ipi ? s->ipi : &vm->ipi[s->me];
+
+	if (!vm->params->ipi_tracking_enabled)
+		return false;
+	if (me->unknown && in_window(vm, me, s->now))
+		s->uncertain = true;
+	return me->pending_ipi && me->last_ipi_receiver == (int)idx && in_window(vm, me, s->now);
+}
+
+/* v1 and v2 as read; v3 states the same tiers in the same order, its body is inferred. */
+bool good_yield_candidate(struct policy_vm *vm, struct spin *s, unsigned int idx)
+{
+	if (is_ipi_receiver(vm, s, idx) || saw(s, PENDING_IRQ, idx))
+		return true;
+	if (!saw(s, PREEMPTED, idx))
+		return pass_over(s, idx, STEP_NOT_PREEMPTED);
+	if (in_kernel_mode(s) && !saw(s, IN_KERNEL, idx))
+		return pass_over(s, idx, STEP_USER_MODE);
+	return true;
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "replay/run.h"
+
+#include <string.h>
+
+static void policy_free(void *p)
+{
+	struct run_policy *rp = p;
+
+	g_array_unref(rp->verdicts);
+	g_free(rp);
+}
+
+struct run *run_new(const struct recorded *recorded, enum state_kind state)
+{
+	struct run *run = g_new0(struct run, 1);
+
+	run->state = state;
+	run->policies = g_ptr_array_new_with_free_func(policy_free);
+	run->recorded_policy = engine_recorded_policy(recorded, &run->recorded_params);
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
+		run->disagreements[k] = g_array_new(FALSE, FALSE, sizeof(struct disagreement));
+	return run;
+}
+
+void run_free(struct run *run)
+{
+	if (!run)
+		return;
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
+		g_array_unref(run->disagreements[k]);
+	g_ptr_array_unref(run->policies);
+	g_free(run);
+}
+
+void run_add(struct run *run, const struct policy *policy, const struct policy_params *params)
+{
+	struct run_policy *rp = g_new0(struct run_policy, 1);
+
+	rp->name = policy ? policy->name : "observed";
+	rp->policy = policy;
+	if (params)
+		rp->params = *params;
+	rp->verdicts = g_array_new(FALSE, FALSE, sizeof(struct run_verdict));
+	g_ptr_array_add(run->policies, rp);
+}
+
+struct visitor {
+	struct run *run;
+	struct engine *engine;
+	const struct recorded *recorded;
+	struct spin_result *result;
+	GArray *steps;
+};
+
+static void count_attempts(struct run_policy *rp, const GArray *attempts)
+{
+	for (guint i = 0; i < attempts->len; i++) {
+		const struct attempt *a = &g_array_index(attempts, struct attempt, i);
+
+		if (!a->result_known)
+			continue;
+		rp->attempts_yielded += a->result > 0;
+		rp->attempts_failed += !a->result;
+		rp->attempts_esrch += a->result < 0;
+	}
+}
+
+static bool contains(const GArray *receivers, int pick)
+{
+	for (guint i = 0; i < receivers->len; i++)
+		if ((int)g_array_index(receivers, unsigned int, i) == pick)
+			return true;
+	return false;
+}
+
+static void visit_policy(struct visitor *v, const struct engine_decision *decision, struct run_policy *rp)
+{
+	const struct recorded_decision *d = decision->d;
+	struct spin_result *r = v->result;
+	int pick = d->pick;
+	const GArray *attempts = d->attempts;
+	bool known = d->outcome_known;
+
+	rp->decisions++;
+	if (rp->policy) {
+		engine_ask(v->engine, rp->lane, v->run->state, decision, SPIN_OBSERVED, NULL, r);
+		pick = r->pick;
+		attempts = r->attempts;
+		known = !r->uncertain;
+	}
+	if (!known || !d->outcome_known || d->tainted) {
+		rp->unknown++;
+		return;
+	}
+	count_attempts(rp, attempts);
+	rp->no_target += pick == NO_TARGET;
+	if (decision->waits) {
+		rp->receiver_waits++;
+		rp->receiver_hits += contains(decision->receivers, pick);
+	}
+	if (pick == d->pick) {
+		rp->same_pick++;
+	} else {
+		struct run_verdict verdict = { d->id, pick, d->pick, attempts->len };
+
+		rp->different_pick++;
+		g_array_append_val(rp->verdicts, verdict);
+	}
+}
+
+static void visit(void *user, const struct engine_decision *decision)
+{
+	struct visitor *v = user;
+	struct run *run = v->run;
+
+	run->n_decisions++;
+	run->n_tainted += decision->d->tainted;
+	run->n_outcome_unknown += !decision->d->outcome_known;
+	for (guint i = 0; i < run->policies->len; i++)
+		visit_policy(v, decision, run->policies->pdata[i]);
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+		struct disagreement dis;
+
+		if (fidelity_note(&run->fidelity[k], v->engine, v->recorded, decision, k, v->result, v->steps,
+				  &dis))
+			g_array_append_val(run->disagreements[k], dis);
+	}
+}
+
+bool run_execute(struct run *run, struct recorded *recorded, GError **error)
+{
+	struct visitor v = { .run = run, .recorded = recorded };
+	bool ok;
+
+	v.engine = engine_new(recorded, run->recorded_policy, &run->recorded_params);
+	v.result = spin_result_new(recorded->max_words + 1);
+	v.steps = g_array_new(FALSE, FALSE, sizeof(struct spin_step));
+	for (guint i = 0; i < run->policies->len; i++) {
+		struct run_policy *rp = run->policies->pdata[i];
+
+		if (rp->policy)
+			rp->lane = engine_add(v.engine, rp->policy, &rp->params);
+	}
+	ok = engine_run(v.engine, visit, &v, error);
+	engine_free(v.engine);
+	spin_result_free(v.result);
+	g_array_unref(v.steps);
+	return ok;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * run - the result of one 'counterspin replay': what each policy would have done
+ * at every decision, and how well the recorded kernel's own is reproduced. Text,
+ * JSON and database rows are renderings of it.
+ */
+#ifndef REPLAY_RUN_H
+#define REPLAY_RUN_H
+
+#include "replay/engine.h"
+#include "replay/fidelity.h"
+
+struct run_verdict {
+	int64_t decision;
+	int pick;		/* NO_TARGET: nobody */
+	int observed;		/* likewise */
+	unsigned int n_attempts;
+};
+
+struct run_policy {
+	const char *name;
+	const struct policy *policy;	/* NULL: "observed", the engine's self-test */
+	struct policy_params params;
+	unsigned int lane;
+	/* counts of decisions; their meaning is in schema/results.sql */
+	int64_t decisions, same_pick, different_pick, unknown, no_target;
+	int64_t receiver_waits, receiver_hits;
+	int64_t attempts_yielded, attempts_failed, attempts_esrch;
+	GArray *verdicts;		/* of struct run_verdict */
+};
+
+struct run {
+	GPtrArray *policies;		/* of struct run_policy */
+	enum state_kind state;		/* what the policies were shown */
+	const struct policy *recorded_policy;
+	struct policy_params recorded_params;
+	struct fidelity fidelity[N_STATE_KINDS];
+	GArray *disagreements[N_STATE_KINDS];	/* of struct disagreement */
+	int64_t n_decisions, n_tainted, n_outcome_unknown;
+};
+
+/* Add policies with run_add() before run_execute(); params of the recorded kernel are the defaults. */
+struct run *run_new(const struct recorded *recorded, enum state_kind state);
+void run_free(struct run *run);
+void run_add(struct run *run, const struct policy *policy, const struct policy_params *params);
+
+bool run_execute(struct run *run, struct recorded *recorded, GError **error);
+
+#endif

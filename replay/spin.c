@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "replay/spin.h"
+
+#include <string.h>
+
+/* A VM larger than this with an unknown start index is left uncertain. */
+#define MAX_STARTS 1024
+
+struct spin_observer {
+	enum spin_mode mode;
+	const struct spin_state *state;
+	const GArray *observed;
+	guint next;		/* SPIN_FOLLOW: the observed attempt that comes next */
+	GArray *steps;
+	struct spin_result *result;
+};
+
+struct spin_result *spin_result_new(unsigned int max_words)
+{
+	struct spin_result *r = g_new0(struct spin_result, 1);
+
+	r->attempts = g_array_new(FALSE, FALSE, sizeof(struct attempt));
+	r->dy_eligible = g_new0(uint64_t, max_words);
+	r->dy_eligible_known = g_new0(uint64_t, max_words);
+	return r;
+}
+
+void spin_result_free(struct spin_result *r)
+{
+	if (!r)
+		return;
+	g_array_unref(r->attempts);
+	g_free(r->dy_eligible);
+	g_free(r->dy_eligible_known);
+	g_free(r);
+}
+
+static bool bit(const uint64_t *words, unsigned int idx)
+{
+	return words[idx / 64] >> (idx % 64) & 1;
+}
+
+static void put_bit(uint64_t *words, unsigned int idx, bool value)
+{
+	uint64_t mask = 1ULL << (idx % 64);
+
+	words[idx / 64] = value ? words[idx / 64] | mask : words[idx / 64] & ~mask;
+}
+
+static void note(struct spin *s, unsigned int idx, enum step step, int result)
+{
+	if (s->observer->steps) {
+		struct spin_step row = { idx, s->round, step, result, !s->uncertain };
+
+		g_array_append_val(s->observer->steps, row);
+	}
+}
+
+bool pass_over(struct spin *s, unsigned int idx, enum step why)
+{
+	note(s, idx, why, 0);
+	return false;
+}
+
+static const struct attempt *next_observed(const struct spin_observer *o, unsigned int idx)
+{
+	const struct attempt *a = o->observed && o->next < o->observed->len ?
+				  &g_array_index(o->observed, struct attempt, o->next) : NULL;
+
+	return a && a->target_idx == idx ? a : NULL;
+}
+
+bool dy_eligible(struct spin *s, unsigned int idx)
+{
+	struct spin_observer *o = s->observer;
+	uint64_t *known = o->result->dy_eligible_known;
+	bool eligible;
+
+	if (!saw(s, IN_SPIN_LOOP, idx))
+		return true;
+	if (o->mode == SPIN_FOLLOW) {
+		/* whether the kernel went on to try it tells which phase it was in */
+		eligible = next_observed(o, idx) != NULL;
+	} else {
+		if (!bit(known, idx))
+			s->uncertain = true;
+		eligible = bit(s->dy_eligible, idx);
+	}
+	put_bit(s->dy_eligible, idx, !eligible);
+	put_bit(known, idx, o->mode == SPIN_FOLLOW || bit(known, idx));
+	return eligible || pass_over(s, idx, STEP_NOT_ELIGIBLE);
+}
+
+/* yield_to(), kernel/sched/core.c and syscalls.c (directed-yield.md 2.6), as far as events show it. */
+static int modelled_result(struct spin *s, unsigned int idx)
+{
+	const struct spin_state *state = s->observer->state;
+
+	if (state->spinner_rq_single && bit(state->rq_single, idx))
+		return ESRCH_RESULT;
+	return saw(s, ON_CPU, idx) ? 0 : 1;
+}
+
+static const struct attempt *observed_of(const GArray *observed, unsigned int idx)
+{
+	for (guint i = 0; observed && i < observed->len; i++) {
+		const struct attempt *a = &g_array_index(observed, struct attempt, i);
+
+		if (a->target_idx == idx && a->result_known)
+			return a;
+	}
+	return NULL;
+}
+
+int try_yield(struct spin *s, unsigned int idx)
+{
+	struct spin_observer *o = s->observer;
+	const struct attempt *seen = o->mode == SPIN_FOLLOW ? next_observed(o, idx) :
+				     o->mode == SPIN_OBSERVED ? observed_of(o->observed, idx) : NULL;
+	struct attempt a = { .target_idx = idx, .result_known = true };
+
+	if (o->mode == SPIN_FOLLOW) {
+		/* a vCPU that the kernel did not try: this state is wrong about it, so go on */
+		if (!seen)
+			return 0;
+		o->next++;
+		a.result = seen->result;
+	} else {
+		a.result = seen ? seen->result : modelled_result(s, idx);
+	}
+	g_array_append_val(o->result->attempts, a);
+	note(s, idx, STEP_TRIED, a.result);
+	return a.result;
+}
+
+static void ask_once(const struct policy *policy, struct policy_vm *vm, const struct spin_state *state,
+		     struct spin_observer *o, int last_boosted_vcpu)
+{
+	struct spin_result *r = o->result;
+	gsize bytes = state->n_words * sizeof(uint64_t);
+	struct spin s = {
+		.me = state->me, .n_vcpus = state->n_vcpus, .now = state->now,
+		.last_boosted_vcpu = last_boosted_vcpu, .kernel_mode = state->kernel_mode,
+		.kernel_mode_known = state->kernel_mode_known, .dy_eligible = r->dy_eligible,
+		.dy_eligible_known = r->dy_eligible_known,
+		.ipi = state->has_ipi && policy->on_ipi ? &state->ipi : NULL, .observer = o,
+	};
+
+	for (unsigned int i = 0; i < N_SEEN; i++) {
+		s.seen[i] = state->seen + i * state->n_words;
+		s.known[i] = state->known + i * state->n_words;
+	}
+	memcpy(r->dy_eligible, state->dy_eligible, bytes);
+	memcpy(r->dy_eligible_known, state->dy_eligible_known, bytes);
+	g_array_set_size(r->attempts, 0);
+	o->next = 0;
+	/* kernels with the single loop return at once here; with two passes the scan finds nobody */
+	r->pick = s.n_vcpus < 2 ? NO_TARGET : policy->on_spin(vm, &s);
+	r->uncertain = s.uncertain;
+	r->last_boosted_stored = MAX(r->pick, 0);
+	if (r->pick >= 0 && vm->params->stock_variant == STOCK_LOOP_COUNTER)
+		r->last_boosted_stored = (r->pick + 2 * s.n_vcpus - last_boosted_vcpu - 1) % s.n_vcpus;
+}
+
+void spin_ask(const struct policy *policy, struct policy_vm *vm, const struct spin_state *state,
+	      enum spin_mode mode, const GArray *observed, GArray *steps, struct spin_result *result)
+{
+	struct spin_observer o = {
+		.mode = mode, .state = state, .observed = observed, .steps = steps, .result = result,
+	};
+	unsigned int starts = MIN(state->n_vcpus, MAX_STARTS);
+	bool uncertain = state->n_vcpus > MAX_STARTS;
+	int pick = NO_TARGET;
+
+	if (state->last_boosted_vcpu >= 0) {
+		ask_once(policy, vm, state, &o, state->last_boosted_vcpu);
+		return;
+	}
+	/* from the last start to the first, whose scan is the one that is told */
+	o.steps = NULL;
+	for (unsigned int start = starts; start-- > 0;) {
+		if (!start)
+			o.steps = steps;
+		ask_once(policy, vm, state, &o, start);
+		uncertain |= result->uncertain || (start + 1 < starts && result->pick != pick);
+		pick = result->pick;
+	}
+	result->uncertain = uncertain;
+}

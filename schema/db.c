@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "schema/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "schema/sql.h"
+
+#define APPLICATION_ID 0x6373706e	/* "cspn" */
+
+struct db_build {
+	sqlite3 *db;
+	char *path, *dir;
+	char *temporary;	/* NULL: fd is an unnamed file */
+	int fd;
+	bool replace;
+};
+
+static bool set_sqlite_error(GError **error, sqlite3 *db, const char *what)
+{
+	g_set_error(error, DB_ERROR, 0, "%s: %s", what, sqlite3_errmsg(db));
+	return false;
+}
+
+/*
+ * SQLite opens files by name only, and the file of a build has none. Its "open"
+ * system call, which SQLite lets programs replace, returns that file for a name
+ * that stands for it.
+ */
+#define UNNAMED "/counterspin-database-without-a-name"
+static int unnamed_fd = -1;
+
+static int open_unnamed(const char *path, int flags, int mode)
+{
+	if (!strcmp(path, UNNAMED))
+		return fcntl(unnamed_fd, F_DUPFD_CLOEXEC, 3);
+	return open(path, flags, mode);
+}
+
+static int open_build(struct db_build *b)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	int rc;
+
+	vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)open_unnamed);
+	unnamed_fd = b->fd;
+	rc = sqlite3_open_v2(UNNAMED, &b->db, SQLITE_OPEN_READWRITE, NULL);
+	/* the file is opened by the first statement that needs it, not before */
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(b->db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF", NULL,
+				  NULL, NULL);
+	unnamed_fd = -1;
+	vfs->xSetSystemCall(vfs, "open", NULL);
+	return rc;
+}
+
+static bool open_file(struct db_build *b, GError **error)
+{
+	b->fd = open(b->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (b->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
+		b->temporary = g_strdup_printf("%s/.counterspin-XXXXXX", b->dir);
+		b->fd = g_mkstemp_full(b->temporary, O_RDWR | O_CLOEXEC, 0600);
+		if (b->fd < 0)
+			g_clear_pointer(&b->temporary, g_free);
+	}
+	if (b->fd < 0) {
+		g_set_error(error, DB_ERROR, 0, "cannot write in '%s': %s", b->dir, g_strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+struct db_build *db_build_new(const char *path, bool replace, GError **error)
+{
+	struct db_build *b;
+
+	if (!replace && g_file_test(path, G_FILE_TEST_EXISTS)) {
+		g_set_error(error, DB_ERROR, 0, "'%s' exists\nhint: --force replaces it", path);
+		return NULL;
+	}
+	if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+		g_set_error(error, DB_ERROR, 0, "'%s' is not a regular file", path);
+		return NULL;
+	}
+	b = g_new0(struct db_build, 1);
+	b->path = g_strdup(path);
+	b->dir = g_path_get_dirname(path);
+	b->replace = replace;
+	if (!open_file(b, error)) {
+		db_build_abort(b);
+		return NULL;
+	}
+	if (open_build(b) != SQLITE_OK) {
+		set_sqlite_error(error, b->db, "cannot make a database");
+		db_build_abort(b);
+		return NULL;
+	}
+	/* nobody else can see it, and a failure throws it away: no journal, one fsync at the end */
+	if (!db_exec(b->db,
+		     "PRAGMA synchronous = OFF;"
+		     "PRAGMA page_size = 8192; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;"
+		     "PRAGMA application_id = " G_STRINGIFY(APPLICATION_ID) ";"
+		     "PRAGMA user_version = " G_STRINGIFY(DB_VERSION) ";"
+		     "BEGIN", error) ||
+	    !db_exec(b->db, sql_facts, error) || !db_exec(b->db, sql_results, error)) {
+		db_build_abort(b);
+		return NULL;
+	}
+	return b;
+}
+
+sqlite3 *db_build_handle(struct db_build *build)
+{
+	return build->db;
+}
+
+static bool sync_directory(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool ok = fd >= 0 && !fsync(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* An unnamed file gets a hidden name first, as only rename() can replace. */
+static bool give_temporary_name(struct db_build *b)
+{
+	g_autofree char *from = g_strdup_printf("/proc/self/fd/%d", b->fd);
+
+	for (unsigned int i = 0; i < 100; i++) {
+		b->temporary = g_strdup_printf("%s/.counterspin-%08x", b->dir, g_random_int());
+		if (!linkat(AT_FDCWD, from, AT_FDCWD, b->temporary, AT_SYMLINK_FOLLOW))
+			return true;
+		g_clear_pointer(&b->temporary, g_free);
+		if (errno != EEXIST)
+			return false;
+	}
+	return false;
+}
+
+static bool publish(struct db_build *b)
+{
+	if (fsync(b->fd))
+		return false;
+	if (!b->replace && !b->temporary) {
+		g_autofree char *from = g_strdup_printf("/proc/self/fd/%d", b->fd);
+
+		return !linkat(AT_FDCWD, from, AT_FDCWD, b->path, AT_SYMLINK_FOLLOW) &&
+		       sync_directory(b->dir);
+	}
+	if (!b->temporary && !give_temporary_name(b))
+		return false;
+	if (rename(b->temporary, b->path))
+		return false;
+	g_clear_pointer(&b->temporary, g_free);
+	return sync_directory(b->dir);
+}
+
+bool db_build_commit(struct db_build *b, GError **error)
+{
+	bool ok = db_exec(b->db, "COMMIT", error);
+
+	if (ok && sqlite3_close(b->db) != SQLITE_OK)
+		ok = set_sqlite_error(error, b->db, "cannot close the database");
+	else if (ok)
+		b->db = NULL;
+	if (ok && !publish(b)) {
+		g_set_error(error, DB_ERROR, 0, "cannot write '%s': %s", b->path, g_strerror(errno));
+		ok = false;
+	}
+	db_build_abort(b);
+	return ok;
+}
+
+void db_build_abort(struct db_build *b)
+{
+	if (!b)
+		return;
+	sqlite3_close_v2(b->db);
+	if (b->temporary)
+		unlink(b->temporary);
+	if (b->fd >= 0)
+		close(b->fd);
+	g_free(b->temporary);
+	g_free(b->path);
+	g_free(b->dir);
+	g_free(b);
+}
+
+static bool check_version(sqlite3 *db, const char *path, GError **error)
+{
+	int64_t id, version;
+
+	if (sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK) {
+		g_set_error(error, DB_ERROR, 0, "'%s': not a database that can be read: %s", path,
+			    sqlite3_errmsg(db));
+		return false;
+	}
+	id = db_value(db, "PRAGMA application_id");
+	version = db_value(db, "PRAGMA user_version");
+	if (id != APPLICATION_ID) {
+		g_set_error(error, DB_ERROR, 0, "'%s': a database, but not one of counterspin's", path);
+		return false;
+	}
+	if (version > DB_VERSION) {
+		g_set_error(error, DB_ERROR, 0,
+			    "'%s': made by a newer counterspin (database version %" G_GINT64_FORMAT
+			    ", this program reads %d)", path, version, DB_VERSION);
+		return false;
+	}
+	if (version < DB_VERSION) {
+		g_set_error(error, DB_ERROR, 0,
+			    "'%s': made by an older counterspin (database version %" G_GINT64_FORMAT
+			    ", this program reads %d)\nhint: import the recording again", path, version,
+			    DB_VERSION);
+		return false;
+	}
+	return true;
+}
+
+/* Our tables and views in db, as SQL; user tables and indices beside them do not matter. */
+static char *schema_text(sqlite3 *db, sqlite3 *names)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autoptr(db_stmt) list = db_prepare(names, "SELECT name FROM sqlite_schema WHERE sql NOT NULL ORDER BY name");
+	g_autoptr(db_stmt) get = db_prepare(db, "SELECT sql FROM sqlite_schema WHERE name = ?");
+
+	while (sqlite3_step(list) == SQLITE_ROW) {
+		sqlite3_bind_text(get, 1, (const char *)sqlite3_column_text(list, 0), -1, SQLITE_TRANSIENT);
+		if (sqlite3_step(get) == SQLITE_ROW)
+			g_string_append(text, (const char *)sqlite3_column_text(get, 0));
+		g_string_append_c(text, ';');
+		sqlite3_reset(get);
+	}
+	return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static bool check_schema(sqlite3 *db, const char *path, GError **error)
+{
+	g_autoptr(sqlite3) model = NULL;
+	g_autofree char *want = NULL, *have = NULL;
+
+	if (sqlite3_open(":memory:", &model) != SQLITE_OK ||
+	    !db_exec(model, sql_facts, error) || !db_exec(model, sql_results, error))
+		return false;
+	want = schema_text(model, model);
+	have = schema_text(db, model);
+	if (!strcmp(want, have))
+		return true;
+	g_set_error(error, DB_ERROR, 0, "'%s': damaged: its tables are not those of database version %d",
+		    path, DB_VERSION);
+	return false;
+}
+
+sqlite3 *db_open(const char *path, bool writable, GError **error)
+{
+	sqlite3 *db = NULL;
+	int flags = writable && !access(path, W_OK) ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+
+	if (access(path, R_OK) || g_file_test(path, G_FILE_TEST_IS_DIR)) {
+		g_set_error(error, DB_ERROR, 0, "cannot read '%s': %s", path,
+			    g_strerror(access(path, R_OK) ? errno : EISDIR));
+		return NULL;
+	}
+	if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
+		g_set_error(error, DB_ERROR, 0, "cannot open '%s': %s", path, sqlite3_errmsg(db));
+		sqlite3_close(db);
+		return NULL;
+	}
+	sqlite3_busy_timeout(db, 5000);
+	if (!check_version(db, path, error) || !check_schema(db, path, error)) {
+		sqlite3_close(db);
+		return NULL;
+	}
+	return db;
+}
+
+bool db_exec(sqlite3 *db, const char *sql, GError **error)
+{
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK)
+		return true;
+	return set_sqlite_error(error, db, "database");
+}
+
+sqlite3_stmt *db_prepare(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK)
+		g_error("%s: %s", sqlite3_errmsg(db), sql);
+	return stmt;
+}
+
+sqlite3_stmt *db_prepare_insert(sqlite3 *db, const char *table)
+{
+	g_autofree char *pragma = g_strdup_printf("SELECT count(*) FROM pragma_table_info('%s')", table);
+	g_autoptr(GString) sql = g_string_new(NULL);
+	int64_t n = db_value(db, pragma);
+
+	g_assert(n > 0);
+	g_string_printf(sql, "INSERT INTO %s VALUES(", table);
+	for (int64_t i = 0; i < n; i++)
+		g_string_append(sql, i ? ",?" : "?");
+	g_string_append_c(sql, ')');
+	return db_prepare(db, sql->str);
+}
+
+void db_bind_int(sqlite3_stmt *stmt, int i, int64_t value)
+{
+	if (value == DB_NULL)
+		sqlite3_bind_null(stmt, i);
+	else
+		sqlite3_bind_int64(stmt, i, value);
+}
+
+void db_bind_text(sqlite3_stmt *stmt, int i, const char *text)
+{
+	sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC);
+}
+
+void db_bind_bits(sqlite3_stmt *stmt, int i, uint64_t word)
+{
+	sqlite3_bind_int64(stmt, i, (int64_t)word);
+}
+
+bool db_next(sqlite3_stmt *stmt, GError **error)
+{
+	int rc = sqlite3_step(stmt);
+
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		set_sqlite_error(error, sqlite3_db_handle(stmt), "cannot read the database");
+	return rc == SQLITE_ROW;
+}
+
+bool db_run(sqlite3_stmt *stmt, GError **error)
+{
+	int rc = sqlite3_step(stmt);
+
+	if (rc != SQLITE_DONE) {
+		set_sqlite_error(error, sqlite3_db_handle(stmt), "cannot write the database");
+		sqlite3_reset(stmt);
+		return false;
+	}
+	sqlite3_reset(stmt);
+	return true;
+}
+
+int64_t db_column(sqlite3_stmt *stmt, int i)
+{
+	return sqlite3_column_type(stmt, i) == SQLITE_NULL ? DB_NULL : sqlite3_column_int64(stmt, i);
+}
+
+uint64_t db_column_bits(sqlite3_stmt *stmt, int i)
+{
+	return (uint64_t)sqlite3_column_int64(stmt, i);
+}
+
+int64_t db_value(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *stmt = db_prepare(db, sql);
+	int64_t value = sqlite3_step(stmt) == SQLITE_ROW ? db_column(stmt, 0) : DB_NULL;
+
+	sqlite3_finalize(stmt);
+	return value;
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "schema/text_table.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+struct text_table {
+	unsigned int n_columns;
+	gboolean *right;
+	GPtrArray *cells;	/* of char *, headings first */
+};
+
+struct text_table *text_table_new(const char *const *headings, unsigned int n_columns)
+{
+	struct text_table *t = g_new0(struct text_table, 1);
+
+	t->n_columns = n_columns;
+	t->right = g_new0(gboolean, n_columns);
+	t->cells = g_ptr_array_new_with_free_func(g_free);
+	for (unsigned int i = 0; i < n_columns; i++) {
+		t->right[i] = headings[i][0] == '>';
+		g_ptr_array_add(t->cells, g_strdup(headings[i] + t->right[i]));
+	}
+	return t;
+}
+
+void text_table_cell(struct text_table *t, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_ptr_array_add(t->cells, g_strdup_vprintf(format, args));
+	va_end(args);
+}
+
+void text_table_count(struct text_table *t, gint64 n)
+{
+	g_autofree char *digits = g_strdup_printf("%" G_GINT64_FORMAT, n);
+	gsize len = strlen(digits), first = n < 0;
+	GString *out = g_string_new(NULL);
+
+	for (gsize i = 0; i < len; i++) {
+		if (i > first && (len - i) % 3 == 0)
+			g_string_append_c(out, ',');
+		g_string_append_c(out, digits[i]);
+	}
+	g_ptr_array_add(t->cells, g_string_free(out, FALSE));
+}
+
+void text_table_print(struct text_table *t, const char *indent, FILE *to)
+{
+	g_autofree glong *width = g_new0(glong, t->n_columns);
+
+	for (guint i = 0; i < t->cells->len; i++) {
+		glong n = g_utf8_strlen(t->cells->pdata[i], -1);
+
+		width[i % t->n_columns] = MAX(width[i % t->n_columns], n);
+	}
+	for (guint i = 0; i < t->cells->len; i++) {
+		unsigned int column = i % t->n_columns;
+		const char *cell = t->cells->pdata[i];
+		int pad = width[column] - g_utf8_strlen(cell, -1);
+
+		if (!to)
+			break;
+		fputs(column ? "  " : indent, to);
+		if (t->right[column])
+			fprintf(to, "%*s%s", pad, "", cell);
+		else if (column + 1 < t->n_columns)
+			fprintf(to, "%s%*s", cell, pad, "");
+		else
+			fputs(cell, to);
+		if (column + 1 == t->n_columns)
+			fputc('\n', to);
+	}
+	g_ptr_array_unref(t->cells);
+	g_free(t->right);
+	g_free(t);
+}
