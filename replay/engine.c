@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "replay/kernel_state.h"
-
 const char *const state_kind_names[N_STATE_KINDS] = { "probed", "reconstructed" };
 
 struct lane {
@@ -280,9 +278,11 @@ static void on_decision(struct engine *e, const struct recorded_decision *d,
 		deep &= decision_bits(r, d, BITS_PROBED)[w] | ~all_of(d->n_vcpus, w);
 	e->decision.has_probed = d->probed && d->last_boosted != DB_NULL && deep == ~0ULL;
 	fill_receivers(e, d);
+	e->decision.outcome = kernel_state_infer(e->kernel_state[STATE_PROBED], d,
+						 &e->decision.state[STATE_PROBED]);
 	visit(user, &e->decision);
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
-		kernel_state_observe(e->kernel_state[k], d, &e->decision.state[k]);
+		kernel_state_observe(e->kernel_state[k], d, &e->decision.state[k], &e->decision.outcome);
 }
 
 static void on_ipi(struct engine *e, const struct recorded_ipi *ipi)

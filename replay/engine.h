@@ -7,6 +7,7 @@
 #ifndef REPLAY_ENGINE_H
 #define REPLAY_ENGINE_H
 
+#include "replay/kernel_state.h"
 #include "replay/policies/policies.h"
 #include "replay/recorded.h"
 #include "replay/spin.h"
@@ -36,6 +37,7 @@ const struct policy *engine_recorded_policy(const struct recorded *recorded, str
 struct engine_decision {
 	const struct recorded_decision *d;
 	struct spin_state state[N_STATE_KINDS];
+	struct outcome outcome;	/* what the kernel did */
 	bool has_probed;	/* deep probes: every vCPU's state is in state[STATE_PROBED] */
 	bool waits;		/* the spinner has unacknowledged unicast IPIs of its own out */
 	GArray *receivers;	/* of unsigned int: their receivers */

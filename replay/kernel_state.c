@@ -25,6 +25,7 @@ struct kernel_state {
 	GArray *due;		/* binary heap of struct due */
 	int64_t n_due;
 	struct spin_result *result;
+	GArray *attempts;	/* of struct attempt: of an outcome without probes */
 };
 
 struct kernel_state *kernel_state_new(const struct recorded *recorded, const struct policy *policy,
@@ -38,6 +39,7 @@ struct kernel_state *kernel_state_new(const struct recorded *recorded, const str
 	ks->vms = g_new0(struct vm_state, ks->n_vms);
 	ks->due = g_array_new(FALSE, FALSE, sizeof(struct due));
 	ks->result = spin_result_new(recorded->max_words + 1);
+	ks->attempts = g_array_new(FALSE, FALSE, sizeof(struct attempt));
 	for (unsigned int i = 0; i < ks->n_vms; i++) {
 		struct vm_state *vm = &ks->vms[i];
 
@@ -61,6 +63,7 @@ void kernel_state_free(struct kernel_state *ks)
 	}
 	g_free(ks->vms);
 	g_array_unref(ks->due);
+	g_array_unref(ks->attempts);
 	spin_result_free(ks->result);
 	g_free(ks);
 }
@@ -183,67 +186,92 @@ static void store_at_return(struct kernel_state *ks, const struct recorded_decis
 }
 
 /* What is stored for a success at pick when the scan began after last_boosted_vcpu. */
-static int stored_value(const struct kernel_state *ks, const struct recorded_decision *d,
-			const struct spin_state *state)
+static int stored_value(const struct kernel_state *ks, unsigned int vm, int pick, const struct spin_state *state)
 {
 	int n = state->n_vcpus;
 
-	if (ks->policy_vms[d->vm].params->stock_variant != STOCK_LOOP_COUNTER)
-		return d->pick;
+	if (ks->policy_vms[vm].params->stock_variant != STOCK_LOOP_COUNTER)
+		return pick;
 	if (state->last_boosted_vcpu < 0)
 		return -1;
-	return (d->pick + 2 * n - state->last_boosted_vcpu - 1) % n;
+	return (pick + 2 * n - state->last_boosted_vcpu - 1) % n;
 }
 
-static void observe_known(struct kernel_state *ks, const struct recorded_decision *d,
-			  const struct spin_state *state)
+/*
+ * A yield that succeeds calls schedule(), which picks the same task again only if
+ * nobody else is there, or (rarely) nobody better.
+ */
+static bool contradicts(const struct recorded_decision *d, int pick)
 {
-	struct vm_state *vm = &ks->vms[d->vm];
-
-	if (state->last_boosted_vcpu >= 0) {
-		spin_ask(ks->policy, &ks->policy_vms[d->vm], state, SPIN_FOLLOW, d->attempts, NULL, ks->result);
-		keep_dy_eligible(vm, ks->result);
-	} else {
-		doubt_spinners(vm, state);
-	}
-	for (guint i = 0; i < d->attempts->len; i++) {
-		unsigned int target = g_array_index(d->attempts, struct attempt, i).target_idx;
-
-		put_bit(vm->dy_eligible, target, false);
-		put_bit(vm->dy_eligible_known, target, true);
-	}
-	if (d->pick >= 0)
-		store_at_return(ks, d, stored_value(ks, d, state));
+	if (pick >= 0)
+		return !d->switched_out && d->nr_running != DB_NULL && d->nr_running > 1;
+	return false;
 }
 
-/* The outcome was not seen: what the recorded policy would have done is the best there is. */
-static void observe_unknown(struct kernel_state *ks, const struct recorded_decision *d,
-			    const struct spin_state *state)
+struct outcome kernel_state_infer(struct kernel_state *ks, const struct recorded_decision *d,
+				  const struct spin_state *state)
 {
-	struct vm_state *vm = &ks->vms[d->vm];
+	struct outcome imputed = { OUTCOME_IMPUTED, d->pick }, unknown = { OUTCOME_UNKNOWN, NO_TARGET };
 
+	if (d->probed)
+		return d->outcome_known ? (struct outcome){ OUTCOME_PROBED, d->pick } : unknown;
+	if (d->tainted || d->switched_out == DB_NULL)
+		return unknown;
 	spin_ask(ks->policy, &ks->policy_vms[d->vm], state, SPIN_MODEL, NULL, NULL, ks->result);
-	if (ks->result->uncertain || state->last_boosted_vcpu < 0) {
-		doubt_spinners(vm, state);
-		store_at_return(ks, d, -1);
-		return;
-	}
-	keep_dy_eligible(vm, ks->result);
-	if (ks->result->pick >= 0)
-		store_at_return(ks, d, ks->result->last_boosted_stored);
+	if (ks->result->uncertain)
+		return d->outcome_known ? imputed : unknown;
+	if (d->outcome_known && d->pick == ks->result->pick)
+		return imputed;
+	if (contradicts(d, ks->result->pick))
+		return d->outcome_known ? imputed : unknown;
+	return (struct outcome){ OUTCOME_INFERRED, ks->result->pick };
+}
+
+/* The attempts that an outcome without a probe stands for: the one success, if any. */
+static const GArray *attempts_of(struct kernel_state *ks, const struct recorded_decision *d,
+				 const struct outcome *outcome)
+{
+	struct attempt a = { .target_idx = MAX(outcome->pick, 0), .result = 1, .result_known = true };
+
+	if (outcome->source == OUTCOME_PROBED)
+		return d->attempts;
+	g_array_set_size(ks->attempts, 0);
+	if (outcome->pick >= 0)
+		g_array_append_val(ks->attempts, a);
+	return ks->attempts;
 }
 
 void kernel_state_observe(struct kernel_state *ks, const struct recorded_decision *d,
-			  const struct spin_state *state)
+			  const struct spin_state *state, const struct outcome *outcome)
 {
-	if (d->outcome_known)
-		observe_known(ks, d, state);
-	else
-		observe_unknown(ks, d, state);
+	struct vm_state *vm = &ks->vms[d->vm];
+
+	if (outcome->source == OUTCOME_UNKNOWN) {
+		doubt_spinners(vm, state);
+		store_at_return(ks, d, -1);
+	} else {
+		const GArray *attempts = attempts_of(ks, d, outcome);
+
+		if (state->last_boosted_vcpu >= 0) {
+			spin_ask(ks->policy, &ks->policy_vms[d->vm], state, SPIN_FOLLOW, attempts, NULL,
+				 ks->result);
+			keep_dy_eligible(vm, ks->result);
+		} else {
+			doubt_spinners(vm, state);
+		}
+		for (guint i = 0; i < attempts->len; i++) {
+			unsigned int target = g_array_index(attempts, struct attempt, i).target_idx;
+
+			put_bit(vm->dy_eligible, target, false);
+			put_bit(vm->dy_eligible_known, target, true);
+		}
+		if (outcome->pick >= 0)
+			store_at_return(ks, d, stored_value(ks, d->vm, outcome->pick, state));
+	}
 	if (d->t_end != DB_NULL)
 		push_due(ks, (struct due){ .t = d->t_end, .vm = d->vm, .what = SPIN_END, .value = d->me });
 	else
-		put_bit(ks->vms[d->vm].dy_eligible_known, d->me, false);
+		put_bit(vm->dy_eligible_known, d->me, false);
 }
 
 void kernel_state_forget(struct kernel_state *ks)

@@ -28,9 +28,27 @@ void kernel_state_advance(struct kernel_state *ks, int64_t t);
 /* Fill in last_boosted_vcpu, dy_eligible and dy_eligible_known of state. */
 void kernel_state_fill(const struct kernel_state *ks, unsigned int vm, struct spin_state *state);
 
-/* The decision was made from state; take its outcome into account. */
+/* How the outcome of a decision is known. */
+enum outcome_source {
+	OUTCOME_UNKNOWN, OUTCOME_PROBED, OUTCOME_IMPUTED, OUTCOME_INFERRED, N_OUTCOME_SOURCES,
+};
+
+struct outcome {
+	enum outcome_source source;
+	int pick;		/* NO_TARGET: nobody */
+};
+
+/*
+ * What the kernel did at a decision made from state. Seen by probes, it is that.
+ * Else the recorded policy's own pick, if the state it hangs on is known and what
+ * the thread did next does not contradict it; else what import could impute.
+ */
+struct outcome kernel_state_infer(struct kernel_state *ks, const struct recorded_decision *d,
+				  const struct spin_state *state);
+
+/* Take the outcome into account. */
 void kernel_state_observe(struct kernel_state *ks, const struct recorded_decision *d,
-			  const struct spin_state *state);
+			  const struct spin_state *state, const struct outcome *outcome);
 
 /* Events are missing: nothing is known until observed again. */
 void kernel_state_forget(struct kernel_state *ks);

@@ -44,6 +44,8 @@ struct recorded_decision {
 	int64_t probed_kernel_mode, last_boosted, nr_running;
 	int64_t ipi_pending, ipi_receiver, ipi_time_ns;
 	bool tainted;
+	int64_t switched_out;		/* DB_NULL: not known */
+	int64_t next_idx;		/* DB_NULL: not a vCPU of this VM */
 	bool outcome_known;
 	int pick;			/* NO_TARGET: nobody; valid if outcome_known */
 	uint64_t *bits;			/* [N_BITS][n_words of its VM] */

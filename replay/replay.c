@@ -165,7 +165,7 @@ static void print_text(const struct run *run, const struct recorded *recorded)
 	printf(".\n");
 	if (observed->unknown)
 		printf("%" G_GINT64_FORMAT " are left out: of %" G_GINT64_FORMAT " the outcome is not known, %"
-		       G_GINT64_FORMAT " touch a gap.\n", observed->unknown, run->n_outcome_unknown,
+		       G_GINT64_FORMAT " touch a gap.\n", observed->unknown, run->n_outcomes[OUTCOME_UNKNOWN],
 		       run->n_tainted);
 	printf("\nWhat each policy would have done, against what the kernel did "
 	       "(state: %s%s):\n", recorded->probes ? state_kind_names[run->state] : "reconstructed",
@@ -338,15 +338,36 @@ static bool keep_fidelity(sqlite3 *db, const struct run *run, enum state_kind k,
 	return ok;
 }
 
+static bool keep_outcomes(sqlite3 *db, const struct run *run, GError **error)
+{
+	static const char *const sources[N_OUTCOME_SOURCES] = {
+		[OUTCOME_IMPUTED] = "imputed", [OUTCOME_INFERRED] = "inferred",
+	};
+	g_autoptr(db_stmt) add = db_prepare_insert(db, "outcome");
+	bool ok = true;
+
+	for (guint i = 0; ok && i < run->outcomes->len; i++) {
+		const struct run_outcome *o = &g_array_index(run->outcomes, struct run_outcome, i);
+
+		db_bind_int(add, 1, o->decision);
+		db_bind_int(add, 2, o->outcome.pick < 0 ? DB_NULL : o->outcome.pick);
+		db_bind_text(add, 3, sources[o->outcome.source]);
+		db_bind_int(add, 4, o->last_boosted_vcpu < 0 ? DB_NULL : o->last_boosted_vcpu);
+		ok = db_run(add, error);
+	}
+	return ok;
+}
+
 /* All or nothing, so that a reader never sees half a run. */
 static bool keep(sqlite3 *db, const struct run *run, const char *state, GError **error)
 {
-	bool ok = db_exec(db, "BEGIN IMMEDIATE; DELETE FROM fidelity; DELETE FROM disagreement", error);
+	bool ok = db_exec(db, "BEGIN IMMEDIATE; DELETE FROM fidelity; DELETE FROM disagreement; DELETE FROM outcome", error);
 
 	for (guint i = 0; ok && i < run->policies->len; i++)
 		ok = keep_policy(db, run, run->policies->pdata[i], state, error);
 	for (unsigned int k = 0; ok && k < N_STATE_KINDS; k++)
 		ok = keep_fidelity(db, run, k, error);
+	ok = ok && keep_outcomes(db, run, error);
 	if (ok && db_exec(db, "COMMIT", error))
 		return true;
 	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

@@ -17,6 +17,7 @@ struct run *run_new(const struct recorded *recorded, enum state_kind state)
 
 	run->state = state;
 	run->policies = g_ptr_array_new_with_free_func(policy_free);
+	run->outcomes = g_array_new(FALSE, FALSE, sizeof(struct run_outcome));
 	run->recorded_policy = engine_recorded_policy(recorded, &run->recorded_params);
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
 		run->disagreements[k] = g_array_new(FALSE, FALSE, sizeof(struct disagreement));
@@ -29,6 +30,7 @@ void run_free(struct run *run)
 		return;
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
 		g_array_unref(run->disagreements[k]);
+	g_array_unref(run->outcomes);
 	g_ptr_array_unref(run->policies);
 	g_free(run);
 }
@@ -78,9 +80,10 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 {
 	const struct recorded_decision *d = decision->d;
 	struct spin_result *r = v->result;
-	int pick = d->pick;
+	const struct outcome *outcome = &decision->outcome;
+	bool outcome_known = outcome->source != OUTCOME_UNKNOWN && !d->tainted, known = true;
+	int pick = outcome->pick;
 	const GArray *attempts = d->attempts;
-	bool known = d->outcome_known;
 
 	rp->decisions++;
 	if (rp->policy) {
@@ -89,7 +92,7 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 		attempts = r->attempts;
 		known = !r->uncertain;
 	}
-	if (!known || !d->outcome_known || d->tainted) {
+	if (!known || !outcome_known) {
 		rp->unknown++;
 		return;
 	}
@@ -99,10 +102,10 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 		rp->receiver_waits++;
 		rp->receiver_hits += contains(decision->receivers, pick);
 	}
-	if (pick == d->pick) {
+	if (pick == outcome->pick) {
 		rp->same_pick++;
 	} else {
-		struct run_verdict verdict = { d->id, pick, d->pick, attempts->len };
+		struct run_verdict verdict = { d->id, pick, outcome->pick, attempts->len };
 
 		rp->different_pick++;
 		g_array_append_val(rp->verdicts, verdict);
@@ -116,7 +119,14 @@ static void visit(void *user, const struct engine_decision *decision)
 
 	run->n_decisions++;
 	run->n_tainted += decision->d->tainted;
-	run->n_outcome_unknown += !decision->d->outcome_known;
+	run->n_outcomes[decision->outcome.source]++;
+	if (!decision->d->probed) {
+		struct run_outcome row = {
+			decision->d->id, decision->outcome, decision->state[run->state].last_boosted_vcpu,
+		};
+
+		g_array_append_val(run->outcomes, row);
+	}
 	for (guint i = 0; i < run->policies->len; i++)
 		visit_policy(v, decision, run->policies->pdata[i]);
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {

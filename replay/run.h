@@ -17,6 +17,12 @@ struct run_verdict {
 	unsigned int n_attempts;
 };
 
+struct run_outcome {
+	int64_t decision;
+	struct outcome outcome;
+	int last_boosted_vcpu;	/* -1: not known */
+};
+
 struct run_policy {
 	const char *name;
 	const struct policy *policy;	/* NULL: "observed", the engine's self-test */
@@ -36,7 +42,9 @@ struct run {
 	struct policy_params recorded_params;
 	struct fidelity fidelity[N_STATE_KINDS];
 	GArray *disagreements[N_STATE_KINDS];	/* of struct disagreement */
-	int64_t n_decisions, n_tainted, n_outcome_unknown;
+	int64_t n_decisions, n_tainted;
+	int64_t n_outcomes[N_OUTCOME_SOURCES];
+	GArray *outcomes;		/* of struct run_outcome: unprobed decisions */
 };
 
 /* Add policies with run_add() before run_execute(); params of the recorded kernel are the defaults. */

@@ -161,6 +161,8 @@ CREATE TABLE decision (
 	n_eoi                INTEGER NOT NULL, -- its EOIs since then
 	nr_running           INTEGER,      -- tasks on the local run queue; NULL: not known
 	tainted              INTEGER NOT NULL, -- 1: touches a gap; left out of estimates
+	switched_out         INTEGER,      -- 1: switched out runnable before it entered the guest again; NULL: lost
+	next_idx             INTEGER,      -- ... and this vCPU of the VM ran next on the CPU; NULL: another thread
 	pick_idx             INTEGER,      -- vcpu_idx that yield_to() accepted; NULL: nobody, or not known
 	pick_source          TEXT,         -- 'probe', 'imputed'; NULL: outcome not known
 	result               INTEGER,      -- last yield_to() result: 1, 0, -3; NULL: none tried, or not known

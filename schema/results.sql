@@ -33,6 +33,15 @@ CREATE TABLE verdict (
 	PRIMARY KEY (replay, decision)
 ) WITHOUT ROWID;
 
+-- What replay takes the kernel to have done where no probe saw it: one row per unprobed decision.
+CREATE TABLE outcome (
+	decision     INTEGER PRIMARY KEY REFERENCES decision(id),
+	pick_idx     INTEGER,              -- NULL: nobody, or not known
+	source       TEXT,                 -- 'imputed': by import; 'inferred': from the kernel's policy and
+	                                   -- the switch that followed; NULL: not known
+	last_boosted INTEGER               -- as carried along to this decision; NULL: not known
+);
+
 -- How well the recorded kernel's own policy, replayed, reproduces what the kernel did.
 CREATE TABLE fidelity (
 	state               TEXT PRIMARY KEY, -- 'probed', 'reconstructed'

@@ -3,12 +3,14 @@
  * One decision per kvm_vcpu_on_spin(): what it saw, whom it tried.
  *
  * Where the on_spin probe fired, the decision is the probe's. Elsewhere it is
- * imputed from the exit, and its outcome from what the thread does next:
- *  - it enters the guest again: nobody yielded to (or it was picked again at once);
+ * imputed from the exit, and its outcome from what the thread does next, where
+ * that leaves one answer:
  *  - it is switched out runnable: it yielded, or was merely preempted on its way
- *    back. If a vCPU of the VM that the scan could have taken comes next, that is
- *    the pick; if no vCPU could have been taken, it yielded to nobody; else the
- *    outcome is not known.
+ *    back. With one candidate that the scan could have taken, that is the pick;
+ *    with none, nobody is. With several the outcome is not known.
+ *  - it enters the guest again: it yielded to nobody, if no candidate could have
+ *    been taken, or one that spins itself and was refused in its turn. Else the
+ *    outcome is not known: who yields may be picked again at once.
  */
 #include "analyze/model/model_int.h"
 
@@ -85,7 +87,7 @@ static void begin(struct model *m, struct vcpu_run *v, const struct event *ev, c
 		.ple_window = v->ple_window_at_exit, .n_exit = v->n_exit, .n_eoi = v->n_eoi,
 		.nr_running = cpu->nr_known ? cpu->nr_running : DB_NULL,
 		.tainted = ev->t < m->span.t0,
-		.pick_idx = DB_NULL, .pick_source = NULL, .result = DB_NULL,
+		.switched_out = 0, .next_idx = DB_NULL, .pick_idx = DB_NULL, .pick_source = NULL, .result = DB_NULL,
 		.probed_kernel_mode = DB_NULL, .last_boosted = DB_NULL, .ipi_pending = DB_NULL,
 		.ipi_receiver = DB_NULL, .ipi_time_ns = DB_NULL,
 	};
@@ -199,6 +201,71 @@ static void probed_event(struct model *m, struct vcpu_run *v, const struct event
 	}
 }
 
+/* Could the scan have taken candidate idx, by its filters F1 to F3? Unknown counts as yes. */
+static uint64_t takeable(const struct vcpu_run *v, unsigned int w)
+{
+	const uint64_t *s = v->decision.snapshot;
+	unsigned int n = v->vm->n_words;
+#define B(which) s[(which) * n + w]
+	uint64_t f1 = B(READY);
+	uint64_t f2 = ~B(BLOCKING) | B(DY_RUNNABLE) | ~B(IRQ_KNOWN);
+	uint64_t f3 = ~B(PREEMPTED) | B(PENDING_IRQ) | B(IN_KERNEL) | ~B(IN_KERNEL_KNOWN);
+	uint64_t mask = ((f1 & f2 & (v->decision.row.yield_to_kernel_mode == 1 ? f3 : ~0ULL)) |
+			 ~B(STATE_KNOWN));
+#undef B
+	unsigned int bits = v->vm->vm->n_vcpus - w * 64;
+
+	if (bits < 64)
+		mask &= (1ULL << bits) - 1;
+	if (w == v->vcpu->idx / 64)
+		mask &= ~(1ULL << (v->vcpu->idx % 64));
+	return mask;
+}
+
+/* The only candidate that the scan could have taken, or how many there are. */
+static int only_takeable(const struct vcpu_run *v, unsigned int *n)
+{
+	int idx = -1;
+
+	*n = 0;
+	for (unsigned int w = 0; w < v->vm->n_words; w++) {
+		uint64_t mask = takeable(v, w);
+
+		*n += __builtin_popcountll(mask);
+		if (mask)
+			idx = w * 64 + __builtin_ctzll(mask);
+	}
+	return *n == 1 ? idx : -1;
+}
+
+static void impute_pick(struct vcpu_run *v, int64_t t)
+{
+	struct decision_run *d = &v->decision;
+	unsigned int n;
+	int only = only_takeable(v, &n);
+
+	if (only >= 0) {
+		add_attempt(v, only, t, "imputed");
+		last_attempt(v)->result = 1;
+		d->row.pick_idx = only;
+		d->row.result = 1;
+	}
+	if (n < 2)
+		d->row.pick_source = "imputed";
+	else
+		vcpu_set(v, SPIN_KNOWN, false);
+}
+
+/* It went on without a switch: nobody was tried with success, unless somebody surely passed. */
+static void impute_nobody(struct vcpu_run *v)
+{
+	unsigned int n;
+	int only = only_takeable(v, &n);
+
+	if (!n || (only >= 0 && (snapshot_bits(v, IN_SPIN_LOOP)[only / 64] >> (only % 64) & 1)))
+		v->decision.row.pick_source = "imputed";
+}
+
 void decision_event(struct model *m, struct vcpu_run *v, const struct event *ev)
 {
 	bool is_spin_event = ev->type == EV_KVM_PLE_WINDOW_UPDATE || ev->type == EV_ON_SPIN ||
@@ -222,55 +289,8 @@ void decision_event(struct model *m, struct vcpu_run *v, const struct event *ev)
 	} else if (ev->type == EV_KVM_ENTRY || ev->type == EV_KVM_EXIT ||
 		   ev->type == EV_KVM_USERSPACE_EXIT) {
 		if (!v->decision.descheduled)
-			v->decision.row.pick_source = "imputed";	/* ... to nobody */
+			impute_nobody(v);
 		decision_close(m, v, ev->t);
-	}
-}
-
-/* Could the scan have taken candidate idx, by its filters F1 to F3? Unknown counts as yes. */
-static uint64_t takeable(const struct vcpu_run *v, unsigned int w)
-{
-	const uint64_t *s = v->decision.snapshot;
-	unsigned int n = v->vm->n_words;
-#define B(which) s[(which) * n + w]
-	uint64_t f1 = B(READY);
-	uint64_t f2 = ~B(BLOCKING) | B(DY_RUNNABLE) | ~B(IRQ_KNOWN);
-	uint64_t f3 = ~B(PREEMPTED) | B(PENDING_IRQ) | B(IN_KERNEL) | ~B(IN_KERNEL_KNOWN);
-	uint64_t mask = ((f1 & f2 & (v->decision.row.yield_to_kernel_mode == 1 ? f3 : ~0ULL)) |
-			 ~B(STATE_KNOWN));
-#undef B
-	unsigned int bits = v->vm->vm->n_vcpus - w * 64;
-
-	if (bits < 64)
-		mask &= (1ULL << bits) - 1;
-	if (w == v->vcpu->idx / 64)
-		mask &= ~(1ULL << (v->vcpu->idx % 64));
-	return mask;
-}
-
-static bool any_takeable(const struct vcpu_run *v)
-{
-	for (unsigned int w = 0; w < v->vm->n_words; w++)
-		if (takeable(v, w))
-			return true;
-	return false;
-}
-
-static void impute(struct vcpu_run *v, const struct event *ev, const struct vcpu_run *next)
-{
-	struct decision_run *d = &v->decision;
-
-	if (next && next->vm == v->vm && next != v &&
-	    takeable(v, next->vcpu->idx / 64) >> (next->vcpu->idx % 64) & 1) {
-		add_attempt(v, next->vcpu->idx, ev->t, "imputed");
-		last_attempt(v)->result = 1;
-		d->row.pick_idx = next->vcpu->idx;
-		d->row.pick_source = "imputed";
-		d->row.result = 1;
-	} else if (!any_takeable(v)) {
-		d->row.pick_source = "imputed";
-	} else {
-		vcpu_set(v, SPIN_KNOWN, false);
 	}
 }
 
@@ -280,18 +300,19 @@ void decision_switch_out(struct model *m, struct vcpu_run *v, const struct event
 	struct decision_run *d = &v->decision;
 	bool probed = d->open && *d->row.source == 'p';
 
-	if (!d->open)
+	if (!d->open || d->row.switched_out)
 		return;
 	scan_end(v);
+	d->row.switched_out = !(ev->sched_switch.prev_state & 0xff);
+	if (next && next->vm == v->vm)
+		d->row.next_idx = next->vcpu->idx;
 	if (probed) {
 		/* not inside yield_to(): the call has returned unseen and the scheduler took over */
 		if (d->returned && !m->input.on_spin_ret)
 			decision_close(m, v, ev->t);
 		return;
 	}
-	if (d->descheduled)
-		return;
-	impute(v, ev, next);
+	impute_pick(v, ev->t);
 	if (d->row.pick_source && d->row.pick_idx == DB_NULL)
 		decision_close(m, v, ev->t);
 	else
@@ -355,6 +376,9 @@ void decision_close(struct model *m, struct vcpu_run *v, int64_t t_end)
 	if (*d->row.source == 'p') {
 		/* lost before it returned: whether the last attempt succeeded is not known */
 		bool known = t_end != DB_NULL && (!last || last->result != DB_NULL);
+
+		if (t_end == DB_NULL)
+			d->row.switched_out = DB_NULL;
 
 		d->row.pick_source = known ? "probe" : NULL;
 		d->row.result = last ? last->result : DB_NULL;

@@ -189,6 +189,8 @@ void facts_decision(struct facts *f, const struct decision_row *row)
 	num(f, row->n_eoi);
 	num(f, row->nr_running);
 	num(f, row->tainted);
+	num(f, row->switched_out);
+	num(f, row->next_idx);
 	num(f, row->pick_idx);
 	text(f, row->pick_source);
 	num(f, row->result);

@@ -73,7 +73,7 @@ struct decision_row {
 	const char *trigger, *source;
 	int64_t yield_to_kernel_mode, n_vcpus, ple_window, n_exit, n_eoi, nr_running;
 	bool tainted;
-	int64_t pick_idx;
+	int64_t switched_out, next_idx, pick_idx;
 	const char *pick_source;
 	int64_t result;
 	int64_t probed_kernel_mode, last_boosted, ipi_pending, ipi_receiver, ipi_time_ns;
