@@ -278,11 +278,11 @@ static void on_decision(struct engine *e, const struct recorded_decision *d,
 		deep &= decision_bits(r, d, BITS_PROBED)[w] | ~all_of(d->n_vcpus, w);
 	e->decision.has_probed = d->probed && d->last_boosted != DB_NULL && deep == ~0ULL;
 	fill_receivers(e, d);
-	e->decision.outcome = kernel_state_infer(e->kernel_state[STATE_PROBED], d,
-						 &e->decision.state[STATE_PROBED]);
+	for (unsigned int k = N_STATE_KINDS; k-- > 0;)	/* what is told is STATE_PROBED's, the first */
+		e->decision.outcome = kernel_state_infer(e->kernel_state[k], d, &e->decision.state[k]);
 	visit(user, &e->decision);
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
-		kernel_state_observe(e->kernel_state[k], d, &e->decision.state[k], &e->decision.outcome);
+		kernel_state_observe(e->kernel_state[k], d, &e->decision.state[k]);
 }
 
 static void on_ipi(struct engine *e, const struct recorded_ipi *ipi)

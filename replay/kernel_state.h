@@ -26,7 +26,7 @@ void kernel_state_free(struct kernel_state *ks);
 void kernel_state_advance(struct kernel_state *ks, int64_t t);
 
 /* Fill in last_boosted_vcpu, dy_eligible and dy_eligible_known of state. */
-void kernel_state_fill(const struct kernel_state *ks, unsigned int vm, struct spin_state *state);
+void kernel_state_fill(struct kernel_state *ks, unsigned int vm, struct spin_state *state);
 
 /* How the outcome of a decision is known. */
 enum outcome_source {
@@ -40,15 +40,15 @@ struct outcome {
 
 /*
  * What the kernel did at a decision made from state. Seen by probes, it is that.
- * Else the recorded policy's own pick, if the state it hangs on is known and what
- * the thread did next does not contradict it; else what import could impute.
+ * Else what the hypotheses about the kernel's state agree on, having foretold it
+ * and seen what the thread did next; "imputed" if import had come to the same.
  */
 struct outcome kernel_state_infer(struct kernel_state *ks, const struct recorded_decision *d,
 				  const struct spin_state *state);
 
-/* Take the outcome into account. */
+/* After kernel_state_infer() of the same decision: take its outcome into account. */
 void kernel_state_observe(struct kernel_state *ks, const struct recorded_decision *d,
-			  const struct spin_state *state, const struct outcome *outcome);
+			  const struct spin_state *state);
 
 /* Events are missing: nothing is known until observed again. */
 void kernel_state_forget(struct kernel_state *ks);
