@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define CONFIDENT 0.9		/* share of the weight that makes something known */
+#define CONFIDENT 0.95		/* share of the weight that makes something known */
 #define MIN_HYPOTHESES 32	/* kept per VM; more if every start index is possible */
 #define MAX_HYPOTHESES 1024
 #define NEGLIGIBLE 1e-4		/* weight below which a hypothesis is dropped */

@@ -23,10 +23,23 @@ static void scan_begin(struct vcpu_run *v)
 	v->decision.scanning = true;
 }
 
+static void snapshot_flags(struct vcpu_run *v)
+{
+	memcpy(v->decision.snapshot, v->vm->bits, (gsize)N_BITS * v->vm->n_words * sizeof(uint64_t));
+}
+
+/*
+ * The scan is over at the spinner's first attempt, or at its next event of another
+ * kind. What it saw is the state then, rather than when the call was traced: it
+ * comes last in that interval (on the lab's kernels 10 to 15 us after on_spin), and
+ * all that has happened by then to other vCPUs, it saw.
+ */
 static void scan_end(struct vcpu_run *v)
 {
 	if (v->decision.scanning)
 		g_ptr_array_remove_fast(v->vm->scans, v);
+	if (v->decision.scanning && !v->decision.attempts->len)
+		snapshot_flags(v);
 	v->decision.scanning = false;
 }
 
@@ -92,7 +105,7 @@ static void begin(struct model *m, struct vcpu_run *v, const struct event *ev, c
 		.ipi_receiver = DB_NULL, .ipi_time_ns = DB_NULL,
 	};
 	v->n_exit = v->n_eoi = 0;
-	memcpy(d->snapshot, v->vm->bits, N_BITS * bytes);
+	snapshot_flags(v);
 	memset(d->snapshot + N_BITS * v->vm->n_words, 0, (N_SNAPSHOT - N_BITS) * bytes);
 	memcpy(snapshot_bits(v, SNAP_RACY), vm_bits(v->vm, UNSETTLED), bytes);
 	snapshot_bits(v, SNAP_RACY)[v->vcpu->idx / 64] &= ~(1ULL << (v->vcpu->idx % 64));
@@ -288,6 +301,7 @@ void decision_event(struct model *m, struct vcpu_run *v, const struct event *ev)
 		probed_event(m, v, ev);
 	} else if (ev->type == EV_KVM_ENTRY || ev->type == EV_KVM_EXIT ||
 		   ev->type == EV_KVM_USERSPACE_EXIT) {
+		scan_end(v);
 		if (!v->decision.descheduled)
 			impute_nobody(v);
 		decision_close(m, v, ev->t);

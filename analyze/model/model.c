@@ -110,8 +110,17 @@ void model_vcpu_changed(struct model *m, struct vcpu_run *v, struct cpu_run *cpu
 /* Something else happened on this CPU, so what the last switch or wake-up announced is done. */
 static void settle(struct cpu_run *cpu)
 {
-	for (unsigned int i = 0; i < cpu->n_unsettled; i++)
-		vcpu_set(cpu->unsettled[i], UNSETTLED, false);
+	for (unsigned int i = 0; i < cpu->n_unsettled; i++) {
+		struct vcpu_run *v = cpu->unsettled[i];
+
+		vcpu_set(v, UNSETTLED, false);
+		if (v->thread && v->thread->on_cpu >= 0 && v->switched_in) {
+			v->switched_in = false;
+			vcpu_set(v, READY, false);
+			vcpu_set(v, PREEMPTED, false);
+			vcpu_set(v, BLOCKING, false);
+		}
+	}
 	cpu->n_unsettled = 0;
 }
 

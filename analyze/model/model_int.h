@@ -62,6 +62,7 @@ struct vcpu_run {
 	struct vm_run *vm;
 	struct thread_run *thread;	/* that ran it last; NULL: none */
 	bool in_kvm_run, run_known;
+	bool switched_in;		/* kvm_sched_in() has yet to clear its flags */
 	bool rip_kernel;		/* guest_rip of the last exit was in the high half */
 	int64_t t_entry, t_exit;	/* of the guest stretch or exit under way; 0: not in one */
 	int64_t t_off, off_ns;		/* switched out at; off a CPU during this exit */

@@ -47,9 +47,7 @@ static void stretch_begin(struct model *m, struct thread_run *t, unsigned int cp
 
 		v->thread = t;
 		vcpu_set(v, ON_CPU, true);
-		vcpu_set(v, READY, false);
-		vcpu_set(v, PREEMPTED, false);
-		vcpu_set(v, BLOCKING, false);
+		v->switched_in = true;
 		vcpu_set(v, STATE_KNOWN, true);
 		if (v->t_exit && v->t_off)
 			v->off_ns += t0 - v->t_off;
@@ -96,6 +94,8 @@ void sched_seen(struct model *m, const struct event *ev, struct thread_run *self
 		if (self->on_cpu >= 0)
 			stretch_end(m, self, m->cpus[self->on_cpu].t_last, NULL);
 		stretch_begin(m, self, ev->cpu, ev->t, FIELD_ABSENT);
+		if (self->vcpu)
+			model_vcpu_changed(m, self->vcpu, cpu);
 	}
 }
 
