@@ -153,7 +153,11 @@ const struct policy *engine_recorded_policy(const struct recorded *recorded, str
 	};
 	if (!param_on(recorded, "kvm.ipi_tracking_enabled", &params->ipi_tracking_enabled))
 		return &policy_stock;
-	/* a kernel with one of the series applied says so by its module parameters */
+	/*
+	 * A kernel with one of the series applied says so by its module parameters,
+	 * but not which; v1 and v2, which act alike, are the ones read in full.
+	 */
+	params->series = 2;
 	param_on(recorded, "kvm.enable_relaxed_boost", &params->enable_relaxed_boost);
 	param_on(recorded, "kvm.ipi_first_scan", &first);
 	if (window)

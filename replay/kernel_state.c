@@ -409,6 +409,27 @@ static enum next who_is_next(const struct recorded_decision *d, int pick)
 	return d->next_idx == DB_NULL ? NEXT_FOREIGN : d->next_idx == pick ? NEXT_TARGET : NEXT_SIBLING;
 }
 
+/* Does the state under h foretell exactly the attempts that were seen? Then its dy_eligible after them holds. */
+static bool foretells(struct kernel_state *ks, const struct recorded_decision *d, const struct spin_state *state,
+		      struct hypothesis *h)
+{
+	struct spin_state s = state_under(ks, d->vm, state, h);
+	const GArray *ours;
+
+	spin_ask(ks->policy, &ks->policy_vms[d->vm], &s, SPIN_OBSERVED, d->attempts, NULL, ks->result);
+	ours = ks->result->attempts;
+	if (ks->result->uncertain || ours->len != d->attempts->len)
+		return false;
+	for (guint i = 0; i < ours->len; i++)
+		if (g_array_index(ours, struct attempt, i).target_idx !=
+		    g_array_index(d->attempts, struct attempt, i).target_idx)
+			return false;
+	memcpy(h->dy_eligible, ks->result->dy_eligible, state->n_words * sizeof(uint64_t));
+	h->pending[d->me] = d->pick < 0 ? NO_STORE :
+			    stored_value(ks, d->vm, d->pick, state, h->last_boosted_vcpu);
+	return true;
+}
+
 /* Probability of what the thread did next, if the scan yielded to pick. */
 static double likelihood(const struct kernel_state *ks, const struct recorded_decision *d, int pick)
 {
@@ -532,7 +553,8 @@ static void observe_probed(struct kernel_state *ks, const struct recorded_decisi
 	struct vm_state *vm = &ks->vms[d->vm];
 
 	for (unsigned int i = 0; i < vm->now.n; i++)
-		follow(ks, d, state, &vm->now.h[i], d->attempts, d->pick);
+		if (!foretells(ks, d, state, &vm->now.h[i]))
+			follow(ks, d, state, &vm->now.h[i], d->attempts, d->pick);
 	if (vm->now.n == 1)
 		memcpy(vm->dy_eligible_known, ks->result->dy_eligible_known, vm->n_words * sizeof(uint64_t));
 	for (guint i = 0; i < d->attempts->len; i++)

@@ -193,7 +193,8 @@ CREATE TABLE candidate (
 	in_kernel_known     INTEGER NOT NULL,
 	irq_known           INTEGER NOT NULL, -- dy_runnable, pending_irq
 	spin_known          INTEGER NOT NULL, -- in_spin_loop
-	racy                INTEGER NOT NULL, -- its state changed while the scan may have been looking
+	racy                INTEGER NOT NULL, -- its state may have changed while the scan was looking: it was
+	                                      -- switched or woken then, or spun while another scan went on
 	-- the probe's truth, NULL where it was not probed
 	probed              INTEGER,          -- vCPUs for which the following are known
 	probed_ready        INTEGER,

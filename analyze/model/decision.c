@@ -16,10 +16,22 @@
 
 #include <string.h>
 
+static void mark_spinners_racy(struct vcpu_run *v)
+{
+	for (unsigned int w = 0; w < v->vm->n_words; w++)
+		snapshot_bits(v, SNAP_RACY)[w] |= vm_bits(v->vm, IN_SPIN_LOOP)[w];
+}
+
+/* Scans of one VM at the same time flip dy_eligible of the same spinners, in an order no event shows. */
 static void scan_begin(struct vcpu_run *v)
 {
-	if (!v->decision.scanning)
-		g_ptr_array_add(v->vm->scans, v);
+	if (v->decision.scanning)
+		return;
+	for (guint i = 0; i < v->vm->scans->len; i++)
+		mark_spinners_racy(v->vm->scans->pdata[i]);
+	if (v->vm->scans->len)
+		mark_spinners_racy(v);
+	g_ptr_array_add(v->vm->scans, v);
 	v->decision.scanning = true;
 }
 
@@ -108,7 +120,6 @@ static void begin(struct model *m, struct vcpu_run *v, const struct event *ev, c
 	snapshot_flags(v);
 	memset(d->snapshot + N_BITS * v->vm->n_words, 0, (N_SNAPSHOT - N_BITS) * bytes);
 	memcpy(snapshot_bits(v, SNAP_RACY), vm_bits(v->vm, UNSETTLED), bytes);
-	snapshot_bits(v, SNAP_RACY)[v->vcpu->idx / 64] &= ~(1ULL << (v->vcpu->idx % 64));
 	snapshot_rq_single(m, v);
 	d->has_probed = false;
 	g_array_set_size(d->attempts, 0);
@@ -360,6 +371,8 @@ static void write_candidates(struct model *m, const struct vcpu_run *v)
 
 	for (unsigned int w = 0; w < n; w++) {
 #define B(which) s[(which) * n + w]
+		uint64_t self = w == v->vcpu->idx / 64 ? 1ULL << (v->vcpu->idx % 64) : 0;
+
 		facts_candidate(m->facts, &(struct candidate_row){
 			.decision = v->decision.row.id, .word = w, .ready = B(READY),
 			.preempted = B(PREEMPTED), .in_kernel = B(IN_KERNEL), .blocking = B(BLOCKING),
@@ -367,7 +380,7 @@ static void write_candidates(struct model *m, const struct vcpu_run *v)
 			.on_cpu = B(ON_CPU), .in_spin_loop = B(IN_SPIN_LOOP),
 			.rq_single = B(SNAP_RQ_SINGLE), .state_known = B(STATE_KNOWN),
 			.in_kernel_known = B(IN_KERNEL_KNOWN), .irq_known = B(IRQ_KNOWN),
-			.spin_known = B(SPIN_KNOWN), .racy = B(SNAP_RACY),
+			.spin_known = B(SPIN_KNOWN), .racy = B(SNAP_RACY) & ~self,
 			.has_probed = v->decision.has_probed, .probed = B(SNAP_PROBED),
 			.probed_ready = B(SNAP_PROBED_READY),
 			.probed_preempted = B(SNAP_PROBED_PREEMPTED),
