@@ -25,6 +25,8 @@ static const struct subcommand subcommands[] = {
 	{ "import", cmd_import, "turn a recording into a database of facts" },
 	{ "info", cmd_info, "what a database holds, and what could not be known" },
 	{ "replay", cmd_replay, "every decision under other policies, and how faithful the replay is" },
+	{ "explain", cmd_explain, "one decision as each policy makes it, vCPU by vCPU" },
+	{ "policies", cmd_policies, "the policies, what they stand for, and their limits" },
 };
 
 static void print_help(FILE *to)

@@ -6,6 +6,16 @@
 
 const char *const state_kind_names[N_STATE_KINDS] = { "probed", "reconstructed" };
 
+bool state_kind_parse(const char *name, enum state_kind *kind)
+{
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+		*kind = k;
+		if (!name || !strcmp(name, state_kind_names[k]))
+			return true;
+	}
+	return false;
+}
+
 struct lane {
 	const struct policy *policy;
 	struct policy_params params;

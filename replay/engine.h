@@ -19,6 +19,9 @@ enum state_kind { STATE_PROBED, STATE_RECONSTRUCTED, N_STATE_KINDS };
 
 extern const char *const state_kind_names[N_STATE_KINDS];
 
+/* The kind of that name; NULL is STATE_PROBED. False: there is none. */
+bool state_kind_parse(const char *name, enum state_kind *kind);
+
 struct engine;
 
 /* Lane 0 is the recorded kernel's own policy; it drives the kernel state. */

@@ -80,7 +80,25 @@ static bool parse_parameter(const struct policy *policy, const char *text, struc
 	return true;
 }
 
-const struct policy *policy_spec_parse(const char *spec, struct policy_params *params, GError **error)
+struct policy_params policy_spec_defaults(void)
+{
+	return (struct policy_params){
+		.stock_variant = STOCK_SINGLE_LOOP, .series = 3, .ipi_tracking_enabled = true,
+		.ipi_window_ns = 50000000, .enable_relaxed_boost = true,
+	};
+}
+
+struct policy_params policy_spec_defaults_for(const struct policy *policy, const struct policy_params *recorded)
+{
+	struct policy_params params = policy_spec_defaults();
+
+	if (heeds(policy, "stock_variant"))
+		params.stock_variant = recorded->stock_variant;
+	return params;
+}
+
+const struct policy *policy_spec_parse(const char *spec, const struct policy_params *recorded,
+				       struct policy_params *params, GError **error)
 {
 	g_auto(GStrv) parts = g_strsplit(spec, ":", 2);
 	g_auto(GStrv) settings = g_strsplit(parts[0] && parts[1] ? parts[1] : "", ",", -1);
@@ -90,6 +108,7 @@ const struct policy *policy_spec_parse(const char *spec, struct policy_params *p
 		fail(error, "no policy '%s' (counterspin policies lists them)", parts[0] ? parts[0] : "");
 		return NULL;
 	}
+	*params = policy_spec_defaults_for(policy, recorded);
 	for (char **s = settings; *s; s++)
 		if (!parse_parameter(policy, *s, params, error))
 			return NULL;

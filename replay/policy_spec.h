@@ -15,8 +15,18 @@
 
 extern const char *const stock_variant_names[];
 
-/* Parse spec. params comes with the defaults and is changed by what spec says. */
-const struct policy *policy_spec_parse(const char *spec, struct policy_params *params, GError **error);
+/* What a policy is replayed with unless told otherwise: series v3, the kernel's defaults. */
+struct policy_params policy_spec_defaults(void);
+
+/*
+ * The same for one policy on a recording: stock follows the recorded kernel's
+ * variant.
+ */
+struct policy_params policy_spec_defaults_for(const struct policy *policy, const struct policy_params *recorded);
+
+/* Parse spec; what it does not say is policy_spec_defaults_for(). */
+const struct policy *policy_spec_parse(const char *spec, const struct policy_params *recorded,
+				       struct policy_params *params, GError **error);
 
 /* The parameters that policy heeds, as a JSON object; the caller frees it. */
 cJSON *policy_spec_parameters(const struct policy *policy, const struct policy_params *params);

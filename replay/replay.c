@@ -49,7 +49,7 @@ static void print_policies(const struct run *run)
 	for (guint i = 0; i < run->policies->len; i++) {
 		const struct run_policy *p = run->policies->pdata[i];
 
-		text_table_cell(t, "%s", p->name);
+		text_table_cell(t, "%s", p->label);
 		text_table_count(t, p->same_pick);
 		text_table_count(t, p->different_pick);
 		text_table_count(t, p->unknown);
@@ -72,7 +72,7 @@ static void print_attempts(const struct run *run)
 	for (guint i = 0; i < run->policies->len; i++) {
 		const struct run_policy *p = run->policies->pdata[i];
 
-		text_table_cell(t, "%s", p->name);
+		text_table_cell(t, "%s", p->label);
 		text_table_count(t, p->attempts_yielded);
 		text_table_count(t, p->attempts_failed);
 		text_table_count(t, p->attempts_esrch);
@@ -376,18 +376,19 @@ static bool keep(sqlite3 *db, const struct run *run, const char *state, GError *
 
 static bool add_policies(struct run *run, GError **error)
 {
-	struct policy_params defaults = run->recorded_params;
+	run_add(run, NULL, NULL, NULL);
+	for (unsigned int i = 0; !option_policies && i < n_policies; i++) {
+		struct policy_params params = policy_spec_defaults_for(policies[i], &run->recorded_params);
 
-	run_add(run, NULL, NULL);
-	for (unsigned int i = 0; !option_policies && i < n_policies; i++)
-		run_add(run, policies[i], &defaults);
+		run_add(run, policies[i], &params, NULL);
+	}
 	for (char **spec = option_policies; spec && *spec; spec++) {
-		struct policy_params params = defaults;
-		const struct policy *policy = policy_spec_parse(*spec, &params, error);
+		struct policy_params params;
+		const struct policy *policy = policy_spec_parse(*spec, &run->recorded_params, &params, error);
 
 		if (!policy)
 			return false;
-		run_add(run, policy, &params);
+		run_add(run, policy, &params, *spec);
 	}
 	return true;
 }
@@ -424,16 +425,12 @@ static int replay(const char *path, enum state_kind state)
 
 int cmd_replay(int argc, char **argv)
 {
-	enum state_kind state = STATE_PROBED;
+	enum state_kind state;
 	int status;
 
 	if (!command_parse(&command, &argc, &argv, &status))
 		return status;
-	if (option_state) {
-		if (!strcmp(option_state, state_kind_names[STATE_RECONSTRUCTED]))
-			state = STATE_RECONSTRUCTED;
-		else if (strcmp(option_state, state_kind_names[STATE_PROBED]))
-			return command_usage(&command, "--state is 'probed' or 'reconstructed', not '%s'", option_state);
-	}
+	if (!state_kind_parse(option_state, &state))
+		return command_usage(&command, "--state is 'probed' or 'reconstructed', not '%s'", option_state);
 	return replay(argv[1], state);
 }

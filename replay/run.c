@@ -8,6 +8,7 @@ static void policy_free(void *p)
 	struct run_policy *rp = p;
 
 	g_array_unref(rp->verdicts);
+	g_free(rp->label);
 	g_free(rp);
 }
 
@@ -35,11 +36,12 @@ void run_free(struct run *run)
 	g_free(run);
 }
 
-void run_add(struct run *run, const struct policy *policy, const struct policy_params *params)
+void run_add(struct run *run, const struct policy *policy, const struct policy_params *params, const char *label)
 {
 	struct run_policy *rp = g_new0(struct run_policy, 1);
 
 	rp->name = policy ? policy->name : "observed";
+	rp->label = g_strdup(label ? label : rp->name);
 	rp->policy = policy;
 	if (params)
 		rp->params = *params;

@@ -25,6 +25,7 @@ struct run_outcome {
 
 struct run_policy {
 	const char *name;
+	char *label;			/* name, with parameters as far as they were asked for */
 	const struct policy *policy;	/* NULL: "observed", the engine's self-test */
 	struct policy_params params;
 	unsigned int lane;
@@ -50,7 +51,7 @@ struct run {
 /* Add policies with run_add() before run_execute(); params of the recorded kernel are the defaults. */
 struct run *run_new(const struct recorded *recorded, enum state_kind state);
 void run_free(struct run *run);
-void run_add(struct run *run, const struct policy *policy, const struct policy_params *params);
+void run_add(struct run *run, const struct policy *policy, const struct policy_params *params, const char *label);
 
 bool run_execute(struct run *run, struct recorded *recorded, GError **error);
 

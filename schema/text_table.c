@@ -56,22 +56,17 @@ void text_table_print(struct text_table *t, const char *indent, FILE *to)
 
 		width[i % t->n_columns] = MAX(width[i % t->n_columns], n);
 	}
-	for (guint i = 0; i < t->cells->len; i++) {
-		unsigned int column = i % t->n_columns;
-		const char *cell = t->cells->pdata[i];
-		int pad = width[column] - g_utf8_strlen(cell, -1);
+	for (guint row = 0; to && row < t->cells->len; row += t->n_columns) {
+		g_autoptr(GString) line = g_string_new(indent);
 
-		if (!to)
-			break;
-		fputs(column ? "  " : indent, to);
-		if (t->right[column])
-			fprintf(to, "%*s%s", pad, "", cell);
-		else if (column + 1 < t->n_columns)
-			fprintf(to, "%s%*s", cell, pad, "");
-		else
-			fputs(cell, to);
-		if (column + 1 == t->n_columns)
-			fputc('\n', to);
+		for (unsigned int column = 0; column < t->n_columns; column++) {
+			const char *cell = t->cells->pdata[row + column];
+			int pad = width[column] - g_utf8_strlen(cell, -1);
+
+			g_string_append_printf(line, "%s%*s%s%*s", column ? "  " : "", t->right[column] ? pad : 0,
+					       "", cell, t->right[column] ? 0 : pad, "");
+		}
+		fprintf(to, "%s\n", g_strchomp(line->str));
 	}
 	g_ptr_array_unref(t->cells);
 	g_free(t->right);

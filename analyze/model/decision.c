@@ -185,17 +185,23 @@ static struct attempt_row *last_attempt(struct vcpu_run *v)
 	return a->len ? &g_array_index(a, struct attempt_row, a->len - 1) : NULL;
 }
 
-static void yield_to_ret(struct vcpu_run *v, const struct event *ev)
+static void yield_to_ret(struct model *m, struct vcpu_run *v, const struct event *ev)
 {
 	struct attempt_row *a = last_attempt(v);
+	const struct vcpu *target;
 
 	if (!a || v->decision.returned)
 		return;
 	a->result = ev->yield_to_ret.ret > 0 ? 1 : ev->yield_to_ret.ret;
 	a->t_ret = ev->t;
 	v->decision.returned = true;
-	if (a->result <= 0)
-		scan_begin(v);	/* it goes on */
+	if (a->result > 0)
+		return;
+	/* refused because the target was just then being switched: that, too, was a race */
+	target = a->target_idx < v->vm->vm->n_vcpus ? v->vm->vm->vcpus[a->target_idx] : NULL;
+	if (target && m->vcpus[target->id].t_changed >= v->decision.row.t_start)
+		snapshot_bits(v, SNAP_RACY)[target->idx / 64] |= 1ULL << (target->idx % 64);
+	scan_begin(v);	/* it goes on */
 }
 
 /*
@@ -207,10 +213,14 @@ static void probed_event(struct model *m, struct vcpu_run *v, const struct event
 	switch (ev->type) {
 	case EV_YIELD_TO:
 		scan_end(v);
+		if (ev->yield_to.target_idx < 0 || ev->yield_to.target_idx >= v->vm->vm->n_vcpus) {
+			v->decision.row.tainted = true;	/* no vCPU of this VM: the probe read garbage */
+			break;
+		}
 		add_attempt(v, ev->yield_to.target_idx, ev->t, "probe");
 		break;
 	case EV_YIELD_TO_RET:
-		yield_to_ret(v, ev);
+		yield_to_ret(m, v, ev);
 		break;
 	case EV_ON_SPIN_RET:
 		decision_close(m, v, ev->t);

@@ -209,7 +209,7 @@ static void accept(struct model *m, const struct event *ev, struct thread_run *s
 	}
 	vcpu_set(receiver, DY_RUNNABLE, true);
 	vcpu_set(receiver, IRQ_KNOWN, true);
-	model_vcpu_changed(m, receiver, cpu);
+	model_vcpu_changed(receiver, cpu, ev->t);
 	if (mode == MODE_INIT && !apicv)
 		write_eoi(m, receiver, ev->t, 0, "reset");
 	if (s && s->contiguous && s->vector == vector && s->mode == mode) {

@@ -93,9 +93,9 @@ struct thread_run *model_thread(const struct model *m, int64_t tid)
 	return t ? &m->threads[t->id] : NULL;
 }
 
-void model_vcpu_changed(struct model *m, struct vcpu_run *v, struct cpu_run *cpu)
+void model_vcpu_changed(struct vcpu_run *v, struct cpu_run *cpu, int64_t t)
 {
-	(void)m;
+	v->t_changed = t;
 	for (guint i = 0; i < v->vm->scans->len; i++) {
 		const struct vcpu_run *spinner = v->vm->scans->pdata[i];
 

@@ -63,6 +63,7 @@ struct vcpu_run {
 	struct thread_run *thread;	/* that ran it last; NULL: none */
 	bool in_kvm_run, run_known;
 	bool switched_in;		/* kvm_sched_in() has yet to clear its flags */
+	int64_t t_changed;		/* last switch, wake-up or interrupt */
 	bool rip_kernel;		/* guest_rip of the last exit was in the high half */
 	int64_t t_entry, t_exit;	/* of the guest stretch or exit under way; 0: not in one */
 	int64_t t_off, off_ns;		/* switched out at; off a CPU during this exit */
@@ -137,7 +138,7 @@ static inline uint64_t *snapshot_bits(const struct vcpu_run *v, unsigned int whi
 struct thread_run *model_thread(const struct model *m, int64_t tid);
 
 /* A flag of v changed or is about to: scans of its VM that are looking may see either value. */
-void model_vcpu_changed(struct model *m, struct vcpu_run *v, struct cpu_run *cpu);
+void model_vcpu_changed(struct vcpu_run *v, struct cpu_run *cpu, int64_t t);
 
 /* sched.c */
 void sched_seen(struct model *m, const struct event *ev, struct thread_run *self);

@@ -95,7 +95,7 @@ void sched_seen(struct model *m, const struct event *ev, struct thread_run *self
 			stretch_end(m, self, m->cpus[self->on_cpu].t_last, NULL);
 		stretch_begin(m, self, ev->cpu, ev->t, FIELD_ABSENT);
 		if (self->vcpu)
-			model_vcpu_changed(m, self->vcpu, cpu);
+			model_vcpu_changed(self->vcpu, cpu, ev->t);
 	}
 }
 
@@ -138,7 +138,7 @@ void sched_switch(struct model *m, const struct event *ev)
 		}
 		if (prev->vcpu) {
 			vcpu_switched_out(prev->vcpu, state, runnable);
-			model_vcpu_changed(m, prev->vcpu, cpu);
+			model_vcpu_changed(prev->vcpu, cpu, ev->t);
 		}
 	}
 	if (next) {
@@ -146,7 +146,7 @@ void sched_switch(struct model *m, const struct event *ev)
 			stretch_end(m, next, m->cpus[next->on_cpu].t_last, NULL);
 		stretch_begin(m, next, ev->cpu, ev->t, ev->sched_switch.next_prio);
 		if (next->vcpu) {
-			model_vcpu_changed(m, next->vcpu, cpu);
+			model_vcpu_changed(next->vcpu, cpu, ev->t);
 			decision_switch_in(m, next->vcpu, ev);
 		}
 	} else {
@@ -185,7 +185,7 @@ void sched_waking(struct model *m, const struct event *ev, struct thread_run *se
 			vcpu_set(v, STATE_KNOWN, false);
 		else if (v->in_kvm_run)
 			vcpu_set(v, READY, true);
-		model_vcpu_changed(m, v, cpu);
+		model_vcpu_changed(v, cpu, ev->t);
 	}
 	if (!m->input.wakeups)
 		sched_wakeup(m, ev);

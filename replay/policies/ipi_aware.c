@@ -25,7 +25,7 @@ const struct policy policy_ipi_aware = {
 	.name = "ipi-aware",
 	.stands_for = "patches v1 to v3 with enable_relaxed_boost=0, by series",
 	.summary = "takes the receiver of the spinner's pending IPI, else vCPUs preempted in kernel mode",
-	.inferred = "series=3: the filter's body, the conditions of recording a send, and the rule that "
+	.inferred = "series v3: the filter's body, the conditions of recording a send, and the rule that "
 		    "clears on a matching EOI",
 	.limits = "blind where IPIs are virtualised or sent by hypercall; EOIs by PV EOI clear nothing",
 	.parameters = "series ipi_tracking_enabled ipi_window_ns",

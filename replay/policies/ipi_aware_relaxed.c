@@ -25,7 +25,7 @@ const struct policy policy_ipi_aware_relaxed = {
 	.name = "ipi-aware+relaxed",
 	.stands_for = "patches v1 to v3 as posted, by series",
 	.summary = "IPI-aware round, then a round that takes any preempted vCPU",
-	.inferred = "series=3: as ipi-aware; and where the second round's test stands among the filters",
+	.inferred = "series v3: as ipi-aware; and where the second round's test stands among the filters",
 	.limits = "as ipi-aware",
 	.parameters = "series ipi_tracking_enabled ipi_window_ns enable_relaxed_boost",
 	.on_spin = ipi_aware_relaxed_on_spin,

@@ -33,7 +33,7 @@ const struct policy policy_receiver_first = {
 	.name = "receiver-first",
 	.stands_for = "no kernel and no patch: what a true priority for the receiver would do",
 	.summary = "the receiver of the spinner's pending IPI first, then as ipi-aware+relaxed",
-	.inferred = "series=3: as ipi-aware+relaxed",
+	.inferred = "series v3: as ipi-aware+relaxed",
 	.limits = "as ipi-aware; the receiver's dy_eligible check is made once more than in the posted series",
 	.parameters = "series ipi_tracking_enabled ipi_window_ns enable_relaxed_boost",
 	.on_spin = receiver_first_on_spin,

@@ -22,7 +22,7 @@ const struct policy policy_relaxed = {
 	.name = "relaxed",
 	.stands_for = "patches v1 to v3 with ipi_tracking_enabled=0, by series",
 	.summary = "vCPUs preempted in kernel mode, then a round that takes any preempted vCPU",
-	.inferred = "series=3: as ipi-aware+relaxed",
+	.inferred = "series v3: as ipi-aware+relaxed",
 	.limits = "a woken vCPU that was not preempted is never taken, which stock would do",
 	.parameters = "series",
 	.on_spin = relaxed_on_spin,
