@@ -136,7 +136,9 @@ static enum stock_variant variant_of(const char *release)
 
 	if (!release || sscanf(release, "%u.%u.%u", &major, &minor, &patch) < 2)
 		return STOCK_SINGLE_LOOP;
-	if (major < 6 || (major == 6 && minor <= 12))
+	if (major < 5 || (major == 5 && minor <= 12))
+		return STOCK_TWO_PASS_5_12;
+	if (major == 5 || (major == 6 && minor <= 12))
 		return STOCK_TWO_PASS;
 	if (major == 6 && (minor < 18 || (minor == 18 && patch < 3)))
 		return STOCK_LOOP_COUNTER;
@@ -168,6 +170,7 @@ const struct policy *engine_recorded_policy(const struct recorded *recorded, str
 	 * but not which; v1 and v2, which act alike, are the ones read in full.
 	 */
 	params->series = 2;
+	params->stock_variant = STOCK_SINGLE_LOOP;
 	param_on(recorded, "kvm.enable_relaxed_boost", &params->enable_relaxed_boost);
 	param_on(recorded, "kvm.ipi_first_scan", &first);
 	if (window)
@@ -338,8 +341,10 @@ static void on_gap(struct engine *e, const struct recorded_gap *gap)
 
 		for (unsigned int vm = 0; vm < e->recorded->n_vms; vm++)
 			for (unsigned int idx = 0; idx < lane->vms[vm].n_vcpus; idx++) {
-				lane->vms[vm].ipi[idx].unknown = true;
-				lane->vms[vm].ipi[idx].ipi_time_ns = gap->t1;
+				lane->vms[vm].ipi[idx] = (struct ipi_context){
+					.last_ipi_sender = -1, .last_ipi_receiver = -1,
+					.unknown = true, .ipi_time_ns = gap->t1,
+				};
 			}
 	}
 }

@@ -352,17 +352,6 @@ void kernel_state_fill(struct kernel_state *ks, unsigned int vm_index, struct sp
 	}
 }
 
-/* What is stored for a success at pick when the scan began after last_boosted_vcpu. */
-static int stored_value(const struct kernel_state *ks, unsigned int vm, int pick, const struct spin_state *state,
-			int last_boosted_vcpu)
-{
-	int n = state->n_vcpus;
-
-	if (ks->policy_vms[vm].params->stock_variant != STOCK_LOOP_COUNTER)
-		return pick;
-	return (pick + 2 * n - last_boosted_vcpu - 1) % n;
-}
-
 static bool state_bit(const uint64_t *words, const struct spin_state *s, enum seen what, unsigned int idx)
 {
 	return words[what * s->n_words + idx / 64] >> (idx % 64) & 1;
@@ -401,7 +390,8 @@ static void follow(struct kernel_state *ks, const struct recorded_decision *d, c
 	memcpy(h->dy_eligible, ks->result->dy_eligible, state->n_words * sizeof(uint64_t));
 	for (guint i = 0; i < attempts->len; i++)
 		put_bit(h->dy_eligible, g_array_index(attempts, struct attempt, i).target_idx, false);
-	h->pending[d->me] = pick < 0 ? NO_STORE : stored_value(ks, d->vm, pick, state, h->last_boosted_vcpu);
+	h->pending[d->me] = pick < 0 ? NO_STORE : spin_stored_value(ks->policy_vms[d->vm].params, state->n_vcpus,
+							      h->last_boosted_vcpu, pick);
 }
 
 static enum next who_is_next(const struct recorded_decision *d, int pick)
@@ -426,7 +416,8 @@ static bool foretells(struct kernel_state *ks, const struct recorded_decision *d
 			return false;
 	memcpy(h->dy_eligible, ks->result->dy_eligible, state->n_words * sizeof(uint64_t));
 	h->pending[d->me] = d->pick < 0 ? NO_STORE :
-			    stored_value(ks, d->vm, d->pick, state, h->last_boosted_vcpu);
+			    spin_stored_value(ks->policy_vms[d->vm].params, state->n_vcpus,
+							      h->last_boosted_vcpu, d->pick);
 	return true;
 }
 
@@ -496,7 +487,8 @@ static void predict(struct kernel_state *ks, const struct recorded_decision *d, 
 	if (child) {
 		memcpy(child->dy_eligible, ks->result->dy_eligible, state->n_words * sizeof(uint64_t));
 		child->pending[d->me] = pick < 0 ? NO_STORE :
-					stored_value(ks, d->vm, pick, state, h->last_boosted_vcpu);
+					spin_stored_value(ks->policy_vms[d->vm].params, state->n_vcpus,
+							      h->last_boosted_vcpu, pick);
 		ks->votes[pick < 0 ? vm->n_vcpus : (unsigned int)pick] += child->weight;
 	}
 	/* a light hypothesis is not worth being wrong about */

@@ -20,7 +20,8 @@
 
 /* How kvm_vcpu_on_spin() walks and what it stores (directed-yield.md 2.2, 2.3, 2.7). */
 enum stock_variant {
-	STOCK_TWO_PASS,		/* up to 6.12 */
+	STOCK_TWO_PASS_5_12,	/* up to 5.12: no exemption for pending interrupts */
+	STOCK_TWO_PASS,		/* 5.13 to 6.12 */
 	STOCK_LOOP_COUNTER,	/* 6.13 to 6.18.2: stores the loop counter, not the index */
 	STOCK_SINGLE_LOOP,	/* 6.18.3 and later */
 };

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-const char *const stock_variant_names[] = { "two-pass", "loop-counter", "single-loop", NULL };
+const char *const stock_variant_names[] = { "two-pass-5.12", "two-pass", "loop-counter", "single-loop", NULL };
 static const char *const series_names[] = { "v1", "v2", "v3", NULL };
 
 /* Is name among the policy's blank-separated parameters? */

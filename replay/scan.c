@@ -7,6 +7,8 @@ int scan_single_loop(struct policy_vm *vm, struct spin *s, int *budget,
 {
 	unsigned int n = s->n_vcpus;
 
+	if (n < 2)
+		return NO_TARGET;
 	for (unsigned int i = 0; i < n; i++) {
 		unsigned int idx = (s->last_boosted_vcpu + 1 + i) % n;
 		int result;

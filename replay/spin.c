@@ -101,22 +101,38 @@ static int modelled_result(struct spin *s, unsigned int idx)
 	return saw(s, ON_CPU, idx) ? 0 : 1;
 }
 
-static const struct attempt *observed_of(const GArray *observed, unsigned int idx)
+static unsigned int times_tried(const GArray *attempts, unsigned int idx)
 {
-	for (guint i = 0; observed && i < observed->len; i++) {
-		const struct attempt *a = &g_array_index(observed, struct attempt, i);
+	unsigned int n = 0;
 
-		if (a->target_idx == idx && a->result_known)
-			return a;
+	for (guint i = 0; i < attempts->len; i++)
+		n += g_array_index(attempts, struct attempt, i).target_idx == idx;
+	return n;
+}
+
+/* The kernel's attempt at idx that stands where this one does: its first, second ... else its last. */
+static const struct attempt *observed_of(const struct spin_observer *o, unsigned int idx)
+{
+	unsigned int earlier = times_tried(o->result->attempts, idx);
+	const struct attempt *found = NULL;
+
+	for (guint i = 0; o->observed && i < o->observed->len; i++) {
+		const struct attempt *a = &g_array_index(o->observed, struct attempt, i);
+
+		if (a->target_idx != idx || !a->result_known)
+			continue;
+		found = a;
+		if (!earlier--)
+			break;
 	}
-	return NULL;
+	return found;
 }
 
 int try_yield(struct spin *s, unsigned int idx)
 {
 	struct spin_observer *o = s->observer;
 	const struct attempt *seen = o->mode == SPIN_FOLLOW ? next_observed(o, idx) :
-				     o->mode == SPIN_OBSERVED ? observed_of(o->observed, idx) : NULL;
+				     o->mode == SPIN_OBSERVED ? observed_of(o, idx) : NULL;
 	struct attempt a = { .target_idx = idx, .result_known = true };
 
 	if (o->mode == SPIN_FOLLOW) {
@@ -154,12 +170,17 @@ static void ask_once(const struct policy *policy, struct policy_vm *vm, const st
 	memcpy(r->dy_eligible_known, state->dy_eligible_known, bytes);
 	g_array_set_size(r->attempts, 0);
 	o->next = 0;
-	/* kernels with the single loop return at once here; with two passes the scan finds nobody */
-	r->pick = s.n_vcpus < 2 ? NO_TARGET : policy->on_spin(vm, &s);
+	r->pick = policy->on_spin(vm, &s);
 	r->uncertain = s.uncertain;
-	r->last_boosted_stored = MAX(r->pick, 0);
-	if (r->pick >= 0 && vm->params->stock_variant == STOCK_LOOP_COUNTER)
-		r->last_boosted_stored = (r->pick + 2 * s.n_vcpus - last_boosted_vcpu - 1) % s.n_vcpus;
+	r->last_boosted_stored = r->pick < 0 ? 0 :
+				 spin_stored_value(vm->params, s.n_vcpus, last_boosted_vcpu, r->pick);
+}
+
+int spin_stored_value(const struct policy_params *params, unsigned int n_vcpus, int last_boosted_vcpu, int pick)
+{
+	if (params->stock_variant != STOCK_LOOP_COUNTER)
+		return pick;
+	return (pick + 2 * (int)n_vcpus - last_boosted_vcpu - 1) % (int)n_vcpus;
 }
 
 void spin_ask(const struct policy *policy, struct policy_vm *vm, const struct spin_state *state,
@@ -186,4 +207,8 @@ void spin_ask(const struct policy *policy, struct policy_vm *vm, const struct sp
 		pick = result->pick;
 	}
 	result->uncertain = uncertain;
+	/* which spinners the scan went by, and flipped, depends on where it began */
+	for (unsigned int w = 0; w < state->n_words; w++)
+		result->dy_eligible_known[w] &= ~state->seen[IN_SPIN_LOOP * state->n_words + w] &
+						state->known[IN_SPIN_LOOP * state->n_words + w];
 }

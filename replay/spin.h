@@ -57,6 +57,9 @@ struct spin_result {
 	unsigned int last_boosted_stored;	/* pick, or what the loop-counter variant stores */
 };
 
+/* What the kernel stores in last_boosted_vcpu after a success at pick in a scan from last_boosted_vcpu + 1. */
+int spin_stored_value(const struct policy_params *params, unsigned int n_vcpus, int last_boosted_vcpu, int pick);
+
 struct spin_result *spin_result_new(unsigned int max_words);
 void spin_result_free(struct spin_result *result);
 

@@ -36,10 +36,12 @@ bool command_parse(const struct command *c, int *argc, char ***argv, int *status
 		return false;
 	}
 	/* what follows "--" is arguments; GLib leaves the dashes in place */
-	if (*argc > 1 && !strcmp((*argv)[1], "--")) {
-		memmove(*argv + 1, *argv + 2, (*argc - 1) * sizeof(**argv));
-		(*argc)--;
-	}
+	for (int i = 1; i < *argc; i++)
+		if (!strcmp((*argv)[i], "--")) {
+			memmove(*argv + i, *argv + i + 1, (*argc - i) * sizeof(**argv));
+			(*argc)--;
+			break;
+		}
 	if (*argc - 1 < c->min_args || *argc - 1 > c->max_args) {
 		if (*argc - 1 < c->min_args)
 			command_usage(c, "missing argument");

@@ -12,13 +12,14 @@
 
 static bool stock_wants(struct policy_vm *vm, struct spin *s, unsigned int idx)
 {
-	(void)vm;
 	if (!awake(s, idx))
 		return false;
-	if (saw(s, PREEMPTED, idx) && in_kernel_mode(s) && !saw(s, PENDING_IRQ, idx) &&
-	    !saw(s, IN_KERNEL, idx))
-		return pass_over(s, idx, STEP_USER_MODE);
-	return true;
+	if (!saw(s, PREEMPTED, idx) || !in_kernel_mode(s) || saw(s, IN_KERNEL, idx))
+		return true;
+	/* commit 52acd22faa1a: a vCPU with a posted interrupt is taken in either mode */
+	if (vm->params->stock_variant != STOCK_TWO_PASS_5_12 && saw(s, PENDING_IRQ, idx))
+		return true;
+	return pass_over(s, idx, STEP_USER_MODE);
 }
 
 static int two_passes(struct policy_vm *vm, struct spin *s)
@@ -49,7 +50,7 @@ static int stock_on_spin(struct policy_vm *vm, struct spin *s)
 {
 	int budget = 3;
 
-	if (vm->params->stock_variant == STOCK_TWO_PASS)
+	if (vm->params->stock_variant <= STOCK_TWO_PASS)
 		return two_passes(vm, s);
 	return scan_single_loop(vm, s, &budget, stock_wants);
 }

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# trace.dat 6 and 7, compressed or not: the same facts. Every event accounted for: counts by type
+# equal trace-cmd's, buffer instances included.
+set -eu
+. "$(dirname "$0")/lib.sh"
+command -v trace-cmd >/dev/null || { echo "trace-cmd is not installed"; exit 77; }
+
+facts() {	# DB: all facts but the file's own name, format and checksum
+	sqlite3 "$1" .dump | grep -v '^INSERT INTO recording VALUES'
+	sql "$1" "SELECT kernel, machine, clock, isa, n_cpu, t0, t1, events, used, ignored, lost, probes FROM recording"
+}
+
+for name in lock-heavy-instance ipi-heavy-both; do
+	cp "$DATA/$name.dat" "$DATA/$name.dat.host.json" .
+	"$COUNTERSPIN" import $name.dat -o zstd7.db 2>/dev/null
+	facts zstd7.db > want
+	for variant in "6 none" "7 none" "7 zstd"; do
+		set -- $variant
+		trace-cmd convert -i $name.dat -o v.dat --file-version "$1" --compression "$2" >/dev/null 2>&1
+		cp $name.dat.host.json v.dat.host.json
+		"$COUNTERSPIN" import v.dat -o v.db --force 2>/dev/null || fail "import of $name as version $1, $2"
+		facts v.db > got
+		cmp want got || fail "$name: version $1 with compression $2 gives other facts"
+		expect "$(sql v.db "SELECT format FROM recording")" "trace.dat $1" "format"
+		rm -f v.dat* v.db
+	done
+	rm -f zstd7.db
+done
+
+recordings=("$DATA"/*.dat)
+[ ! -d "$SOURCE/../shared/traces" ] || recordings+=("$SOURCE"/../shared/traces/{balanced-v6,mixed-8vcpu,balanced-noprobe}.dat)
+for r in "${recordings[@]}"; do
+	"$COUNTERSPIN" import "$r" -o c.db --force 2>/dev/null
+	sql c.db "SELECT name, sum(n) FROM event_type GROUP BY name ORDER BY name" | tr '|' ' ' > ours
+	# TASK-TID [CPU] TIME: EVENT: ..., after 'INSTANCE:' for a buffer instance
+	LC_ALL=C trace-cmd report -R "$r" 2>/dev/null |
+		sed -nE 's/^.*\[[0-9]+\] +[0-9]+\.[0-9]+: ([a-zA-Z0-9_]+): .*/\1/p' | LC_ALL=C sort | uniq -c |
+		awk '{ print $2, $1 }' > theirs
+	diff <(LC_ALL=C sort ours) theirs || fail "$(basename "$r"): counts differ from trace-cmd's"
+	expect "$(sql c.db "SELECT events = used + ignored + lost, events = (SELECT sum(n) FROM event_type) + lost,
+		used = (SELECT sum(used) FROM event_type) FROM recording")" "1|1|1" "$(basename "$r"): events add up"
+done
