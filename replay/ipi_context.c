@@ -87,8 +87,8 @@ bool is_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int idx)
 /*
  * v1 and v2 as read; v3 states the same tiers in the same order, its body is
  * inferred. The kernel looks at the pending interrupt before the preempted state;
- * as either accepts and neither has side effects, what is known better comes
- * first here, so that a state not known casts no doubt where it does not matter.
+ * as either accepts and neither has side effects, the order here is the one in
+ * which a state that is not known casts the least doubt.
  */
 bool good_yield_candidate(struct policy_vm *vm, struct spin *s, unsigned int idx)
 {
@@ -97,9 +97,7 @@ bool good_yield_candidate(struct policy_vm *vm, struct spin *s, unsigned int idx
 	if (is_ipi_receiver(vm, s, idx))
 		return true;
 	preempted = saw(s, PREEMPTED, idx);
-	if (preempted && (!in_kernel_mode(s) || saw(s, IN_KERNEL, idx)))
-		return true;
-	if (saw(s, PENDING_IRQ, idx))
+	if (preempted ? right_mode(s, idx, true) : saw(s, PENDING_IRQ, idx))
 		return true;
 	return pass_over(s, idx, preempted ? STEP_USER_MODE : STEP_NOT_PREEMPTED);
 }

@@ -103,11 +103,37 @@ static inline bool saw(struct spin *s, enum seen what, unsigned int idx)
 	return s->seen[what][idx / 64] >> (idx % 64) & 1;
 }
 
+/* Is either set? Not uncertain if one of them is known to be. */
+static inline bool saw_either(struct spin *s, enum seen a, enum seen b, unsigned int idx)
+{
+	unsigned int w = idx / 64, shift = idx % 64;
+	bool seen_a, seen_b;
+
+	if ((s->seen[a][w] & s->known[a][w]) >> shift & 1 || (s->seen[b][w] & s->known[b][w]) >> shift & 1)
+		return true;
+	seen_a = saw(s, a, idx);
+	seen_b = saw(s, b, idx);
+	return seen_a || seen_b;
+}
+
 static inline bool in_kernel_mode(struct spin *s)
 {
 	if (!s->kernel_mode_known)
 		s->uncertain = true;
 	return s->kernel_mode;
+}
+
+/*
+ * The CPL filter for a preempted vCPU: any, if the spinner was not in kernel mode;
+ * else one preempted in kernel mode or (exempt) with an interrupt posted.
+ */
+static inline bool right_mode(struct spin *s, unsigned int idx, bool exempt)
+{
+	if (s->kernel_mode_known && !s->kernel_mode)
+		return true;
+	if (exempt ? saw_either(s, PENDING_IRQ, IN_KERNEL, idx) : saw(s, IN_KERNEL, idx))
+		return true;
+	return !in_kernel_mode(s);
 }
 
 /* Implemented by the engine (spin.c). */

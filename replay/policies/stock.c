@@ -14,12 +14,11 @@ static bool stock_wants(struct policy_vm *vm, struct spin *s, unsigned int idx)
 {
 	if (!awake(s, idx))
 		return false;
-	if (!saw(s, PREEMPTED, idx) || !in_kernel_mode(s) || saw(s, IN_KERNEL, idx))
+	if (!saw(s, PREEMPTED, idx))
 		return true;
-	/* commit 52acd22faa1a: a vCPU with a posted interrupt is taken in either mode */
-	if (vm->params->stock_variant != STOCK_TWO_PASS_5_12 && saw(s, PENDING_IRQ, idx))
-		return true;
-	return pass_over(s, idx, STEP_USER_MODE);
+	/* commit 52acd22faa1a: since 5.13 a vCPU with a posted interrupt is taken in either mode */
+	return right_mode(s, idx, vm->params->stock_variant != STOCK_TWO_PASS_5_12) ||
+	       pass_over(s, idx, STEP_USER_MODE);
 }
 
 static int two_passes(struct policy_vm *vm, struct spin *s)
