@@ -74,6 +74,19 @@ static bool open_file(struct db_build *b, GError **error)
 	return true;
 }
 
+/* Is the file at path a database of ours, of whatever version? By the header of the file format. */
+static bool is_ours(const char *path)
+{
+	guint8 header[72] = { 0 };
+	FILE *f = fopen(path, "rbe");
+	bool ok = f && fread(header, 1, sizeof(header), f) == sizeof(header);
+
+	if (f)
+		fclose(f);
+	return ok && !memcmp(header, "SQLite format 3", 16) &&
+	       ((guint32)header[68] << 24 | header[69] << 16 | header[70] << 8 | header[71]) == APPLICATION_ID;
+}
+
 struct db_build *db_build_new(const char *path, bool replace, GError **error)
 {
 	struct db_build *b;
@@ -82,8 +95,9 @@ struct db_build *db_build_new(const char *path, bool replace, GError **error)
 		g_set_error(error, DB_ERROR, 0, "'%s' exists\nhint: --force replaces it", path);
 		return NULL;
 	}
-	if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-		g_set_error(error, DB_ERROR, 0, "'%s' is not a regular file", path);
+	if (g_file_test(path, G_FILE_TEST_EXISTS) &&
+	    (!g_file_test(path, G_FILE_TEST_IS_REGULAR) || !is_ours(path))) {
+		g_set_error(error, DB_ERROR, 0, "'%s' exists and is not one of counterspin's databases", path);
 		return NULL;
 	}
 	b = g_new0(struct db_build, 1);

@@ -24,7 +24,7 @@ struct db_build;
  * Start building a database that will be at path. The file is unnamed (or, where
  * the file system cannot do that, a hidden temporary) in the same directory, so
  * that a killed program leaves nothing and an existing database is untouched.
- * Fails if path exists and replace is false.
+ * Fails if path exists and replace is false, or is not a database of ours.
  */
 struct db_build *db_build_new(const char *path, bool replace, GError **error);
 sqlite3 *db_build_handle(struct db_build *build);

@@ -119,7 +119,8 @@ CREATE TABLE exit_stat (
 	PRIMARY KEY (vcpu, second, exit_reason)
 ) WITHOUT ROWID;
 
--- One edge of an interprocessor interrupt: sender to one receiver.
+-- One edge of an interprocessor interrupt: sender to one receiver. Ids ascend in the time of
+-- acceptance, as events show it; across a gap no edge is acknowledged.
 CREATE TABLE ipi (
 	id          INTEGER PRIMARY KEY,
 	sender      INTEGER NOT NULL REFERENCES vcpu(id),
@@ -145,7 +146,8 @@ CREATE TABLE eoi (
 	how    TEXT NOT NULL               -- 'register', 'pv', 'accelerated', 'spurious', 'reset'
 );
 
--- One call of kvm_vcpu_on_spin().
+-- One call of kvm_vcpu_on_spin(). Where the on_spin probe missed one, t_start is the exit's time, and
+-- the id the next one when that showed.
 CREATE TABLE decision (
 	id                   INTEGER PRIMARY KEY,
 	vcpu                 INTEGER NOT NULL REFERENCES vcpu(id), -- the spinner
@@ -174,7 +176,8 @@ CREATE TABLE decision (
 	ipi_time_ns          INTEGER
 );
 
--- What the decision saw: state of the VM's vCPUs at t_start, 64 a row. Bitmaps by vcpu_idx.
+-- What the decision saw: state of the VM's vCPUs when its scan ended (at the first yield_to(), else at
+-- the spinner's next event), 64 a row. Bitmaps by vcpu_idx. The probe's truth is from t_start.
 CREATE TABLE candidate (
 	decision            INTEGER NOT NULL REFERENCES decision(id),
 	word                INTEGER NOT NULL,

@@ -145,6 +145,7 @@ void decision_exit(struct model *m, struct vcpu_run *v, const struct event *ev, 
 	}
 	v->spin_trigger = trigger;
 	v->spin_kernel_mode = kernel_mode;
+	v->spin_t = ev->t;
 }
 
 static void on_spin(struct model *m, struct vcpu_run *v, const struct event *ev)
@@ -314,6 +315,7 @@ void decision_event(struct model *m, struct vcpu_run *v, const struct event *ev)
 		/* the exit called on_spin, but the probe did not fire */
 		v->n_miss++;
 		begin(m, v, ev, v->spin_trigger, "imputed", v->spin_kernel_mode);
+		v->decision.row.t_start = v->spin_t;
 		v->spin_trigger = NULL;
 	}
 	if (!v->decision.open)

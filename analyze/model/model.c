@@ -136,8 +136,12 @@ static void gap(struct model *m, const struct event *ev)
 		.why = "the recorder lost events",
 	});
 	m->result.lost += ev->missed.events;
-	for (unsigned int i = 1; i <= m->n_vcpus; i++)
+	for (unsigned int i = 1; i <= m->n_vcpus; i++) {
 		decision_gap(m, &m->vcpus[i]);
+		/* an acknowledgement may be among what is missing; the next one is another's */
+		ipi_finish_send(m, &m->vcpus[i]);
+		ipi_finish(m, &m->vcpus[i]);
+	}
 	sched_gap(m, ev->cpu, t0);
 }
 

@@ -73,7 +73,7 @@ struct vcpu_run {
 	int64_t n_exit, n_eoi;		/* since its previous decision */
 	int64_t n_pause, n_miss;
 	const char *spin_trigger;	/* an exit that calls on_spin, which has not shown yet */
-	int64_t spin_kernel_mode;
+	int64_t spin_kernel_mode, spin_t;
 	struct decision_run decision;
 	GArray *exits;			/* of struct exit_count, of exit_second */
 	int64_t exit_second;

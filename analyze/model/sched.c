@@ -151,7 +151,9 @@ void sched_switch(struct model *m, const struct event *ev)
 		}
 	} else {
 		/* the idle thread runs when nothing else can: now the count is certain */
-		cpu->nr_running = 0;
+		for (unsigned int i = 1; cpu->nr_running && i <= m->n_threads; i++)
+			if (m->threads[i].queued == ev->cpu)
+				queue(m, &m->threads[i], -1);
 		cpu->nr_known = true;
 	}
 }
@@ -216,6 +218,14 @@ void sched_gap(struct model *m, unsigned int gap_cpu, int64_t t0)
 	cpu->seen = false;
 	for (unsigned int i = 0; i < m->span.n_cpu; i++)
 		m->cpus[i].nr_known = false;
+	for (unsigned int i = 1; i <= m->n_threads; i++) {
+		struct thread_run *t = &m->threads[i];
+
+		if (t->on_cpu >= 0)
+			continue;
+		queue(m, t, -1);
+		t->stretch.t_ready = t->stretch.cpu_ready = t->stretch.waker = DB_NULL;
+	}
 	for (unsigned int i = 1; i <= m->n_vcpus; i++) {
 		struct vcpu_run *v = &m->vcpus[i];
 

@@ -108,6 +108,7 @@ static void read_option(struct trace_dat_header *h, unsigned int id, const char 
 {
 	struct cursor c = { .data = (const guint8 *)data, .size = size };
 	const char *open, *close;
+	unsigned int n_cpu;
 
 	switch (id) {
 	case OPTION_TRACECLOCK:
@@ -124,7 +125,8 @@ static void read_option(struct trace_dat_header *h, unsigned int id, const char 
 		add_overruns(h, data, size);
 		break;
 	case OPTION_CPUCOUNT:
-		h->n_cpu = MAX(h->n_cpu, (unsigned int)take_number(&c, 4));
+		n_cpu = take_number(&c, 4);
+		h->n_cpu = MAX(h->n_cpu, n_cpu);
 		break;
 	case OPTION_TSC2NSEC:
 		h->has_tsc2nsec = true;
@@ -135,7 +137,8 @@ static void read_option(struct trace_dat_header *h, unsigned int id, const char 
 			const char *name = take_string(&c), *clock = take_string(&c);
 
 			take(&c, 4);
-			h->n_cpu = MAX(h->n_cpu, (unsigned int)take_number(&c, 4));
+			n_cpu = take_number(&c, 4);
+			h->n_cpu = MAX(h->n_cpu, n_cpu);
 			if (!c.bad && *clock)
 				add_clock(h, clock, strlen(clock), !*name);
 		}

@@ -32,7 +32,9 @@ cmp a.db kept.db || fail 'a failed import changed the database'
 import --force other.dat -o a.db
 expect "$(sql a.db 'SELECT kernel FROM recording')" other '--force replaces'
 mkdir d.db
-expect_fails 3 "'d.db' is not a regular file" "$COUNTERSPIN" import --force one.dat -o d.db
+for other in d.db one.dat; do
+	expect_fails 3 "'$other' exists and is not one of counterspin's databases" "$COUNTERSPIN" import --force one.dat -o $other
+done
 rmdir d.db
 
 # --- permissions, and the same bytes each time
