@@ -98,7 +98,10 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 		rp->unknown++;
 		return;
 	}
-	count_attempts(rp, attempts);
+	if (!rp->policy && !d->probed)	/* all that can be said: the one that succeeded */
+		rp->attempts_yielded += pick >= 0;
+	else
+		count_attempts(rp, attempts);
 	rp->no_target += pick == NO_TARGET;
 	if (decision->waits) {
 		rp->receiver_waits++;
