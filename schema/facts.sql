@@ -231,16 +231,17 @@ CREATE TABLE gap (
 
 -- States of vCPU threads between and during their stretches on a CPU.
 CREATE VIEW vcpu_state AS
-	SELECT vcpu, t0, t1, 'running' AS state, cpu FROM on_cpu JOIN thread ON thread.id = thread WHERE vcpu NOT NULL
+	WITH stretch AS (
+		SELECT thread.vcpu, on_cpu.thread, cpu, t_ready, cpu_ready, waker, on_cpu.t0, on_cpu.t1, why,
+		       lead(t_ready) OVER (PARTITION BY on_cpu.thread ORDER BY on_cpu.t0) AS t_next_ready
+		  FROM on_cpu JOIN thread ON thread.id = on_cpu.thread WHERE thread.vcpu NOT NULL)
+	SELECT vcpu, t0, t1, 'running' AS state, cpu FROM stretch
 	UNION ALL
-	SELECT vcpu, t_ready, on_cpu.t0, CASE WHEN waker IS NULL THEN 'preempted' ELSE 'waking' END, cpu_ready
-	  FROM on_cpu JOIN thread ON thread.id = thread WHERE vcpu NOT NULL AND t_ready < on_cpu.t0
+	SELECT vcpu, t_ready, t0, CASE WHEN waker IS NULL THEN 'preempted' ELSE 'waking' END, cpu_ready
+	  FROM stretch WHERE t_ready < t0
 	UNION ALL
-	SELECT vcpu, t1, t_next, 'blocked', NULL FROM (
-		SELECT vcpu, on_cpu.t1 AS t1, why,
-		       lead(t_ready) OVER (PARTITION BY thread ORDER BY on_cpu.t0) AS t_next
-		  FROM on_cpu JOIN thread ON thread.id = thread WHERE vcpu NOT NULL)
-	 WHERE why NOT IN ('R', 'R+') AND t_next > t1;
+	SELECT vcpu, t1, t_next_ready, 'blocked', NULL FROM stretch
+	 WHERE why NOT IN ('R', 'R+') AND t_next_ready > t1;
 
 -- Depth of each run queue: tasks running or waiting, from t until the next row of that CPU.
 CREATE VIEW runqueue AS

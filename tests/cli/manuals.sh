@@ -69,7 +69,7 @@ renders() {	# PAGE
 		[ -z "$said" ] || fail "man warns of $1: $said"
 	elif command -v groff >/dev/null; then
 		renderers=$((renderers + 1))
-		said=$(groff -man -mandoc -k -Tutf8 -wall "$1" 2>&1 >/dev/null) || fail "groff cannot show $1"
+		said=$(groff -mandoc -k -Tutf8 -wall "$1" 2>&1 >/dev/null) || fail "groff cannot show $1"
 		[ -z "$said" ] || fail "groff warns of $1: $said"
 	fi
 	if command -v mandoc >/dev/null; then
