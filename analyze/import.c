@@ -28,7 +28,7 @@ static gboolean option_force, option_ignore_probes;
 
 static const GOptionEntry options[] = {
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &option_output,
-	  "Database to write (default: RECORDING with the suffix .db)", "DB" },
+	  "Database to write (default: RECORDING.db)", "DB" },
 	{ "host-facts", 0, 0, G_OPTION_ARG_FILENAME, &option_host_facts,
 	  "Host facts (default: RECORDING.host.json where it exists)", "FILE" },
 	{ "force", 'f', 0, G_OPTION_ARG_NONE, &option_force, "Replace an existing database", NULL },

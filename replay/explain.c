@@ -166,7 +166,7 @@ static void visit(void *user, const struct engine_decision *e)
 	cJSON_AddNumberToObject(o, "cpu", d->cpu);
 	cJSON_AddNumberToObject(o, "t", d->t_start - x->recorded->t0);
 	cJSON_AddNumberToObject(o, "n_vcpus", d->n_vcpus);
-	cJSON_AddStringToObject(o, "state", state_kind_names[x->kind]);
+	cJSON_AddStringToObject(o, "state", state_kind_names[d->probed ? x->kind : STATE_RECONSTRUCTED]);
 	if (s->kernel_mode_known)
 		cJSON_AddBoolToObject(o, "yield_to_kernel_mode", s->kernel_mode);
 	else

@@ -14,7 +14,7 @@ const char *const reason_names[N_REASONS] = {
 	[REASON_BLOCKING] = "blocking",
 	[REASON_IPI_CONTEXT] = "ipi_context",
 	[REASON_RESULT] = "yield_to result",
-	[REASON_OTHER] = "changed after the probe",
+	[REASON_OTHER] = "other",
 };
 
 static bool bit(const uint64_t *words, unsigned int idx)

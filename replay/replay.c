@@ -29,7 +29,7 @@ static const GOptionEntry options[] = {
 static const struct command command = {
 	.name = "replay", .arguments = "DB", .options = options, .min_args = 1, .max_args = 1,
 	.summary = "Replay every recorded decision under other policies.",
-	.description = "Results are also kept in the database (tables replay, verdict, fidelity, disagreement).",
+	.description = "Results are also kept in the database (tables replay, verdict, outcome, fidelity, disagreement).",
 };
 
 /* What the kernel did at decisions that can be compared; "observed" repeats it. */
@@ -169,7 +169,7 @@ static void print_text(const struct run *run, const struct recorded *recorded)
 		       run->n_tainted);
 	printf("\nWhat each policy would have done, against what the kernel did "
 	       "(state: %s%s):\n", recorded->probes ? state_kind_names[run->state] : "reconstructed",
-	       recorded->probes ? "" : ", outcomes imputed");
+	       recorded->probes ? "" : ", outcomes imputed or inferred");
 	print_policies(run);
 	puts("\n  waits: the spinner has an unacknowledged unicast IPI of its own out; hits: the pick is its receiver.\n"
 	     "\nyield_to() calls, by result:");

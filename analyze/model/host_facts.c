@@ -87,14 +87,12 @@ static void set_param(struct host_facts *f, const char *name, const char *when, 
 {
 	struct host_facts_param param = { .name = g_strdup(name), .value = value, .when = when };
 
-	for (guint i = 0; i < f->params->len; i++) {
-		struct host_facts_param *p = &g_array_index(f->params, struct host_facts_param, i);
+	/* said of no time in particular, as in a file, it stands for all */
+	for (guint i = f->params->len; i-- > 0;) {
+		const struct host_facts_param *p = &g_array_index(f->params, struct host_facts_param, i);
 
-		if (!strcmp(p->name, name) && p->when == when) {
-			clear_param(p);
-			*p = param;
-			return;
-		}
+		if (!strcmp(p->name, name) && (!*when || !strcmp(p->when, when)))
+			g_array_remove_index(f->params, i);
 	}
 	g_array_append_val(f->params, param);
 }

@@ -235,11 +235,11 @@ static int64_t told_idx(const struct identity *id, const struct host_facts *fact
 		if (p->vm_pid == tgid && p->vcpu_id == vcpu_id)
 			return p->vcpu_idx;
 	}
-	for (guint i = 0; i < facts->vcpus->len; i++) {
+	for (guint i = facts->vcpus->len; i-- > 0;) {	/* what was said last counts */
 		const struct host_facts_vcpu *v =
 			&g_array_index(facts->vcpus, struct host_facts_vcpu, i);
 
-		if (v->tgid == tgid && v->vcpu_id == vcpu_id && v->vcpu_idx < 65536)
+		if (v->tgid == tgid && v->vcpu_id == vcpu_id && v->vcpu_idx >= 0 && v->vcpu_idx < 65536)
 			return v->vcpu_idx;
 	}
 	return -1;
@@ -316,7 +316,7 @@ static void add_vm(struct identity *id, const struct host_facts *facts, const st
 	vm->tgid = g->tgid;
 	vm->membership = g->ambiguous ? MEMBERSHIP_UNKNOWN :
 			 g->inferred ? MEMBERSHIP_INFERRED : MEMBERSHIP_TGID;
-	for (guint i = 0; i < facts->vms->len; i++) {
+	for (guint i = facts->vms->len; i-- > 0;) {
 		const struct host_facts_vm *v = &g_array_index(facts->vms, struct host_facts_vm, i);
 
 		if (v->tgid == vm->tgid && v->name && !vm->name)
