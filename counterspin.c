@@ -7,6 +7,7 @@
  * beside it.
  */
 #include <glib.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,8 +93,17 @@ static int flush_stdout(int status)
 	return status;
 }
 
+static int run_subcommand(int argc, char **argv)
+{
+	for (unsigned int i = 0; i < G_N_ELEMENTS(subcommands); i++)
+		if (!strcmp(argv[0], subcommands[i].name))
+			return flush_stdout(subcommands[i].run(argc, argv));
+	return unknown_command(argv[0]);
+}
+
 int main(int argc, char **argv)
 {
+	setlocale(LC_CTYPE, "");
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;
@@ -102,12 +112,14 @@ int main(int argc, char **argv)
 		puts("counterspin " COUNTERSPIN_VERSION);
 		return flush_stdout(EXIT_FINE);
 	}
+	if (argc > 2 && !strcmp(argv[1], "help")) {
+		char *help[] = { argv[2], (char *)"--help", NULL };
+
+		return run_subcommand(2, help);
+	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_help(stdout);
 		return flush_stdout(EXIT_FINE);
 	}
-	for (unsigned int i = 0; i < G_N_ELEMENTS(subcommands); i++)
-		if (!strcmp(argv[1], subcommands[i].name))
-			return flush_stdout(subcommands[i].run(argc - 1, argv + 1));
-	return unknown_command(argv[1]);
+	return run_subcommand(argc - 1, argv + 1);
 }

@@ -18,8 +18,10 @@ echo
 build/counterspin replay "$out/balanced.db"
 
 # the first decision where the kernel yielded to nobody and the patches would have found the IPI's receiver
-decision=$(sqlite3 "$out/balanced.db" "SELECT decision FROM verdict JOIN replay ON replay.id = replay
-	WHERE policy = 'ipi-aware+relaxed' AND class = 'new target' ORDER BY decision LIMIT 1")
+decision=$(sqlite3 "$out/balanced.db" "SELECT min(d.id) FROM verdict v JOIN replay r ON r.id = v.replay
+	JOIN decision d ON d.id = v.decision JOIN ipi ON ipi.sender = d.vcpu AND ipi.n_receivers = 1
+	 AND ipi.t_accept < d.t_start AND ipi.t_ack > d.t_start JOIN vcpu ON vcpu.id = ipi.receiver
+	WHERE r.policy = 'ipi-aware' AND v.class = 'new target' AND v.pick_idx = vcpu.vcpu_idx")
 build/counterspin explain "$out/balanced.db" "$decision" --policy stock --policy ipi-aware+relaxed > "$out/explain.txt"
 
 cat <<END

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,13 +25,15 @@
 #define IMPORT_ERROR (g_quark_from_static_string("import"))
 
 static char *option_output, *option_host_facts;
-static gboolean option_force, option_ignore_probes;
+static gboolean option_force, option_ignore_probes, option_no_host_facts;
 
 static const GOptionEntry options[] = {
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &option_output,
 	  "Database to write (default: RECORDING.db)", "DB" },
 	{ "host-facts", 0, 0, G_OPTION_ARG_FILENAME, &option_host_facts,
 	  "Host facts (default: RECORDING.host.json where it exists)", "FILE" },
+	{ "no-host-facts", 0, 0, G_OPTION_ARG_NONE, &option_no_host_facts,
+	  "Do without host facts from a file", NULL },
 	{ "force", 'f', 0, G_OPTION_ARG_NONE, &option_force, "Replace an existing database", NULL },
 	{ "ignore-probes", 0, 0, G_OPTION_ARG_NONE, &option_ignore_probes,
 	  "Import as if the ground-truth probes had not been recorded", NULL },
@@ -110,7 +113,7 @@ static void first_pass(void *user, const struct event *ev)
 static bool read_host_facts(struct import *im, GError **error)
 {
 	g_autofree char *beside = g_strconcat(im->path, ".host.json", NULL);
-	const char *path = option_host_facts ? option_host_facts :
+	const char *path = option_no_host_facts ? NULL : option_host_facts ? option_host_facts :
 			   g_file_test(beside, G_FILE_TEST_EXISTS) ? beside : NULL;
 
 	if (im->marker_error)
@@ -161,6 +164,15 @@ static void write_host_params(struct import *im)
 	}
 }
 
+/* With them, the absence of the patches' parameters tells that the kernel is not patched. */
+static bool has_kvm_parameters(const struct host_facts *facts)
+{
+	for (guint i = 0; i < facts->params->len; i++)
+		if (g_str_has_prefix(g_array_index(facts->params, struct host_facts_param, i).name, "kvm."))
+			return true;
+	return false;
+}
+
 static void write_unknowable(struct import *im)
 {
 	const struct identity *id = im->identity;
@@ -182,6 +194,9 @@ static void write_unknowable(struct import *im)
 		facts_unknowable(im->facts, "what each decision tried and what came of it",
 				 option_ignore_probes ? "the probes were ignored" :
 				 "no probe (on_spin, yield_to, yield_to_ret) was recorded; outcomes are imputed");
+	if (!has_kvm_parameters(im->host_facts))
+		facts_unknowable(im->facts, "which policy the kernel ran; stock is assumed",
+				 "the host facts have no kvm parameters");
 	if (!im->host_facts_from)
 		facts_unknowable(im->facts, "parameters, topology, VM names, cgroups of the host",
 				 "the recording has no host facts");
@@ -259,7 +274,8 @@ static bool run(struct import *im, const char *output, GError **error)
 		.probes = identity_count(im->identity, EV_ON_SPIN) > 0,
 		.on_spin_ret = identity_count(im->identity, EV_ON_SPIN_RET) > 0,
 		.accepts = source_has(im->source, EV_KVM_APIC_ACCEPT_IRQ),
-		.wakeups = source_has(im->source, EV_SCHED_WAKEUP),
+		.wakeups = identity_count(im->identity, EV_SCHED_WAKEUP) > 0,
+		.wakings = identity_count(im->identity, EV_SCHED_WAKING) > 0,
 	};
 	im->model = model_new(im->facts, im->identity, &input);
 	if (!source_read(im->source, second_pass, im, error))
@@ -286,13 +302,14 @@ int cmd_import(int argc, char **argv)
 
 	if (!command_parse(&command, &argc, &argv, &status))
 		return status;
+	if (option_no_host_facts && option_host_facts)
+		return command_usage(&command, "--host-facts and --no-host-facts exclude each other");
 	im.path = argv[1];
 	output = option_output ? g_strdup(option_output) : g_strconcat(im.path, ".db", NULL);
 	ok = run(&im, output, &error);
 	if (ok)
-		g_printerr("%s: %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT " decisions, %"
-			   G_GINT64_FORMAT " lost\n", output, im.events, im.result.decisions,
-			   im.result.lost);
+		fprintf(stderr, "%s: %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT " decisions, %"
+			G_GINT64_FORMAT " lost\n", output, im.events, im.result.decisions, im.result.lost);
 	import_release(&im);
 	return ok ? EXIT_FINE : command_fail(&command, error);
 }

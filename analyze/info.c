@@ -276,7 +276,7 @@ int cmd_info(int argc, char **argv)
 
 	if (!command_parse(&command, &argc, &argv, &status))
 		return status;
-	db = db_open(argv[1], false, &error);
+	db = db_open(argv[1], &error);
 	if (!db)
 		return command_fail(&command, error);
 	root = gather(db, &error);

@@ -196,6 +196,7 @@ static void fill_reconstructed(const struct recorded *r, const struct recorded_d
 		[DY_RUNNABLE] = { BITS_DY_RUNNABLE, BITS_IRQ_KNOWN },
 		[PENDING_IRQ] = { BITS_PENDING_IRQ, BITS_IRQ_KNOWN },
 		[ON_CPU] = { BITS_ON_CPU, BITS_STATE_KNOWN },
+		[QUEUED] = { BITS_QUEUED, BITS_STATE_KNOWN },
 		[IN_SPIN_LOOP] = { BITS_IN_SPIN_LOOP, BITS_SPIN_KNOWN },
 	};
 	unsigned int n = r->vms[d->vm].n_words;
@@ -275,7 +276,7 @@ static void fill_receivers(struct engine *e, const struct recorded_decision *d)
 		g_array_append_val(e->decision.receivers, o.receiver);
 	}
 	g_array_set_size(list, n);
-	e->decision.waits = e->decision.receivers->len && e->recorded->vms[d->vm].acks_visible;
+	e->decision.waits = e->decision.receivers->len > 0;
 }
 
 static void on_decision(struct engine *e, const struct recorded_decision *d,
@@ -304,7 +305,7 @@ static void on_decision(struct engine *e, const struct recorded_decision *d,
 
 static void on_ipi(struct engine *e, const struct recorded_ipi *ipi)
 {
-	if (ipi->unicast) {
+	if (ipi->unicast && e->recorded->vms[ipi->vm].acks_visible) {
 		struct outstanding o = { ipi->receiver, ipi->t_accept, ipi->t_ack };
 
 		g_array_append_val(e->outstanding[e->first[ipi->vm] + ipi->sender], o);
@@ -380,6 +381,7 @@ bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_
 			has_d = recorded_next_decision(r, &d, &failed);
 		}
 	}
+	recorded_rewind(r);	/* half-read statements would keep a writer out */
 	if (failed)
 		g_propagate_error(error, failed);
 	return !failed;
@@ -390,9 +392,11 @@ void engine_ask(struct engine *e, unsigned int lane_index, enum state_kind kind,
 		struct spin_result *result)
 {
 	const struct lane *lane = e->lanes->pdata[lane_index];
+	struct spin_state state = decision->state[kind];
 
-	spin_ask(lane->policy, &lane->vms[decision->d->vm], &decision->state[kind], mode,
-		 decision->d->attempts, steps, result);
+	/* what probes saw of ipi_context is the recorded policy's; others have their own */
+	state.has_ipi &= lane_index == 0;
+	spin_ask(lane->policy, &lane->vms[decision->d->vm], &state, mode, decision->d->attempts, steps, result);
 	if (!e->recorded->vms[decision->d->vm].whole)
 		result->uncertain = true;
 }

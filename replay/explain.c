@@ -43,7 +43,8 @@ static const char *const step_names[] = {
 };
 
 static const char *const seen_names[N_SEEN] = {
-	"ready", "preempted", "in_kernel", "blocking", "dy_runnable", "pending_irq", "on_cpu", "in_spin_loop",
+	"ready", "preempted", "in_kernel", "blocking", "dy_runnable", "pending_irq", "on_cpu", "queued",
+	"in_spin_loop",
 };
 
 struct explain {
@@ -138,7 +139,7 @@ static cJSON *policy_json(const struct explain *x, const struct engine_decision 
 		cJSON *row = cJSON_CreateObject();
 
 		cJSON_AddNumberToObject(row, "vcpu_idx", s->idx);
-		cJSON_AddNumberToObject(row, "round", s->round);
+		cJSON_AddNumberToObject(row, "round", s->round + 1);
 		cJSON_AddStringToObject(row, "step", step_names[s->step]);
 		if (s->step == STEP_TRIED)
 			cJSON_AddNumberToObject(row, "result", s->result);
@@ -205,25 +206,26 @@ static const char *mark(const cJSON *vcpu, const char *key)
 static void print_vcpus(const cJSON *o)
 {
 	static const char *const headings[] = {
-		">vcpu_idx", ">ready", ">preempted", ">in_kernel", ">blocking", ">dy_runnable", ">pending_irq",
-		">on_cpu", ">in_spin_loop", ">dy_eligible", "racy", "known by",
+		">vCPU", "ready", "preempted", "in_kernel", "blocking", "dy_runnable", "pending_irq", "on_cpu",
+		"queued", "spins", "dy_elig.", "racy",
 	};
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
 	const cJSON *vcpu;
+	bool probed = false;
 
 	cJSON_ArrayForEach(vcpu, cJSON_GetObjectItemCaseSensitive(o, "vcpus")) {
 		const cJSON *known = cJSON_GetObjectItemCaseSensitive(vcpu, "known_by");
-		const char *ready = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(known, "ready"));
 
+		probed |= !strcmp(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(known, "ready")), "probed");
 		text_table_cell(t, "%.0f", cJSON_GetObjectItemCaseSensitive(vcpu, "vcpu_idx")->valuedouble);
 		for (unsigned int what = 0; what < N_SEEN; what++)
 			text_table_cell(t, "%s", mark(vcpu, seen_names[what]));
 		text_table_cell(t, "%s", mark(vcpu, "dy_eligible"));
 		text_table_cell(t, "%s", mark(vcpu, "racy"));
-		text_table_cell(t, "%s", !strcmp(ready, "probed") ? "probe; blocking, interrupts: events" :
-				!strcmp(ready, "unknown") ? "not known" : "events");
 	}
 	text_table_print(t, "  ", stdout);
+	puts(probed ? "  known by: probes (ready, preempted, in_kernel, spins, dy_elig.), events (the rest)" :
+		      "  known by: events; dy_elig. carried along by replaying the kernel's policy");
 }
 
 static void print_attempts(const cJSON *attempts)
@@ -233,9 +235,9 @@ static void print_attempts(const cJSON *attempts)
 	cJSON_ArrayForEach(a, attempts) {
 		const cJSON *result = cJSON_GetObjectItemCaseSensitive(a, "result");
 
-		printf(" %.0f", cJSON_GetObjectItemCaseSensitive(a, "target_idx")->valuedouble);
+		printf(" vCPU %.0f", cJSON_GetObjectItemCaseSensitive(a, "target_idx")->valuedouble);
 		if (cJSON_IsNumber(result))
-			printf("(%s)", result->valuedouble < 0 ? "-ESRCH" : result->valuedouble > 0 ? "1" : "0");
+			printf(" (yield_to() = %s)", result->valuedouble < 0 ? "-ESRCH" : result->valuedouble > 0 ? "1" : "0");
 		else
 			printf("(?)");
 	}
@@ -267,7 +269,7 @@ static void print_policy(const cJSON *p)
 		const cJSON *result = cJSON_GetObjectItemCaseSensitive(step, "result");
 
 		text_table_cell(t, "%d", ++n);
-		text_table_cell(t, "%.0f", cJSON_GetObjectItemCaseSensitive(step, "round")->valuedouble + 1);
+		text_table_cell(t, "%.0f", cJSON_GetObjectItemCaseSensitive(step, "round")->valuedouble);
 		text_table_cell(t, "%.0f", cJSON_GetObjectItemCaseSensitive(step, "vcpu_idx")->valuedouble);
 		text_table_cell(t, "%s", cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(step, "step")));
 		text_table_cell(t, "%s%s", !result ? "" : result->valuedouble > 0 ? "yield_to() = 1" :
@@ -343,7 +345,7 @@ static bool add_lanes(struct explain *x, struct run *run, GError **error)
 static int explain(const char *path, int64_t id, enum state_kind kind)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(sqlite3) db = db_open(path, false, &error);
+	g_autoptr(sqlite3) db = db_open(path, &error);
 	struct recorded *recorded = db ? recorded_open(db, &error) : NULL;
 	struct run *run = recorded ? run_new(recorded, kind) : NULL;
 	struct explain x = { .id = id, .kind = kind, .recorded = recorded, .run = run };

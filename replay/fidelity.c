@@ -14,7 +14,7 @@ const char *const reason_names[N_REASONS] = {
 	[REASON_BLOCKING] = "blocking",
 	[REASON_IPI_CONTEXT] = "ipi_context",
 	[REASON_RESULT] = "yield_to result",
-	[REASON_OTHER] = "other",
+	[REASON_OTHER] = "unexplained",
 };
 
 static bool bit(const uint64_t *words, unsigned int idx)
@@ -140,7 +140,7 @@ bool fidelity_note(struct fidelity *f, struct engine *engine, const struct recor
 	const struct recorded_decision *d = decision->d;
 	bool ours = false, by_result = false, lists_equal;
 
-	if (kind == STATE_PROBED && !decision->has_probed)
+	if (!d->probed || (kind == STATE_PROBED && !decision->has_probed))
 		return false;
 	g_array_set_size(steps, 0);
 	engine_ask(engine, 0, kind, decision, kind == STATE_PROBED ? SPIN_OBSERVED : SPIN_MODEL, steps, result);

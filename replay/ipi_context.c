@@ -94,6 +94,8 @@ bool good_yield_candidate(struct policy_vm *vm, struct spin *s, unsigned int idx
 {
 	bool preempted;
 
+	if (!awake(s, idx))
+		return false;
 	if (is_ipi_receiver(vm, s, idx))
 		return true;
 	preempted = saw(s, PREEMPTED, idx);

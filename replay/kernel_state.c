@@ -544,9 +544,15 @@ static void observe_probed(struct kernel_state *ks, const struct recorded_decisi
 {
 	struct vm_state *vm = &ks->vms[d->vm];
 
-	for (unsigned int i = 0; i < vm->now.n; i++)
-		if (!foretells(ks, d, state, &vm->now.h[i]))
-			follow(ks, d, state, &vm->now.h[i], d->attempts, d->pick);
+	for (unsigned int i = 0; i < vm->now.n; i++) {
+		struct hypothesis *h = &vm->now.h[i];
+
+		if (foretells(ks, d, state, h))
+			continue;
+		h->weight *= P_STATE_WRONG;
+		follow(ks, d, state, h, d->attempts, d->pick);
+	}
+	hypotheses_settle(vm, &vm->now);
 	if (vm->now.n == 1)
 		memcpy(vm->dy_eligible_known, ks->result->dy_eligible_known, vm->n_words * sizeof(uint64_t));
 	for (guint i = 0; i < d->attempts->len; i++)

@@ -53,7 +53,7 @@ struct policy_vm {
 
 /* What a decision shows of every vCPU, one bitmap each. */
 enum seen {
-	READY, PREEMPTED, IN_KERNEL, BLOCKING, DY_RUNNABLE, PENDING_IRQ, ON_CPU, IN_SPIN_LOOP, N_SEEN,
+	READY, PREEMPTED, IN_KERNEL, BLOCKING, DY_RUNNABLE, PENDING_IRQ, ON_CPU, QUEUED, IN_SPIN_LOOP, N_SEEN,
 };
 
 /* Why a candidate was passed over, or taken. */
@@ -186,7 +186,7 @@ void ipi_context_on_reset(struct policy_vm *vm, unsigned int vcpu_idx);
 /* kvm_vcpu_is_ipi_receiver(): does the spinner have an IPI to idx pending, within the window? */
 bool is_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int idx);
 
-/* kvm_vcpu_is_good_yield_candidate() of the patches. */
+/* The filters of the patches' first round: awake(), and kvm_vcpu_is_good_yield_candidate(). */
 bool good_yield_candidate(struct policy_vm *vm, struct spin *s, unsigned int idx);
 
 #endif

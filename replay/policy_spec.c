@@ -25,8 +25,10 @@ static int index_of(const char *const *names, const char *value)
 
 static bool parse_bool(const char *value, bool *out)
 {
-	*out = !strcmp(value, "1") || !strcmp(value, "Y") || !strcmp(value, "y");
-	return *out || !strcmp(value, "0") || !strcmp(value, "N") || !strcmp(value, "n");
+	static const char *const on[] = { "1", "Y", "y", "true", NULL }, *const off[] = { "0", "N", "n", "false", NULL };
+
+	*out = g_strv_contains(on, value);
+	return *out || g_strv_contains(off, value);
 }
 
 static bool set(struct policy_params *p, const char *key, const char *value)
@@ -71,7 +73,7 @@ static bool parse_parameter(const struct policy *policy, const char *text, struc
 	g_auto(GStrv) pair = g_strsplit(text, "=", 2);
 
 	if (!heeds(policy, pair[0]))
-		return fail(error, "policy '%s' has no parameter '%s' (it has: %s)", policy->name, pair[0],
+		return fail(error, "policy '%s' has no parameter '%s', it has: %s", policy->name, pair[0],
 			    *policy->parameters ? policy->parameters : "none");
 	if (!pair[1])
 		return fail(error, "parameter '%s' of policy '%s' needs a value", pair[0], policy->name);
@@ -105,10 +107,14 @@ const struct policy *policy_spec_parse(const char *spec, const struct policy_par
 	const struct policy *policy = policy_by_name(parts[0] ? parts[0] : "");
 
 	if (!policy) {
-		fail(error, "no policy '%s' (counterspin policies lists them)", parts[0] ? parts[0] : "");
+		fail(error, "no policy '%s', counterspin policies lists them", parts[0] ? parts[0] : "");
 		return NULL;
 	}
 	*params = policy_spec_defaults_for(policy, recorded);
+	if (parts[1] && !*parts[1]) {
+		fail(error, "no parameter after '%s'", spec);
+		return NULL;
+	}
 	for (char **s = settings; *s; s++)
 		if (!parse_parameter(policy, *s, params, error))
 			return NULL;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define MAX_VCPUS 4096	/* KVM_MAX_VCPUS, arch/x86/include/asm/kvm_host.h, 6.1 to 7.2 */
+
 static bool load_vms(struct recorded *r, GError **error)
 {
 	g_autoptr(db_stmt) vms = db_prepare(r->db,
@@ -22,6 +24,12 @@ static bool load_vms(struct recorded *r, GError **error)
 
 		if (!vm.name)
 			vm.name = g_strdup_printf("VM %" G_GINT64_FORMAT, vm.id);
+		if (db_column(vms, 2) < 1 || db_column(vms, 2) > MAX_VCPUS) {
+			failed = g_error_new(RECORDED_ERROR, 0, "damaged: VM %" G_GINT64_FORMAT " of %"
+					     G_GINT64_FORMAT " vCPUs", vm.id, db_column(vms, 2));
+			g_free(vm.name);
+			break;
+		}
 		vm.n_words = (vm.n_vcpus + 63) / 64;
 		r->max_words = MAX(r->max_words, vm.n_words);
 		g_hash_table_insert(index, GSIZE_TO_POINTER(vm.id), GUINT_TO_POINTER(list->len + 1));
@@ -112,7 +120,7 @@ void recorded_rewind(struct recorded *r)
 		"pick_source NOT NULL, pick_idx, switched_out, next_idx FROM decision ORDER BY id");
 	r->candidates = db_prepare(r->db,
 		"SELECT decision, word, ready, preempted, in_kernel, blocking, dy_runnable, pending_irq, on_cpu, "
-		"in_spin_loop, rq_single, state_known, in_kernel_known, irq_known, spin_known, racy, probed, "
+		"queued, in_spin_loop, rq_single, state_known, in_kernel_known, irq_known, spin_known, racy, probed, "
 		"probed_ready, probed_preempted, probed_in_kernel, probed_in_spin_loop, probed_dy_eligible "
 		"FROM candidate ORDER BY decision, word");
 	r->attempts = db_prepare(r->db,
@@ -177,7 +185,7 @@ static bool read_attempts(struct recorded *r, struct recorded_decision *d, GErro
 			break;
 		target = db_column(r->attempts, 1);
 		result = db_column(r->attempts, 2);
-		if (target < 0 || target >= r->vms[d->vm].n_vcpus)
+		if (target < 0 || target >= d->n_vcpus)
 			return damaged(error, "attempt target", target);
 		a = (struct attempt){
 			.target_idx = target, .result = result == DB_NULL ? 0 : result,
@@ -209,7 +217,9 @@ bool recorded_next_decision(struct recorded *r, struct recorded_decision **out, 
 	d->t_start = db_column(s, 2);
 	d->t_end = db_column(s, 3);
 	d->cpu = db_column(s, 4);
-	d->n_vcpus = CLAMP(db_column(s, 5), 0, (int64_t)r->vms[d->vm].n_vcpus);
+	if (db_column(s, 5) <= (int64_t)d->me || db_column(s, 5) > (int64_t)r->vms[d->vm].n_vcpus)
+		return damaged(error, "decision", d->id);
+	d->n_vcpus = db_column(s, 5);
 	d->probed = db_column(s, 6);
 	d->kernel_mode = db_column(s, 7);
 	d->probed_kernel_mode = db_column(s, 8);
@@ -221,7 +231,7 @@ bool recorded_next_decision(struct recorded *r, struct recorded_decision **out, 
 	d->tainted = db_column(s, 14);
 	d->outcome_known = db_column(s, 15);
 	pick = db_column(s, 16);
-	if (pick != DB_NULL && (pick < 0 || pick >= r->vms[d->vm].n_vcpus))
+	if (pick != DB_NULL && (pick < 0 || pick >= d->n_vcpus))
 		return damaged(error, "decision", d->id);
 	d->switched_out = db_column(s, 17);
 	d->next_idx = db_column(s, 18);
@@ -282,7 +292,7 @@ bool recorded_next_gap(struct recorded *r, struct recorded_gap *gap, GError **er
 char *recorded_param(const struct recorded *r, const char *name)
 {
 	g_autoptr(db_stmt) s = db_prepare(r->db,
-		"SELECT value FROM host_param WHERE name = ? ORDER BY \"when\" DESC LIMIT 1");
+		"SELECT value FROM host_param WHERE name LIKE ? ORDER BY \"when\" DESC LIMIT 1");
 
 	db_bind_text(s, 1, name);
 	return sqlite3_step(s) == SQLITE_ROW ? g_strdup((const char *)sqlite3_column_text(s, 0)) : NULL;

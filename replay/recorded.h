@@ -29,7 +29,7 @@ struct recorded_vcpu {
 /* The candidate bitmaps of one decision, [n_words] each. */
 enum recorded_bits {
 	BITS_READY, BITS_PREEMPTED, BITS_IN_KERNEL, BITS_BLOCKING, BITS_DY_RUNNABLE, BITS_PENDING_IRQ,
-	BITS_ON_CPU, BITS_IN_SPIN_LOOP, BITS_RQ_SINGLE, BITS_STATE_KNOWN, BITS_IN_KERNEL_KNOWN,
+	BITS_ON_CPU, BITS_QUEUED, BITS_IN_SPIN_LOOP, BITS_RQ_SINGLE, BITS_STATE_KNOWN, BITS_IN_KERNEL_KNOWN,
 	BITS_IRQ_KNOWN, BITS_SPIN_KNOWN, BITS_RACY, BITS_PROBED, BITS_PROBED_READY,
 	BITS_PROBED_PREEMPTED, BITS_PROBED_IN_KERNEL, BITS_PROBED_IN_SPIN_LOOP,
 	BITS_PROBED_DY_ELIGIBLE, N_BITS,
@@ -97,7 +97,7 @@ bool recorded_next_ipi(struct recorded *recorded, struct recorded_ipi *ipi, GErr
 bool recorded_next_eoi(struct recorded *recorded, struct recorded_eoi *eoi, GError **error);
 bool recorded_next_gap(struct recorded *recorded, struct recorded_gap *gap, GError **error);
 
-/* Value of a host parameter, newly allocated; NULL: not known. */
+/* Value of a host parameter (a LIKE pattern: any that matches), newly allocated; NULL: not known. */
 char *recorded_param(const struct recorded *recorded, const char *name);
 
 static inline uint64_t *decision_bits(const struct recorded *r, const struct recorded_decision *d,

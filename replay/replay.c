@@ -32,17 +32,10 @@ static const struct command command = {
 	.description = "Results are also kept in the database (tables replay, verdict, outcome, fidelity, disagreement).",
 };
 
-/* What the kernel did at decisions that can be compared; "observed" repeats it. */
-static const struct run_policy *observed_of(const struct run *run)
-{
-	return run->policies->pdata[0];
-}
-
 static void print_policies(const struct run *run)
 {
 	static const char *const headings[] = {
-		"policy", ">same pick", ">different", ">unknown", ">no target", ">hits receiver", ">of waits",
-		">share",
+		"policy", ">same pick", ">different", ">unknown", ">no target", ">IPI out", ">hits", ">share",
 	};
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
 
@@ -54,8 +47,8 @@ static void print_policies(const struct run *run)
 		text_table_count(t, p->different_pick);
 		text_table_count(t, p->unknown);
 		text_table_count(t, p->no_target);
-		text_table_count(t, p->receiver_hits);
 		text_table_count(t, p->receiver_waits);
+		text_table_count(t, p->receiver_hits);
 		if (p->receiver_waits)
 			text_table_cell(t, "%.1f %%", 100.0 * p->receiver_hits / p->receiver_waits);
 		else
@@ -64,7 +57,7 @@ static void print_policies(const struct run *run)
 	text_table_print(t, "  ", stdout);
 }
 
-static void print_attempts(const struct run *run)
+static void print_attempts(const struct run *run, bool probed)
 {
 	static const char *const headings[] = { "policy", ">yielded (1)", ">not yielded (0)", ">-ESRCH" };
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
@@ -74,8 +67,13 @@ static void print_attempts(const struct run *run)
 
 		text_table_cell(t, "%s", p->label);
 		text_table_count(t, p->attempts_yielded);
-		text_table_count(t, p->attempts_failed);
-		text_table_count(t, p->attempts_esrch);
+		if (p->policy || probed) {
+			text_table_count(t, p->attempts_failed);
+			text_table_count(t, p->attempts_esrch);
+		} else {	/* only success shows without probes */
+			text_table_cell(t, "?");
+			text_table_cell(t, "?");
+		}
 	}
 	text_table_print(t, "  ", stdout);
 }
@@ -91,8 +89,8 @@ static void share_cell(struct text_table *t, int64_t n, int64_t of)
 static void print_fidelity(const struct run *run)
 {
 	static const char *const headings[] = {
-		"state", ">compared", ">same attempts", ">", ">same target", ">", ">not compared", ">racy",
-		">racy among unequal",
+		"state", ">compared", ">same attempts", ">", ">same target", ">", ">unknown", ">racy",
+		">racy, unequal",
 	};
 	static const char *const why_headings[] = { "state", "differs in", ">decisions", ">of these racy" };
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
@@ -124,8 +122,9 @@ static void print_fidelity(const struct run *run)
 		text_table_count(t, racy);
 	}
 	text_table_print(t, "  ", stdout);
+	puts("\n  racy: a vCPU's state may have changed while the scan was looking, by the events around it");
 	if (any)
-		puts("\nWhere the replayed kernel policy tried other vCPUs than the kernel:");
+		puts("\nWhere the replayed kernel policy did not do what the kernel did:");
 	text_table_print(why, "  ", any ? stdout : NULL);
 }
 
@@ -153,30 +152,76 @@ static void print_disagreements(const struct run *run)
 	text_table_print(t, "  ", stdout);
 }
 
+/* What a reader must know before believing a figure; newly allocated strings. */
+static GPtrArray *warnings_of(const struct run *run, const struct recorded *recorded)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *kvm = recorded_param(recorded, "kvm.%");
+	const char *policy = run->recorded_policy->name;
+
+	if (run->recorded_policy == &policy_stock && run->ipi_context_probed)
+		g_ptr_array_add(list, g_strdup_printf("the kernel ran patched (its ipi_context was probed), but "
+						      "the host facts do not say how; %s is assumed", policy));
+	else if (!kvm)
+		g_ptr_array_add(list, g_strdup_printf("which policy the kernel ran is not recorded; %s is assumed", policy));
+	if (!recorded->kernel)
+		g_ptr_array_add(list, g_strdup("the kernel's release is not recorded; 6.18.3 or later is assumed"));
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+		const struct fidelity *f = &run->fidelity[k];
+
+		if (f->compared >= 100 && f->attempt_lists_equal < 0.95 * f->compared)
+			g_ptr_array_add(list, g_strdup_printf(
+				"replayed %s from %s state reproduces only %.1f %% of the kernel's attempts: "
+				"it probably ran something else", policy, state_kind_names[k],
+				100.0 * f->attempt_lists_equal / f->compared));
+	}
+	return list;
+}
+
+static void print_known(const struct run *run)
+{
+	const int64_t *n = run->n_outcomes;
+
+	if (n[OUTCOME_PROBED] < run->n_decisions)
+		printf("Outcomes: %" G_GINT64_FORMAT " probed, %" G_GINT64_FORMAT " imputed from what followed, %"
+		       G_GINT64_FORMAT " inferred by replaying %s\n(its own agreement with those says nothing), %"
+		       G_GINT64_FORMAT " not known.\n", n[OUTCOME_PROBED], n[OUTCOME_IMPUTED], n[OUTCOME_INFERRED],
+		       run->recorded_policy->name, n[OUTCOME_UNKNOWN]);
+	if (run->n_tainted)
+		printf("%" G_GINT64_FORMAT " decisions touch a gap or the recording's edge and are left out.\n",
+		       run->n_tainted);
+}
+
 static void print_text(const struct run *run, const struct recorded *recorded)
 {
-	const struct run_policy *observed = observed_of(run);
+	g_autoptr(GPtrArray) warnings = warnings_of(run, recorded);
 
 	printf("%" G_GINT64_FORMAT " decisions of kvm_vcpu_on_spin() in %u VM%s; kernel %s ran %s",
 	       run->n_decisions, recorded->n_vms, recorded->n_vms == 1 ? "" : "s",
 	       recorded->kernel ? recorded->kernel : "(unknown)", run->recorded_policy->name);
 	if (run->recorded_policy == &policy_stock)
 		printf(" (%s)", stock_variant_names[run->recorded_params.stock_variant]);
+	else
+		printf(", taken as series v%u", run->recorded_params.series);
 	printf(".\n");
-	if (observed->unknown)
-		printf("%" G_GINT64_FORMAT " are left out: of %" G_GINT64_FORMAT " the outcome is not known, %"
-		       G_GINT64_FORMAT " touch a gap.\n", observed->unknown, run->n_outcomes[OUTCOME_UNKNOWN],
-		       run->n_tainted);
-	printf("\nWhat each policy would have done, against what the kernel did "
-	       "(state: %s%s):\n", recorded->probes ? state_kind_names[run->state] : "reconstructed",
-	       recorded->probes ? "" : ", outcomes imputed or inferred");
+	for (guint i = 0; i < warnings->len; i++)
+		printf("WARNING: %s.\n", (char *)warnings->pdata[i]);
+	print_known(run);
+	printf("\nWhat each policy would have done, against what the kernel did (%s state):\n",
+	       recorded->probes ? state_kind_names[run->state] : "reconstructed");
 	print_policies(run);
-	puts("\n  waits: the spinner has an unacknowledged unicast IPI of its own out; hits: the pick is its receiver.\n"
+	puts("\n"
+	     "  same pick  the same vCPU, or nobody where the kernel yielded to nobody\n"
+	     "  unknown    the policy's or the kernel's pick hangs on something not known\n"
+	     "  no target  the policy yields to nobody (counted in the columns before, too)\n"
+	     "  IPI out    the spinner has a unicast IPI of its own unacknowledged; hits: the pick is its receiver\n"
 	     "\nyield_to() calls, by result:");
-	print_attempts(run);
-	printf("\nFidelity of the replayed kernel policy%s:\n",
-	       recorded->probes ? "" : " (against imputed outcomes: no probes were recorded)");
-	print_fidelity(run);
+	print_attempts(run, recorded->probes);
+	puts("\nFidelity of the replayed kernel policy:");
+	if (!run->fidelity[STATE_PROBED].compared && !run->fidelity[STATE_RECONSTRUCTED].compared)
+		puts("  cannot be told: no probes saw what the kernel tried");
+	else
+		print_fidelity(run);
 	if (option_disagreements)
 		print_disagreements(run);
 }
@@ -224,8 +269,10 @@ static cJSON *fidelity_json(const struct run *run, enum state_kind kind)
 
 static void print_json(const struct run *run, const struct recorded *recorded)
 {
-	cJSON *root = cJSON_CreateObject(), *list, *fidelity;
+	g_autoptr(GPtrArray) warnings = warnings_of(run, recorded);
+	cJSON *root = cJSON_CreateObject(), *list, *fidelity, *said;
 
+	said = cJSON_AddArrayToObject(root, "warnings");
 	cJSON_AddStringToObject(root, "state", recorded->probes ? state_kind_names[run->state] : "reconstructed");
 	list = cJSON_AddArrayToObject(root, "policies");
 	for (guint i = 0; i < run->policies->len; i++) {
@@ -248,6 +295,8 @@ static void print_json(const struct run *run, const struct recorded *recorded)
 		cJSON_AddNumberToObject(attempts, "esrch", p->attempts_esrch);
 		cJSON_AddItemToArray(list, o);
 	}
+	for (guint i = 0; i < warnings->len; i++)
+		cJSON_AddItemToArray(said, cJSON_CreateString(warnings->pdata[i]));
 	fidelity = cJSON_AddObjectToObject(root, "fidelity");
 	cJSON_AddStringToObject(fidelity, "policy", run->recorded_policy->name);
 	cJSON_AddItemToObject(fidelity, "parameters",
@@ -396,7 +445,7 @@ static bool add_policies(struct run *run, GError **error)
 static int replay(const char *path, enum state_kind state)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(sqlite3) db = db_open(path, true, &error);
+	g_autoptr(sqlite3) db = db_open(path, &error);
 	struct recorded *recorded = db ? recorded_open(db, &error) : NULL;
 	struct run *run = recorded ? run_new(recorded, state) : NULL;
 	int status = EXIT_FAILED;
@@ -405,16 +454,16 @@ static int replay(const char *path, enum state_kind state)
 		status = command_usage(&command, "%s", error->message);
 	} else if (run && run_execute(run, recorded, &error)) {
 		const char *shown = recorded->probes ? state_kind_names[state] : "reconstructed";
+		bool readonly = sqlite3_db_readonly(db, "main");
 
+		if (readonly || !keep(db, run, shown, &error))
+			command_warn(&command, "results are not kept in '%s': %s", path,
+				     readonly ? "it cannot be written" : error->message);
 		if (option_json)
 			print_json(run, recorded);
 		else
 			print_text(run, recorded);
 		status = EXIT_FINE;
-		if (sqlite3_db_readonly(db, "main"))
-			command_warn(&command, "'%s' cannot be written: results are not kept", path);
-		else if (!keep(db, run, shown, &error))
-			status = command_fail(&command, error);
 	} else {
 		command_fail(&command, error);
 	}

@@ -94,7 +94,7 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 		attempts = r->attempts;
 		known = !r->uncertain;
 	}
-	if (!known || !outcome_known) {
+	if (!known || d->tainted || (!rp->policy && !outcome_known)) {
 		rp->unknown++;
 		return;
 	}
@@ -107,7 +107,9 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 		rp->receiver_waits++;
 		rp->receiver_hits += contains(decision->receivers, pick);
 	}
-	if (pick == outcome->pick) {
+	if (!outcome_known) {
+		rp->unknown++;
+	} else if (pick == outcome->pick) {
 		rp->same_pick++;
 	} else {
 		struct run_verdict verdict = { d->id, pick, outcome->pick, attempts->len };
@@ -125,6 +127,7 @@ static void visit(void *user, const struct engine_decision *decision)
 	run->n_decisions++;
 	run->n_tainted += decision->d->tainted;
 	run->n_outcomes[decision->outcome.source]++;
+	run->ipi_context_probed |= decision->d->ipi_pending != DB_NULL;
 	if (!decision->d->probed) {
 		struct run_outcome row = {
 			decision->d->id, decision->outcome, decision->state[run->state].last_boosted_vcpu,

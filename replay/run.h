@@ -44,6 +44,7 @@ struct run {
 	struct fidelity fidelity[N_STATE_KINDS];
 	GArray *disagreements[N_STATE_KINDS];	/* of struct disagreement */
 	int64_t n_decisions, n_tainted;
+	bool ipi_context_probed;	/* only patched kernels have one */
 	int64_t n_outcomes[N_OUTCOME_SOURCES];
 	GArray *outcomes;		/* of struct run_outcome: unprobed decisions */
 };

@@ -98,7 +98,8 @@ static int modelled_result(struct spin *s, unsigned int idx)
 
 	if (state->spinner_rq_single && bit(state->rq_single, idx))
 		return ESRCH_RESULT;
-	return saw(s, ON_CPU, idx) ? 0 : 1;
+	/* woken, but its CPU has not put it on the queue yet: not TASK_RUNNING */
+	return saw(s, ON_CPU, idx) || !saw(s, QUEUED, idx) ? 0 : 1;
 }
 
 static unsigned int times_tried(const GArray *attempts, unsigned int idx)

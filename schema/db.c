@@ -74,8 +74,7 @@ static bool open_file(struct db_build *b, GError **error)
 	return true;
 }
 
-/* Is the file at path a database of ours, of whatever version? By the header of the file format. */
-static bool is_ours(const char *path)
+bool db_is_ours(const char *path)
 {
 	guint8 header[72] = { 0 };
 	FILE *f = fopen(path, "rbe");
@@ -91,13 +90,13 @@ struct db_build *db_build_new(const char *path, bool replace, GError **error)
 {
 	struct db_build *b;
 
-	if (!replace && g_file_test(path, G_FILE_TEST_EXISTS)) {
-		g_set_error(error, DB_ERROR, 0, "'%s' exists\nhint: --force replaces it", path);
+	if (g_file_test(path, G_FILE_TEST_EXISTS) &&
+	    (!g_file_test(path, G_FILE_TEST_IS_REGULAR) || !db_is_ours(path))) {
+		g_set_error(error, DB_ERROR, 0, "'%s' exists and is not one of counterspin's databases", path);
 		return NULL;
 	}
-	if (g_file_test(path, G_FILE_TEST_EXISTS) &&
-	    (!g_file_test(path, G_FILE_TEST_IS_REGULAR) || !is_ours(path))) {
-		g_set_error(error, DB_ERROR, 0, "'%s' exists and is not one of counterspin's databases", path);
+	if (!replace && g_file_test(path, G_FILE_TEST_EXISTS)) {
+		g_set_error(error, DB_ERROR, 0, "'%s' exists\nhint: --force replaces it", path);
 		return NULL;
 	}
 	b = g_new0(struct db_build, 1);
@@ -158,10 +157,41 @@ static bool give_temporary_name(struct db_build *b)
 	return false;
 }
 
+/*
+ * A journal beside the database belongs to what is replaced, never to what comes:
+ * SQLite would roll it back into the new one.
+ */
+static void remove_journals(const struct db_build *b)
+{
+	static const char *const suffixes[] = { "-journal", "-wal", "-shm" };
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+		g_autofree char *name = g_strconcat(b->path, suffixes[i], NULL);
+
+		unlink(name);
+	}
+}
+
+/* Keep others out of the database that is being replaced; NULL with busy unset: there is none. */
+static sqlite3 *lock_replaced(const struct db_build *b, bool *busy)
+{
+	sqlite3 *db = NULL;
+
+	*busy = false;
+	if (!g_file_test(b->path, G_FILE_TEST_EXISTS))
+		return NULL;
+	if (sqlite3_open_v2(b->path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
+		sqlite3_busy_timeout(db, 2000);
+		*busy = sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_BUSY;
+	}
+	return db;
+}
+
 static bool publish(struct db_build *b)
 {
 	if (fsync(b->fd))
 		return false;
+	remove_journals(b);
 	if (!b->replace && !b->temporary) {
 		g_autofree char *from = g_strdup_printf("/proc/self/fd/%d", b->fd);
 
@@ -178,16 +208,23 @@ static bool publish(struct db_build *b)
 
 bool db_build_commit(struct db_build *b, GError **error)
 {
-	bool ok = db_exec(b->db, "COMMIT", error);
+	bool ok = db_exec(b->db, "COMMIT", error), busy = false;
+	sqlite3 *replaced = NULL;
 
 	if (ok && sqlite3_close(b->db) != SQLITE_OK)
 		ok = set_sqlite_error(error, b->db, "cannot close the database");
 	else if (ok)
 		b->db = NULL;
-	if (ok && !publish(b)) {
+	if (ok)
+		replaced = lock_replaced(b, &busy);
+	if (busy) {
+		g_set_error(error, DB_ERROR, 0, "'%s' is in use by another program", b->path);
+		ok = false;
+	} else if (ok && !publish(b)) {
 		g_set_error(error, DB_ERROR, 0, "cannot write '%s': %s", b->path, g_strerror(errno));
 		ok = false;
 	}
+	sqlite3_close(replaced);
 	db_build_abort(b);
 	return ok;
 }
@@ -211,9 +248,16 @@ static bool check_version(sqlite3 *db, const char *path, GError **error)
 {
 	int64_t id, version;
 
-	if (sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL) != SQLITE_OK) {
-		g_set_error(error, DB_ERROR, 0, "'%s': not a database that can be read: %s", path,
-			    sqlite3_errmsg(db));
+	int rc = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+
+	if (rc == SQLITE_READONLY) {
+		g_set_error(error, DB_ERROR, 0, "'%s': a program was interrupted while writing it\n"
+			    "hint: run counterspin on it once as a user who may write it", path);
+		return false;
+	}
+	if (rc != SQLITE_OK) {
+		g_set_error(error, DB_ERROR, 0, "'%s': not a database that can be read: %s\n"
+			    "hint: counterspin import makes one of a recording", path, sqlite3_errmsg(db));
 		return false;
 	}
 	id = db_value(db, "PRAGMA application_id");
@@ -272,10 +316,11 @@ static bool check_schema(sqlite3 *db, const char *path, GError **error)
 	return false;
 }
 
-sqlite3 *db_open(const char *path, bool writable, GError **error)
+sqlite3 *db_open(const char *path, GError **error)
 {
 	sqlite3 *db = NULL;
-	int flags = writable && !access(path, W_OK) ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+	/* also to read: SQLite then repairs what an interrupted writer left */
+	int flags = !access(path, W_OK) ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
 
 	if (access(path, R_OK) || g_file_test(path, G_FILE_TEST_IS_DIR)) {
 		g_set_error(error, DB_ERROR, 0, "cannot read '%s': %s", path,
@@ -287,7 +332,7 @@ sqlite3 *db_open(const char *path, bool writable, GError **error)
 		sqlite3_close(db);
 		return NULL;
 	}
-	sqlite3_busy_timeout(db, 5000);
+	sqlite3_busy_timeout(db, 30000);
 	if (!check_version(db, path, error) || !check_schema(db, path, error)) {
 		sqlite3_close(db);
 		return NULL;

@@ -35,10 +35,13 @@ void db_build_abort(struct db_build *build);
 
 /*
  * Open the database at path and check that it is one of ours, of this version
- * and with this version's tables. With writable, falls back to reading where writing is not allowed,
- * which sqlite3_db_readonly() tells.
+ * and with this version's tables. Where writing is not allowed it is opened for
+ * reading alone, which sqlite3_db_readonly() tells.
  */
-sqlite3 *db_open(const char *path, bool writable, GError **error);
+sqlite3 *db_open(const char *path, GError **error);
+
+/* Is the file at path a database of ours, of whatever version? By its first bytes. */
+bool db_is_ours(const char *path);
 
 bool db_exec(sqlite3 *db, const char *sql, GError **error);
 

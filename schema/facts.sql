@@ -61,7 +61,8 @@ CREATE TABLE vm (
 	n_vcpus     INTEGER NOT NULL,      -- vCPUs known (from probes or host facts: all; else those seen)
 	membership  TEXT NOT NULL,         -- how vCPUs were assigned to VMs: 'tgid', 'inferred', 'unknown'
 	idx_known   INTEGER NOT NULL,      -- 1: vcpu_idx given by facts or probes; 0: rank of vcpu_id
-	created     INTEGER NOT NULL,      -- 1: the VM was created while recording
+	created     INTEGER NOT NULL,      -- 1: created while recording, to all appearance: every vCPU thread was
+	                                   -- forked, or first seen switched in unwoken 50 ms after the start
 	cpl_known   INTEGER NOT NULL,      -- 1: sign of guest_rip tells kernel mode; 0: it does not
 	ipi_virtual INTEGER NOT NULL,      -- 1: IPIs reach vCPUs without an event (APICv, AVIC)
 	eoi_virtual INTEGER NOT NULL       -- 1: interrupts are accepted but (almost) no EOI is seen
@@ -163,7 +164,7 @@ CREATE TABLE decision (
 	n_eoi                INTEGER NOT NULL, -- its EOIs since then
 	nr_running           INTEGER,      -- tasks on the local run queue; NULL: not known
 	tainted              INTEGER NOT NULL, -- 1: touches a gap; left out of estimates
-	switched_out         INTEGER,      -- 1: switched out runnable before it entered the guest again; NULL: lost
+	switched_out         INTEGER,      -- 1: switched out runnable before t_end; NULL: lost
 	next_idx             INTEGER,      -- ... and this vCPU of the VM ran next on the CPU; NULL: another thread
 	pick_idx             INTEGER,      -- vcpu_idx that yield_to() accepted; NULL: nobody, or not known
 	pick_source          TEXT,         -- 'probe', 'imputed'; NULL: outcome not known
@@ -189,10 +190,11 @@ CREATE TABLE candidate (
 	dy_runnable         INTEGER NOT NULL, -- kvm_arch_dy_runnable(): an interrupt waits since the last entry
 	pending_irq         INTEGER NOT NULL, -- kvm_arch_dy_has_pending_interrupt() (VMX with APICv)
 	on_cpu              INTEGER NOT NULL, -- its thread runs
+	queued              INTEGER NOT NULL, -- its thread runs or waits on a run queue
 	in_spin_loop        INTEGER NOT NULL, -- it is inside kvm_vcpu_on_spin() itself
 	rq_single           INTEGER NOT NULL, -- its thread's run queue holds one task
 	-- which of them are known
-	state_known         INTEGER NOT NULL, -- ready, preempted, blocking, on_cpu, rq_single
+	state_known         INTEGER NOT NULL, -- ready, preempted, blocking, on_cpu, queued, rq_single
 	in_kernel_known     INTEGER NOT NULL,
 	irq_known           INTEGER NOT NULL, -- dy_runnable, pending_irq
 	spin_known          INTEGER NOT NULL, -- in_spin_loop

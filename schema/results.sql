@@ -13,6 +13,7 @@ CREATE TABLE replay (
 	same_pick         INTEGER NOT NULL,
 	different_pick    INTEGER NOT NULL,
 	unknown           INTEGER NOT NULL,-- the policy's or the kernel's pick is not known
+	-- of decisions at which the policy's own pick is known:
 	no_target         INTEGER NOT NULL,-- the policy yields to nobody
 	receiver_waits    INTEGER NOT NULL,-- decisions whose vCPU has an unacknowledged unicast IPI of its own out
 	receiver_hits     INTEGER NOT NULL,-- of these, picks that are a receiver of such an IPI

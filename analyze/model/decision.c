@@ -157,7 +157,7 @@ static void on_spin(struct model *m, struct vcpu_run *v, const struct event *ev)
 	v->spin_trigger = NULL;
 	row->probed_kernel_mode = !!ev->on_spin.kernel_mode;
 	row->last_boosted = ev->on_spin.last_boosted;
-	row->n_vcpus = CLAMP(ev->on_spin.n_vcpus, 0, (int64_t)v->vm->vm->n_vcpus);
+	row->n_vcpus = CLAMP(ev->on_spin.n_vcpus, (int64_t)v->vcpu->idx + 1, (int64_t)v->vm->vm->n_vcpus);
 	if (ev->on_spin.ipi_pending != FIELD_ABSENT && ev->on_spin.ipi_receiver != FIELD_ABSENT &&
 	    ev->on_spin.ipi_time_ns != FIELD_ABSENT) {
 		row->ipi_pending = !!ev->on_spin.ipi_pending;
@@ -214,7 +214,7 @@ static void probed_event(struct model *m, struct vcpu_run *v, const struct event
 	switch (ev->type) {
 	case EV_YIELD_TO:
 		scan_end(v);
-		if (ev->yield_to.target_idx < 0 || ev->yield_to.target_idx >= v->vm->vm->n_vcpus) {
+		if (ev->yield_to.target_idx < 0 || ev->yield_to.target_idx >= v->decision.row.n_vcpus) {
 			v->decision.row.tainted = true;	/* no vCPU of this VM: the probe read garbage */
 			break;
 		}
@@ -389,7 +389,7 @@ static void write_candidates(struct model *m, const struct vcpu_run *v)
 			.decision = v->decision.row.id, .word = w, .ready = B(READY),
 			.preempted = B(PREEMPTED), .in_kernel = B(IN_KERNEL), .blocking = B(BLOCKING),
 			.dy_runnable = B(DY_RUNNABLE), .pending_irq = B(PENDING_IRQ),
-			.on_cpu = B(ON_CPU), .in_spin_loop = B(IN_SPIN_LOOP),
+			.on_cpu = B(ON_CPU), .queued = B(QUEUED), .in_spin_loop = B(IN_SPIN_LOOP),
 			.rq_single = B(SNAP_RQ_SINGLE), .state_known = B(STATE_KNOWN),
 			.in_kernel_known = B(IN_KERNEL_KNOWN), .irq_known = B(IRQ_KNOWN),
 			.spin_known = B(SPIN_KNOWN), .racy = B(SNAP_RACY) & ~self,

@@ -219,6 +219,7 @@ void facts_candidate(struct facts *f, const struct candidate_row *row)
 	bits(f, row->dy_runnable);
 	bits(f, row->pending_irq);
 	bits(f, row->on_cpu);
+	bits(f, row->queued);
 	bits(f, row->in_spin_loop);
 	bits(f, row->rq_single);
 	bits(f, row->state_known);

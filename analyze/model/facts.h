@@ -82,7 +82,7 @@ void facts_decision(struct facts *facts, const struct decision_row *row);
 
 struct candidate_row {
 	int64_t decision, word;
-	uint64_t ready, preempted, in_kernel, blocking, dy_runnable, pending_irq, on_cpu,
+	uint64_t ready, preempted, in_kernel, blocking, dy_runnable, pending_irq, on_cpu, queued,
 		 in_spin_loop, rq_single;
 	uint64_t state_known, in_kernel_known, irq_known, spin_known, racy;
 	bool has_probed;	/* else all of the following are NULL */

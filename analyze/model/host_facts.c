@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FORMAT "counterspin-host-facts"
 #define MAX_FILE_BYTES (64 << 20)
@@ -109,15 +110,41 @@ static char *value_text(const cJSON *v)
 	return copy;
 }
 
+/* A key we know has the type we know, or the document says something we do not understand. */
+static bool types_fit(const cJSON *root, const char *where, GError **error)
+{
+	static const struct { const char *key; int type; const char *name; } keys[] = {
+		{ "kernel", cJSON_String, "a string" }, { "machine", cJSON_String, "a string" },
+		{ "realtime_offset", cJSON_String, "a string" }, { "params", cJSON_Object, "an object" },
+		{ "vcpus", cJSON_Array, "an array of objects" }, { "vms", cJSON_Array, "an array of objects" },
+		{ "cgroups", cJSON_Array, "an array of objects" },
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(keys); i++) {
+		const cJSON *v = cJSON_GetObjectItemCaseSensitive(root, keys[i].key), *item = NULL;
+		bool fits = !v || (v->type & 0xff) == keys[i].type;
+
+		if (fits && keys[i].type == cJSON_Array)
+			cJSON_ArrayForEach(item, v)
+				fits &= cJSON_IsObject(item);
+		if (!fits) {
+			g_set_error(error, HOST_FACTS_ERROR, 0, "%s: host facts: \"%s\" is not %s", where,
+				    keys[i].key, keys[i].name);
+			return false;
+		}
+	}
+	return true;
+}
+
 static void add_key(struct host_facts *f, const cJSON *v, const char *when)
 {
 	const char *key = v->string;
 	const cJSON *item;
 
-	if (!strcmp(key, "params") && cJSON_IsObject(v)) {
+	if (!strcmp(key, "params")) {
 		cJSON_ArrayForEach(item, v)
 			set_param(f, item->string, when, value_text(item));
-	} else if (!strcmp(key, "vcpus") && cJSON_IsArray(v)) {
+	} else if (!strcmp(key, "vcpus")) {
 		cJSON_ArrayForEach(item, v) {
 			struct host_facts_vcpu vcpu = {
 				.tgid = integer(item, "tgid"), .tid = integer(item, "tid"),
@@ -126,14 +153,14 @@ static void add_key(struct host_facts *f, const cJSON *v, const char *when)
 			};
 			g_array_append_val(f->vcpus, vcpu);
 		}
-	} else if (!strcmp(key, "vms") && cJSON_IsArray(v)) {
+	} else if (!strcmp(key, "vms")) {
 		cJSON_ArrayForEach(item, v) {
 			struct host_facts_vm vm = {
 				.tgid = integer(item, "tgid"), .name = string(item, "name"),
 			};
 			g_array_append_val(f->vms, vm);
 		}
-	} else if (!strcmp(key, "cgroups") && cJSON_IsArray(v)) {
+	} else if (!strcmp(key, "cgroups")) {
 		cJSON_ArrayForEach(item, v) {
 			struct host_facts_cgroup cgroup = {
 				.tid = integer(item, "tid"), .path = string(item, "path"),
@@ -160,22 +187,28 @@ bool host_facts_add(struct host_facts *f, const char *text, gsize len, const cha
 			    FORMAT "\"", where);
 		return false;
 	}
+	if (version < 0) {
+		g_set_error(error, HOST_FACTS_ERROR, 0, "%s: host facts without \"version\"", where);
+		return false;
+	}
 	if (version != HOST_FACTS_VERSION) {
 		g_set_error(error, HOST_FACTS_ERROR, 0, "%s: host facts of version %" G_GINT64_FORMAT
 			    ", this program reads %d", where, version, HOST_FACTS_VERSION);
 		return false;
 	}
+	if (!types_fit(root, where, error))
+		return false;
 	cJSON_ArrayForEach(v, root) {
 		if (!strcmp(v->string, "format") || !strcmp(v->string, "version") ||
 		    !strcmp(v->string, "when"))
 			continue;
-		if (!strcmp(v->string, "kernel") && cJSON_IsString(v)) {
+		if (!strcmp(v->string, "kernel")) {
 			g_free(f->kernel);
 			f->kernel = g_strdup(v->valuestring);
-		} else if (!strcmp(v->string, "machine") && cJSON_IsString(v)) {
+		} else if (!strcmp(v->string, "machine")) {
 			g_free(f->machine);
 			f->machine = g_strdup(v->valuestring);
-		} else if (!strcmp(v->string, "realtime_offset") && cJSON_IsString(v)) {
+		} else if (!strcmp(v->string, "realtime_offset")) {
 			/* a string, as doubles do not hold nanoseconds since 1970 */
 			f->realtime_offset = g_ascii_strtoll(v->valuestring, NULL, 10);
 		} else {
@@ -187,12 +220,17 @@ bool host_facts_add(struct host_facts *f, const char *text, gsize len, const cha
 
 bool host_facts_add_file(struct host_facts *f, const char *path, GError **error)
 {
-	g_autoptr(GError) why = NULL;
-	g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, &why);
+	g_autoptr(GMappedFile) file = NULL;
 	g_autofree char *where = g_strdup_printf("'%s'", path);
 
+	if (access(path, R_OK) || !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+		g_set_error(error, HOST_FACTS_ERROR, 0, "cannot read %s: %s", where,
+			    access(path, R_OK) ? g_strerror(errno) : "not a regular file");
+		return false;
+	}
+	file = g_mapped_file_new(path, FALSE, NULL);
 	if (!file) {
-		g_set_error(error, HOST_FACTS_ERROR, 0, "cannot read '%s': %s", path, g_strerror(errno));
+		g_set_error(error, HOST_FACTS_ERROR, 0, "cannot read %s", where);
 		return false;
 	}
 	if (g_mapped_file_get_length(file) > MAX_FILE_BYTES) {

@@ -189,7 +189,7 @@ static void note_place(struct identity *id, int64_t vm_pid, int64_t vcpu_id, int
 {
 	struct vcpu_place key = { .vm_pid = vm_pid, .vcpu_id = vcpu_id, .vcpu_idx = vcpu_idx };
 
-	if (vm_pid > 0 && vcpu_id >= 0 && vcpu_idx >= 0 && vcpu_idx < 65536 &&
+	if (vm_pid > 0 && vcpu_id >= 0 && vcpu_idx >= 0 && vcpu_idx < MAX_VCPUS &&
 	    !g_hash_table_contains(id->places, &key))
 		g_hash_table_add(id->places, g_memdup2(&key, sizeof(key)));
 }
@@ -204,7 +204,7 @@ static void note_on_spin(struct identity *id, const struct event *ev, struct thr
 	self->tgid = ev->on_spin.vm_pid;
 	self->vcpu_id = ev->on_spin.vcpu_id;
 	note_place(id, ev->on_spin.vm_pid, ev->on_spin.vcpu_id, ev->on_spin.vcpu_idx);
-	if (ev->on_spin.n_vcpus > n && ev->on_spin.n_vcpus < 65536)
+	if (ev->on_spin.n_vcpus > n && ev->on_spin.n_vcpus < MAX_VCPUS)
 		g_hash_table_insert(id->n_online, pid, GINT_TO_POINTER((int)ev->on_spin.n_vcpus));
 }
 
@@ -230,6 +230,7 @@ void identity_note(struct identity *id, const struct event *ev)
 	struct cpu_note *cpu = note_cpu(id, ev);
 	struct thread *self = ev->type == EV_MISSED ? NULL : note_thread(id, ev->tid, ev->t);
 	struct thread *other;
+	bool known;
 
 	if (ev->type < EV_NTYPES)
 		id->count[ev->type]++;
@@ -245,19 +246,29 @@ void identity_note(struct identity *id, const struct event *ev)
 		note_waking(id, ev, self, cpu);
 		return;
 	case EV_SCHED_WAKEUP:
-		set_comm(note_thread(id, ev->wake.tid, ev->t), ev->wake.comm);
+		known = is_live(id, ev->wake.tid);
+		other = note_thread(id, ev->wake.tid, ev->t);
+		set_comm(other, ev->wake.comm);
+		if (other && !known)
+			other->first = FIRST_WOKEN;
 		return;
 	case EV_SCHED_PROCESS_FORK:
 		end_life(id, ev->fork.child_tid);
 		other = note_thread(id, ev->fork.child_tid, ev->t);
-		if (other)
+		if (other) {
+			other->first = FIRST_WOKEN;
 			other->born = true;
+		}
 		break;
 	case EV_SCHED_WAKEUP_NEW:
+		known = is_live(id, ev->wake.tid);
 		other = note_thread(id, ev->wake.tid, ev->t);
 		set_comm(other, ev->wake.comm);
-		if (other)
+		if (other) {
+			if (!known)
+				other->first = FIRST_WOKEN;
 			other->born = true;
+		}
 		break;
 	case EV_SCHED_PROCESS_FREE:
 		end_life(id, ev->free.tid);

@@ -5,6 +5,8 @@
 
 #include "analyze/model/identity.h"
 
+#define MAX_VCPUS 4096	/* KVM_MAX_VCPUS, arch/x86/include/asm/kvm_host.h, 6.1 to 7.2 */
+
 struct tid_lives {
 	GPtrArray *lives;	/* of struct thread */
 	int current;		/* life that events refer to; -1: none yet */

@@ -144,7 +144,8 @@ static void merge_by_wakes(const struct identity *id, GPtrArray *groups)
 		const struct wake_evidence *w = key;
 		struct group *a, *b;
 
-		if (w->waker->vcpu_id < 0 || w->woken->vcpu_id != w->vcpu_id)
+		if (w->waker->vcpu_id < 0 || w->woken->vcpu_id != w->vcpu_id ||
+		    (w->waker->tgid && w->woken->tgid))
 			continue;
 		a = group_of(groups, w->waker);
 		b = group_of(groups, w->woken);
@@ -239,7 +240,7 @@ static int64_t told_idx(const struct identity *id, const struct host_facts *fact
 		const struct host_facts_vcpu *v =
 			&g_array_index(facts->vcpus, struct host_facts_vcpu, i);
 
-		if (v->tgid == tgid && v->vcpu_id == vcpu_id && v->vcpu_idx >= 0 && v->vcpu_idx < 65536)
+		if (v->tgid == tgid && v->vcpu_id == vcpu_id && v->vcpu_idx >= 0 && v->vcpu_idx < MAX_VCPUS)
 			return v->vcpu_idx;
 	}
 	return -1;

@@ -14,6 +14,7 @@ enum {
 	KVM_HC_SEND_IPI = 10,
 	MODE_FIXED = 0,
 	MODE_INIT = 5,
+	MODE_EXTINT = 7,
 	SHORTHAND_NONE = 0,
 	MSR_X2APIC_ICR = 0x830,
 	APIC_ICR = 0x300,
@@ -207,8 +208,13 @@ static void accept(struct model *m, const struct event *ev, struct thread_run *s
 	} else {
 		vm->n_accept++;
 	}
-	vcpu_set(receiver, DY_RUNNABLE, true);
-	vcpu_set(receiver, IRQ_KNOWN, true);
+	/* ExtINT makes no KVM_REQ_EVENT; with AVIC whether one was made is not told */
+	if (mode != MODE_EXTINT) {
+		bool avic = apicv && m->result.isa && m->result.isa[0] == 's';
+
+		vcpu_set(receiver, DY_RUNNABLE, true);
+		vcpu_set(receiver, IRQ_KNOWN, !avic);
+	}
 	model_vcpu_changed(receiver, cpu, ev->t);
 	if (mode == MODE_INIT && !apicv)
 		write_eoi(m, receiver, ev->t, 0, "reset");

@@ -239,6 +239,8 @@ void model_event(struct model *m, const struct event *ev)
 		break;
 	case EV_SCHED_WAKEUP:
 	case EV_SCHED_WAKEUP_NEW:
+		if (!m->input.wakings)
+			sched_waking(m, ev, self);
 		sched_wakeup(m, ev);
 		break;
 	case EV_SCHED_MIGRATE_TASK:

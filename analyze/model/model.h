@@ -23,7 +23,7 @@ struct model_input {
 	bool on_spin_ret;	/* ... and so did on_spin_ret */
 	bool accepts;		/* kvm_apic_accept_irq was recorded */
 	bool userspace_exits;	/* kvm_userspace_exit was recorded */
-	bool wakeups;		/* sched_wakeup was recorded, not only sched_waking */
+	bool wakeups, wakings;	/* sched_wakeup, sched_waking was recorded: either can do for both */
 };
 
 struct model_result {

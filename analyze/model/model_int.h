@@ -9,7 +9,7 @@
 
 /* Per-VM bitmaps over vcpu_idx: what the kernel's flags are, and which of them are known. */
 enum bits {
-	READY, PREEMPTED, IN_KERNEL, BLOCKING, DY_RUNNABLE, PENDING_IRQ, ON_CPU, IN_SPIN_LOOP,
+	READY, PREEMPTED, IN_KERNEL, BLOCKING, DY_RUNNABLE, PENDING_IRQ, ON_CPU, QUEUED, IN_SPIN_LOOP,
 	STATE_KNOWN, IN_KERNEL_KNOWN, IRQ_KNOWN, SPIN_KNOWN,
 	UNSETTLED,	/* a switch or wake-up was seen, the flags may follow an instant later */
 	N_BITS,

@@ -27,6 +27,8 @@ static void queue(struct model *m, struct thread_run *t, int cpu)
 	if (cpu >= 0)
 		m->cpus[cpu].nr_running++;
 	t->queued = cpu;
+	if (t->vcpu)
+		vcpu_set(t->vcpu, QUEUED, cpu >= 0);
 }
 
 static void stretch_begin(struct model *m, struct thread_run *t, unsigned int cpu, int64_t t0, int64_t prio)
@@ -171,9 +173,9 @@ void sched_waking(struct model *m, const struct event *ev, struct thread_run *se
 
 	if (!t)
 		return;
-	if (t->on_cpu < 0) {
+	if (t->on_cpu < 0 && t->queued < 0) {
 		t->stretch.t_ready = ev->t;
-		t->stretch.cpu_ready = ev->wake.target_cpu;
+		t->stretch.cpu_ready = ev->wake.target_cpu;	/* until sched_wakeup tells where it went */
 		t->stretch.waker = self ? self->thread->id : DB_NULL;
 	}
 	if (t->vcpu) {
@@ -185,8 +187,8 @@ void sched_waking(struct model *m, const struct event *ev, struct thread_run *se
 		}
 		if (!v->run_known)
 			vcpu_set(v, STATE_KNOWN, false);
-		else if (v->in_kvm_run)
-			vcpu_set(v, READY, true);
+		else if (v->in_kvm_run && (vcpu_bit(v, BLOCKING) || vcpu_bit(v, ON_CPU)))
+			vcpu_set(v, READY, true);	/* not a sleep of another kind, as in a page fault */
 		model_vcpu_changed(v, cpu, ev->t);
 	}
 	if (!m->input.wakeups)
@@ -197,8 +199,11 @@ void sched_wakeup(struct model *m, const struct event *ev)
 {
 	struct thread_run *t = model_thread(m, ev->wake.tid);
 
-	if (t && t->queued < 0 && ev->wake.target_cpu >= 0 && ev->wake.target_cpu < m->span.n_cpu)
-		queue(m, t, ev->wake.target_cpu);
+	if (!t || t->queued >= 0 || ev->wake.target_cpu < 0 || ev->wake.target_cpu >= m->span.n_cpu)
+		return;
+	if (t->on_cpu < 0)
+		t->stretch.cpu_ready = ev->wake.target_cpu;
+	queue(m, t, ev->wake.target_cpu);
 }
 
 void sched_migrate(struct model *m, const struct event *ev)

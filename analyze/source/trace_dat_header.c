@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #include "analyze/source/source.h"
@@ -283,6 +284,12 @@ static bool read_header(struct trace_dat_header *h, struct cursor *c, const char
 	const char *magic = take(c, 10), *version;
 	guint8 big_endian, long_size;
 
+	if (c->size >= 8 && (!memcmp(c->data, "PERFILE2", 8) || !memcmp(c->data, "PERFFILE", 8)))
+		return fail(error, path, "a perf.data recording, only trace.dat is read\n"
+			    "hint: record with trace-cmd, see counterspin-import(1)");
+	if (c->size >= 16 && !memcmp(c->data, "SQLite format 3", 16))
+		return fail(error, path, "a database, not a recording\n"
+			    "hint: counterspin info and replay read databases");
 	if (!magic || memcmp(magic, "\x17\x08\x44tracing", 10))
 		return fail(error, path, "not a trace.dat recording");
 	version = take_string(c);
@@ -307,14 +314,19 @@ static bool read_header(struct trace_dat_header *h, struct cursor *c, const char
 
 bool trace_dat_header_read(struct trace_dat_header *header, const char *path, GError **error)
 {
-	g_autoptr(GError) why = NULL;
-	g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, &why);
+	g_autoptr(GMappedFile) file = NULL;
 	struct cursor c;
 	bool ok;
 
-	if (!file) {
+	if (access(path, R_OK) || !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
 		g_set_error(error, SOURCE_ERROR, 0, "cannot read '%s': %s", path,
-			    g_strerror(errno));
+			    access(path, R_OK) ? g_strerror(errno) :
+			    g_file_test(path, G_FILE_TEST_IS_DIR) ? g_strerror(EISDIR) : "not a regular file");
+		return false;
+	}
+	file = g_mapped_file_new(path, FALSE, NULL);
+	if (!file) {
+		g_set_error(error, SOURCE_ERROR, 0, "cannot read '%s'", path);
 		return false;
 	}
 	*header = (struct trace_dat_header){ .clocks = g_ptr_array_new_with_free_func(g_free) };

@@ -9,16 +9,11 @@
  */
 #include "replay/policy.h"
 
-static bool ipi_aware_wants(struct policy_vm *vm, struct spin *s, unsigned int idx)
-{
-	return awake(s, idx) && good_yield_candidate(vm, s, idx);
-}
-
 static int ipi_aware_on_spin(struct policy_vm *vm, struct spin *s)
 {
 	int budget = 3;
 
-	return scan_single_loop(vm, s, &budget, ipi_aware_wants);
+	return scan_single_loop(vm, s, &budget, good_yield_candidate);
 }
 
 const struct policy policy_ipi_aware = {

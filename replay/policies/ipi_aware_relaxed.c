@@ -9,16 +9,11 @@
  */
 #include "replay/policy.h"
 
-static bool first_round_wants(struct policy_vm *vm, struct spin *s, unsigned int idx)
-{
-	return awake(s, idx) && good_yield_candidate(vm, s, idx);
-}
-
 static int ipi_aware_relaxed_on_spin(struct policy_vm *vm, struct spin *s)
 {
 	int budget = 3;
 
-	return scan_two_rounds(vm, s, &budget, first_round_wants);
+	return scan_two_rounds(vm, s, &budget, good_yield_candidate);
 }
 
 const struct policy policy_ipi_aware_relaxed = {

@@ -13,11 +13,6 @@ static bool receiver_wants(struct policy_vm *vm, struct spin *s, unsigned int id
 	return awake(s, idx);
 }
 
-static bool first_round_wants(struct policy_vm *vm, struct spin *s, unsigned int idx)
-{
-	return awake(s, idx) && good_yield_candidate(vm, s, idx);
-}
-
 static int receiver_first_on_spin(struct policy_vm *vm, struct spin *s)
 {
 	int budget = 3;
@@ -26,7 +21,7 @@ static int receiver_first_on_spin(struct policy_vm *vm, struct spin *s)
 	if (target != NO_TARGET || budget <= 0)
 		return target;
 	s->round++;
-	return scan_two_rounds(vm, s, &budget, first_round_wants);
+	return scan_two_rounds(vm, s, &budget, good_yield_candidate);
 }
 
 const struct policy policy_receiver_first = {

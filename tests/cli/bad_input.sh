@@ -44,7 +44,9 @@ refuse 3 'not a trace.dat recording'
 head -c 9 good.dat > bad.dat
 refuse 3 'not a trace.dat recording'
 cp good.dat.db bad.dat
-refuse 3 'not a trace.dat recording'
+refuse 3 'a database, not a recording'
+printf 'PERFILE2\150' > bad.dat
+refuse 3 'a perf.data recording'
 
 # --- another machine, another format
 

@@ -61,7 +61,7 @@ static void decide(struct fixture *f, unsigned int me, int64_t t, int64_t t_end,
 	f->d.t_start = f->state.now = t;
 	f->d.t_end = t_end;
 	f->d.nr_running = 3;
-	f->state.seen[READY] = f->state.seen[PREEMPTED] = f->state.seen[IN_KERNEL] = ready;
+	f->state.seen[READY] = f->state.seen[PREEMPTED] = f->state.seen[IN_KERNEL] = f->state.seen[QUEUED] = ready;
 	f->state.seen[IN_SPIN_LOOP] = spinning;
 	g_array_set_size(f->d.attempts, 0);
 	kernel_state_advance(f->ks, t);

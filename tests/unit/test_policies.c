@@ -246,6 +246,8 @@ static const struct row rows[] = {
 	{ "unknown_armed", ALL, "RPKSe? RPK me", 2, "", "0:not_eligible? 1=1? -> 1? E0?" },
 	{ "unknown_armed_set", ALL, "RPKSE? RPK me", 2, "", "0=1? -> 0? e0?" },
 	{ "unknown_armed_not_spinning", ALL, "RPKe? RPK me", 2, "", "0=1 -> 0 e0?" },
+	/* woken, but not yet put on its queue: not TASK_RUNNING for yield_to() */
+	{ "not_queued_gives_0", ALL, "RPKw RPK me", 2, "", "0=0 1=1 -> 1" },
 	{ "unknown_on_cpu", ALL, "RPKC? RPK me", 2, "", "0=0? 1=1? -> 1?" },
 	{ "unknown_on_cpu_but_observed", ALL, "RPKC?=1 RPK me", 2, "", "0=1 -> 0" },
 	{ "unknown_on_cpu_but_esrch", ALL, "RPKAC? RPK me:A", 2, "", "0=-3 1=1 -> 1" },
@@ -333,7 +335,7 @@ static const struct context_row {
 };
 
 /* The letters of enum seen, in its order. */
-static const char letters[] = "RPKBIQCS";
+static const char letters[] = "RPKBIQCWS";
 G_STATIC_ASSERT(sizeof(letters) - 1 == N_SEEN);
 
 static const char *const step_names[] = {
@@ -394,6 +396,7 @@ static struct scene *scene_new(const char *policy, unsigned int n_vcpus)
 		.dy_eligible_known = sc->dy_eligible_known,
 	};
 	memset(sc->known, 0xff, sizeof(sc->known));
+	memset(sc->seen + QUEUED * sc->state.n_words, 0xff, sc->state.n_words * sizeof(uint64_t));
 	memset(sc->dy_eligible_known, 0xff, sizeof(sc->dy_eligible_known));
 	sc->observed = g_array_new(FALSE, FALSE, sizeof(struct attempt));
 	return sc;
