@@ -22,6 +22,41 @@ static bool bit(const uint64_t *words, unsigned int idx)
 	return words[idx / 64] >> (idx % 64) & 1;
 }
 
+struct fidelity_doubt {
+	unsigned int n_vms;
+	uint64_t **spinners;	/* by VM: [n_words] */
+};
+
+struct fidelity_doubt *fidelity_doubt_new(const struct recorded *recorded)
+{
+	struct fidelity_doubt *doubt = g_new0(struct fidelity_doubt, 1);
+
+	doubt->n_vms = recorded->n_vms;
+	doubt->spinners = g_new0(uint64_t *, doubt->n_vms + 1);
+	for (unsigned int i = 0; i < doubt->n_vms; i++)
+		doubt->spinners[i] = g_new0(uint64_t, recorded->vms[i].n_words);
+	return doubt;
+}
+
+void fidelity_doubt_free(struct fidelity_doubt *doubt)
+{
+	for (unsigned int i = 0; i < doubt->n_vms; i++)
+		g_free(doubt->spinners[i]);
+	g_free(doubt->spinners);
+	g_free(doubt);
+}
+
+/* The spinner begins anew; if its scan was racy, those it went by are in doubt. */
+static void update_doubt(struct fidelity_doubt *doubt, const struct recorded *r, const struct recorded_decision *d,
+			 const struct spin_state *s, bool was_racy)
+{
+	uint64_t *spinners = doubt->spinners[d->vm];
+
+	spinners[d->me / 64] &= ~(1ULL << (d->me % 64));
+	for (unsigned int w = 0; was_racy && w < r->vms[d->vm].n_words; w++)
+		spinners[w] |= s->seen[IN_SPIN_LOOP * s->n_words + w];
+}
+
 static bool racy(const struct recorded *r, const struct recorded_decision *d)
 {
 	for (unsigned int w = 0; w < r->vms[d->vm].n_words; w++)
@@ -135,7 +170,8 @@ static bool same_targets(const GArray *a, const GArray *b)
 
 bool fidelity_note(struct fidelity *f, struct engine *engine, const struct recorded *recorded,
 		   const struct engine_decision *decision, enum state_kind kind,
-		   struct spin_result *result, GArray *steps, struct disagreement *out)
+		   struct fidelity_doubt *doubt, struct spin_result *result, GArray *steps,
+		   struct disagreement *out)
 {
 	const struct recorded_decision *d = decision->d;
 	bool ours = false, by_result = false, lists_equal;
@@ -154,10 +190,14 @@ bool fidelity_note(struct fidelity *f, struct engine *engine, const struct recor
 	f->targets_equal += result->pick == d->pick;
 	*out = (struct disagreement){ .decision = d->id, .racy = racy(recorded, d) };
 	f->racy += out->racy;
-	if (lists_equal && result->pick == d->pick)
+	if (lists_equal && result->pick == d->pick) {
+		update_doubt(doubt, recorded, d, &decision->state[kind], out->racy);
 		return false;
+	}
 	out->vcpu_idx = where_they_part(result->attempts, d->attempts, &decision->state[kind], &ours, &by_result);
 	out->reason = reason_of(decision, kind, steps, out->vcpu_idx, ours, by_result);
+	out->racy |= out->reason == REASON_DY_ELIGIBLE && bit(doubt->spinners[d->vm], out->vcpu_idx);
+	update_doubt(doubt, recorded, d, &decision->state[kind], out->racy);
 	f->reasons[out->reason]++;
 	f->racy_reasons[out->reason] += out->racy;
 	return true;

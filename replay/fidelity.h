@@ -23,6 +23,15 @@ enum reason {
 
 extern const char *const reason_names[N_REASONS];
 
+/*
+ * Spinners whose dy_eligible a racy scan left in doubt, until they spin anew: what
+ * differs in it later is that race's doing.
+ */
+struct fidelity_doubt;
+
+struct fidelity_doubt *fidelity_doubt_new(const struct recorded *recorded);
+void fidelity_doubt_free(struct fidelity_doubt *doubt);
+
 struct fidelity {
 	int64_t compared, attempt_lists_equal, targets_equal, racy, unknown;
 	int64_t reasons[N_REASONS], racy_reasons[N_REASONS];
@@ -32,7 +41,7 @@ struct disagreement {
 	int64_t decision;
 	enum reason reason;
 	int vcpu_idx;		/* -1: none in particular */
-	bool racy;
+	bool racy;		/* a state changed during this scan, or dy_eligible was left by one like it */
 };
 
 /*
@@ -41,6 +50,7 @@ struct disagreement {
  */
 bool fidelity_note(struct fidelity *fidelity, struct engine *engine, const struct recorded *recorded,
 		   const struct engine_decision *decision, enum state_kind kind,
-		   struct spin_result *scratch, GArray *steps, struct disagreement *out);
+		   struct fidelity_doubt *doubt, struct spin_result *scratch, GArray *steps,
+		   struct disagreement *out);
 
 #endif

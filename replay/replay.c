@@ -122,7 +122,8 @@ static void print_fidelity(const struct run *run)
 		text_table_count(t, racy);
 	}
 	text_table_print(t, "  ", stdout);
-	puts("\n  racy: a vCPU's state may have changed while the scan was looking, by the events around it");
+	puts("\n  racy: a vCPU's state may have changed while the scan was looking, by the events around it,\n"
+	     "        or what differs is a dy_eligible that such a scan left");
 	if (any)
 		puts("\nWhere the replayed kernel policy did not do what the kernel did:");
 	text_table_print(why, "  ", any ? stdout : NULL);

@@ -55,6 +55,7 @@ struct visitor {
 	const struct recorded *recorded;
 	struct spin_result *result;
 	GArray *steps;
+	struct fidelity_doubt *doubt[N_STATE_KINDS];
 };
 
 static void count_attempts(struct run_policy *rp, const GArray *attempts)
@@ -140,8 +141,8 @@ static void visit(void *user, const struct engine_decision *decision)
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
 		struct disagreement dis;
 
-		if (fidelity_note(&run->fidelity[k], v->engine, v->recorded, decision, k, v->result, v->steps,
-				  &dis))
+		if (fidelity_note(&run->fidelity[k], v->engine, v->recorded, decision, k, v->doubt[k],
+				  v->result, v->steps, &dis))
 			g_array_append_val(run->disagreements[k], dis);
 	}
 }
@@ -154,6 +155,8 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 	v.engine = engine_new(recorded, run->recorded_policy, &run->recorded_params);
 	v.result = spin_result_new(recorded->max_words + 1);
 	v.steps = g_array_new(FALSE, FALSE, sizeof(struct spin_step));
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
+		v.doubt[k] = fidelity_doubt_new(recorded);
 	for (guint i = 0; i < run->policies->len; i++) {
 		struct run_policy *rp = run->policies->pdata[i];
 
@@ -164,5 +167,7 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 	engine_free(v.engine);
 	spin_result_free(v.result);
 	g_array_unref(v.steps);
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
+		fidelity_doubt_free(v.doubt[k]);
 	return ok;
 }

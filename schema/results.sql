@@ -60,6 +60,7 @@ CREATE TABLE disagreement (
 	decision INTEGER NOT NULL REFERENCES decision(id),
 	reason   TEXT NOT NULL,               -- which state the difference hangs on
 	vcpu_idx INTEGER,                     -- the vCPU it is about; NULL: none in particular
-	racy     INTEGER NOT NULL,            -- 1: a candidate's state changed during the scan
+	racy     INTEGER NOT NULL,            -- 1: a candidate's state changed during the scan, or it differs
+	                                      -- in a dy_eligible that such a scan left
 	PRIMARY KEY (state, decision)
 ) WITHOUT ROWID;

@@ -111,7 +111,7 @@ static void begin(struct model *m, struct vcpu_run *v, const struct event *ev, c
 		.yield_to_kernel_mode = kernel_mode, .n_vcpus = v->vm->vm->n_vcpus,
 		.ple_window = v->ple_window_at_exit, .n_exit = v->n_exit, .n_eoi = v->n_eoi,
 		.nr_running = cpu->nr_known ? cpu->nr_running : DB_NULL,
-		.tainted = ev->t < m->span.t0,
+		.tainted = ev->t < m->span.t0 || ev->t < m->gap_until,
 		.switched_out = 0, .next_idx = DB_NULL, .pick_idx = DB_NULL, .pick_source = NULL, .result = DB_NULL,
 		.probed_kernel_mode = DB_NULL, .last_boosted = DB_NULL, .ipi_pending = DB_NULL,
 		.ipi_receiver = DB_NULL, .ipi_time_ns = DB_NULL,

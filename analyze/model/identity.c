@@ -75,6 +75,7 @@ struct identity *identity_new(void)
 	id->threads = g_ptr_array_new_with_free_func(thread_free);
 	id->vms = g_ptr_array_new_with_free_func(vm_free);
 	id->cpus = g_array_new(FALSE, TRUE, sizeof(struct cpu_note));
+	id->gaps = g_array_new(FALSE, FALSE, sizeof(struct identity_gap));
 	id->wakes = g_hash_table_new_full(wake_hash, wake_equal, g_free, NULL);
 	id->places = g_hash_table_new_full(place_hash, place_equal, g_free, NULL);
 	id->n_online = g_hash_table_new(NULL, NULL);
@@ -89,6 +90,7 @@ void identity_free(struct identity *id)
 	g_ptr_array_unref(id->threads);
 	g_ptr_array_unref(id->vms);
 	g_array_unref(id->cpus);
+	g_array_unref(id->gaps);
 	g_hash_table_unref(id->wakes);
 	g_hash_table_unref(id->places);
 	g_hash_table_unref(id->n_online);
@@ -160,6 +162,15 @@ static struct cpu_note *note_cpu(struct identity *id, const struct event *ev)
 	if (ev->cpu >= id->cpus->len)
 		g_array_set_size(id->cpus, ev->cpu + 1);
 	cpu = &g_array_index(id->cpus, struct cpu_note, ev->cpu);
+	if (ev->type == EV_MISSED) {
+		struct identity_gap gap = {
+			.cpu = ev->cpu, .t0 = cpu->seen ? cpu->t_last : id->span.t_first ? id->span.t_first : ev->t,
+			.t1 = ev->t,
+		};
+
+		g_array_append_val(id->gaps, gap);
+	}
+	cpu->t_last = ev->t;
 	if (!cpu->seen) {
 		cpu->seen = true;
 		cpu->t_first = ev->t;
@@ -362,6 +373,11 @@ const GPtrArray *identity_vms(const struct identity *id)
 unsigned int identity_n_vcpus(const struct identity *id)
 {
 	return id->n_vcpus;
+}
+
+const GArray *identity_gaps(const struct identity *id)
+{
+	return id->gaps;
 }
 
 const struct identity_span *identity_span(const struct identity *id)

@@ -81,6 +81,13 @@ struct identity_span {
 	int64_t t_first, t1;	/* first and last event of all */
 	unsigned int n_cpu;	/* highest CPU seen + 1 */
 };
+/* Where the first pass met EV_MISSED: [t0, t1) from the last event before, on that CPU. In order of t0. */
+struct identity_gap {
+	unsigned int cpu;
+	int64_t t0, t1;
+};
+const GArray *identity_gaps(const struct identity *identity);
+
 const struct identity_span *identity_span(const struct identity *identity);
 int64_t identity_count(const struct identity *identity, enum event_type type);
 

@@ -20,7 +20,7 @@ struct wake_evidence {
 };
 
 struct cpu_note {
-	int64_t t_first;
+	int64_t t_first, t_last;
 	bool seen;
 	int32_t accept_tid;	/* an accept in this thread's context, nothing else since; 0: none */
 	int64_t accept_vcpu_id;
@@ -35,6 +35,7 @@ struct identity {
 	GHashTable *tids;	/* tid -> struct tid_lives */
 	GPtrArray *threads, *vms;
 	GArray *cpus;		/* of struct cpu_note */
+	GArray *gaps;		/* of struct identity_gap */
 	GHashTable *wakes;	/* set of struct wake_evidence */
 	GHashTable *places;	/* set of struct vcpu_place */
 	GHashTable *n_online;	/* vm_pid -> n_vcpus, from probes */

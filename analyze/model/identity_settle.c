@@ -355,6 +355,13 @@ static int by_first_thread(const void *a, const void *b)
 	return tx < ty ? -1 : tx > ty;
 }
 
+static int by_t0(const void *a, const void *b)
+{
+	const struct identity_gap *x = a, *y = b;
+
+	return x->t0 < y->t0 ? -1 : x->t0 > y->t0;
+}
+
 void identity_settle(struct identity *id, const struct host_facts *facts)
 {
 	g_autoptr(GPtrArray) groups = NULL;
@@ -377,4 +384,5 @@ void identity_settle(struct identity *id, const struct host_facts *facts)
 		l->ended = true;
 	}
 	id->span.n_cpu = id->cpus->len;
+	g_array_sort(id->gaps, by_t0);
 }

@@ -124,11 +124,20 @@ static void settle(struct cpu_run *cpu)
 	cpu->n_unsettled = 0;
 }
 
-/* Records are missing: whoever was not running elsewhere may be in any state now. */
-static void gap(struct model *m, const struct event *ev)
+/* Records begin to be missing: whoever is not running elsewhere may be in any state from now on. */
+static void gap_begins(struct model *m, const struct identity_gap *gap)
 {
-	struct cpu_run *cpu = &m->cpus[ev->cpu];
-	int64_t t0 = cpu->seen ? cpu->t_last : m->span.t_first;
+	m->gap_until = MAX(m->gap_until, gap->t1);
+	for (unsigned int i = 1; i <= m->n_vcpus; i++)
+		m->vcpus[i].decision.row.tainted |= m->vcpus[i].decision.open;
+	sched_gap(m, gap->cpu, gap->t0);
+}
+
+/* ... and what was learned since, on other CPUs, may have changed unseen on this one. */
+static void gap_ends(struct model *m, const struct event *ev)
+{
+	const struct cpu_run *cpu = &m->cpus[ev->cpu];
+	int64_t t0 = cpu->t_last ? cpu->t_last : m->span.t_first;
 
 	facts_gap(m->facts, &(struct gap_row){
 		.cpu = ev->cpu, .t0 = t0, .t1 = ev->t,
@@ -212,12 +221,15 @@ static void kvm_event(struct model *m, struct vcpu_run *v, const struct event *e
 void model_event(struct model *m, const struct event *ev)
 {
 	struct cpu_run *cpu = &m->cpus[ev->cpu];
+	const GArray *gaps = identity_gaps(m->identity);
 	struct thread_run *self;
 	struct vcpu_run *v;
 
 	identity_follow(m->identity, ev);
+	while (m->next_gap < gaps->len && g_array_index(gaps, struct identity_gap, m->next_gap).t0 < ev->t)
+		gap_begins(m, &g_array_index(gaps, struct identity_gap, m->next_gap++));
 	if (ev->type == EV_MISSED) {
-		gap(m, ev);
+		gap_ends(m, ev);
 		return;
 	}
 	self = model_thread(m, ev->tid);

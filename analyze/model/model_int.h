@@ -107,6 +107,8 @@ struct model {
 	struct vm_run *vms;		/* by vm id */
 	unsigned int n_vms, n_vcpus, n_threads;
 	struct cpu_run *cpus;
+	unsigned int next_gap;		/* of identity_gaps(): not begun yet */
+	int64_t gap_until;		/* some CPU's events are missing until then */
 	int64_t next_on_cpu, next_decision, next_ipi, next_eoi;
 	struct ipi_edge *free_edges;
 	struct model_result result;

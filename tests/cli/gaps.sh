@@ -50,16 +50,16 @@ expect "$(sql whole.dat.db "$decisions")" \
 4000|7|2|5|7|0
 6000|7|4|3|7|0' 'candidates, nothing lost'
 
-# 1 may have run and slept in the gap: unknown until it is switched in at 5000. 2 shows itself at
-# once, at 3000. 0 ran on the other CPU all the time. Interrupts are known from the next entry on.
+# From 1400 on nothing is known of 1 and 2, so the decision at 2000 is tainted. 1 may have run and
+# slept in the gap: unknown until it is switched in at 5000. 2 shows itself at once, at 3000. 0 ran on the other CPU all the time. Interrupts are known from the next entry on.
 lossy 'lost 1 5' | record lossy.dat
 import lossy.dat
 expect "$(counts lossy.dat.db)" '21|16|0|5' 'events = used + ignored + lost'
 expect "$(gaps lossy.dat.db)" '1|1400|3000|5' 'the gap is on CPU 1, between its events around it'
 expect "$(sql lossy.dat.db "$decisions")" \
-'2000|7|2|5|7|0
+'2000|1|0|1|0|1
 4000|5|0|5|0|0
-6000|7|4|3|3|0' 'candidates after the gap'
+6000|7|4|3|3|0' 'candidates in and after the gap'
 # The gap ends the stretch that it interrupts. When 12 became ready again is not known: it may
 # have run since 1300.
 expect "$(sql lossy.dat.db 'SELECT tid, cpu, t_ready, on_cpu.t0, on_cpu.t1, why FROM on_cpu
