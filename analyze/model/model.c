@@ -118,7 +118,6 @@ static void settle(struct cpu_run *cpu)
 			v->switched_in = false;
 			vcpu_set(v, READY, false);
 			vcpu_set(v, PREEMPTED, false);
-			vcpu_set(v, BLOCKING, false);
 		}
 	}
 	cpu->n_unsettled = 0;
@@ -174,6 +173,12 @@ static void pause_exit(struct model *m, struct vcpu_run *v, const struct event *
 
 static void kvm_event(struct model *m, struct vcpu_run *v, const struct event *ev)
 {
+	/*
+	 * kvm_vcpu_block() stops being a waiter when it runs again; preempted before it
+	 * came so far, it is ready and blocking at once. Its first event shows that it did.
+	 */
+	if (ev->type != EV_KVM_APIC_ACCEPT_IRQ && ev->type != EV_KVM_APICV_ACCEPT_IRQ)
+		vcpu_set(v, BLOCKING, false);
 	switch (ev->type) {
 	case EV_KVM_ENTRY:
 		ipi_finish_send(m, v);
@@ -259,7 +264,7 @@ void model_event(struct model *m, const struct event *ev)
 		sched_migrate(m, ev);
 		break;
 	default:
-		if (v)
+		if (v && !ev->in_irq)
 			kvm_event(m, v, ev);
 		ipi_event(m, ev, self);
 		break;

@@ -26,6 +26,7 @@
 	X(KVM_ENTRY, "kvm", "kvm_entry")                                        \
 	X(KVM_EXIT, "kvm", "kvm_exit")                                          \
 	X(KVM_USERSPACE_EXIT, "kvm", "kvm_userspace_exit")                      \
+	X(KVM_VCPU_WAKEUP, "kvm", "kvm_vcpu_wakeup")                            \
 	X(KVM_PLE_WINDOW_UPDATE, "kvm", "kvm_ple_window_update")                \
 	X(KVM_HYPERCALL, "kvm", "kvm_hypercall")                                \
 	X(KVM_HV_HYPERCALL, "kvm", "kvm_hv_hypercall")                          \
