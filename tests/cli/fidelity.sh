@@ -36,7 +36,7 @@ check() {	# RECORDING
 		least 20 "$(sql $db "SELECT unknown FROM fidelity WHERE state = '$state'")" "$name, decisions not compared"
 	done
 	# what the policy does not reproduce from probed state is what changed while the scan was looking
-	least "$(sql $db "SELECT coalesce(100.0 * sum(racy) / count(*), 100) FROM disagreement WHERE state = 'probed'")" 75 \
+	least "$(sql $db "SELECT coalesce(100.0 * sum(racy) / count(*), 100) FROM disagreement WHERE state = 'probed'")" 90 \
 		"$name, racy among disagreements from probed state"
 	expect "$(sql $db "SELECT decisions = same_pick AND unknown = 0 FROM replay WHERE policy = 'observed'")" 1 \
 		"$name: observed repeats the recording"
