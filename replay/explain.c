@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "replay/bits.h"
 #include "replay/policy_spec.h"
 #include "replay/run.h"
 #include "schema/command.h"
@@ -56,17 +57,12 @@ struct explain {
 	cJSON *result;			/* NULL: the decision has not come up */
 };
 
-static bool bit(const uint64_t *words, unsigned int idx)
-{
-	return words[idx / 64] >> (idx % 64) & 1;
-}
-
 /* Which of a vCPU's states come from the probe, which from events; "unknown" beats both. */
 static cJSON *vcpu_json(const struct explain *x, const struct engine_decision *e, unsigned int idx)
 {
 	const struct recorded_decision *d = e->d;
 	const struct spin_state *s = &e->state[x->kind];
-	bool probed = x->kind == STATE_PROBED && bit(decision_bits(x->recorded, d, BITS_PROBED), idx);
+	bool probed = x->kind == STATE_PROBED && get_bit(decision_bits(x->recorded, d, BITS_PROBED), idx);
 	cJSON *o = cJSON_CreateObject(), *known;
 
 	cJSON_AddNumberToObject(o, "vcpu_idx", idx);
@@ -75,23 +71,23 @@ static cJSON *vcpu_json(const struct explain *x, const struct engine_decision *e
 		bool from_probe = probed && (what == READY || what == PREEMPTED || what == IN_KERNEL ||
 					     what == IN_SPIN_LOOP);
 
-		if (!bit(s->known + what * s->n_words, idx)) {
+		if (!get_bit(s->known + what * s->n_words, idx)) {
 			cJSON_AddNullToObject(o, seen_names[what]);
 			cJSON_AddStringToObject(known, seen_names[what], "unknown");
 			continue;
 		}
-		cJSON_AddBoolToObject(o, seen_names[what], bit(s->seen + what * s->n_words, idx));
+		cJSON_AddBoolToObject(o, seen_names[what], get_bit(s->seen + what * s->n_words, idx));
 		cJSON_AddStringToObject(known, seen_names[what], from_probe ? "probed" : "reconstructed");
 	}
-	if (bit(s->dy_eligible_known, idx)) {
-		cJSON_AddBoolToObject(o, "dy_eligible", bit(s->dy_eligible, idx));
+	if (get_bit(s->dy_eligible_known, idx)) {
+		cJSON_AddBoolToObject(o, "dy_eligible", get_bit(s->dy_eligible, idx));
 		cJSON_AddStringToObject(known, "dy_eligible", probed ? "probed" : "carried");
 	} else {
 		cJSON_AddNullToObject(o, "dy_eligible");
 		cJSON_AddStringToObject(known, "dy_eligible", "unknown");
 	}
 	cJSON_AddItemToObject(o, "known_by", known);
-	cJSON_AddBoolToObject(o, "racy", bit(decision_bits(x->recorded, d, BITS_RACY), idx));
+	cJSON_AddBoolToObject(o, "racy", get_bit(decision_bits(x->recorded, d, BITS_RACY), idx));
 	return o;
 }
 
@@ -320,19 +316,8 @@ static void print_text(const cJSON *o)
 
 static bool add_lanes(struct explain *x, struct run *run, GError **error)
 {
-	for (unsigned int i = 0; !option_policies && i < n_policies; i++) {
-		struct policy_params params = policy_spec_defaults_for(policies[i], &run->recorded_params);
-
-		run_add(run, policies[i], &params, NULL);
-	}
-	for (char **spec = option_policies; spec && *spec; spec++) {
-		struct policy_params params;
-		const struct policy *policy = policy_spec_parse(*spec, &run->recorded_params, &params, error);
-
-		if (!policy)
-			return false;
-		run_add(run, policy, &params, *spec);
-	}
+	if (!run_add_specs(run, option_policies, error))
+		return false;
 	x->engine = engine_new((struct recorded *)x->recorded, run->recorded_policy, &run->recorded_params);
 	for (guint i = 0; i < run->policies->len; i++) {
 		struct run_policy *p = run->policies->pdata[i];

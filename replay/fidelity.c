@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "replay/bits.h"
+
 const char *const reason_names[N_REASONS] = {
 	[REASON_LAST_BOOSTED] = "last_boosted_vcpu",
 	[REASON_KERNEL_MODE] = "yield_to_kernel_mode",
@@ -16,11 +18,6 @@ const char *const reason_names[N_REASONS] = {
 	[REASON_RESULT] = "yield_to result",
 	[REASON_OTHER] = "unexplained",
 };
-
-static bool bit(const uint64_t *words, unsigned int idx)
-{
-	return words[idx / 64] >> (idx % 64) & 1;
-}
 
 struct fidelity_doubt {
 	unsigned int n_vms;
@@ -118,11 +115,11 @@ static enum reason differing_state(const struct engine_decision *decision, const
 	if (s->kernel_mode != truth->kernel_mode)
 		return REASON_KERNEL_MODE;
 	for (unsigned int i = 0; i < G_N_ELEMENTS(states); i++)
-		if (bit(s->seen + states[i].what * s->n_words, idx) !=
-		    bit(truth->seen + states[i].what * s->n_words, idx))
+		if (get_bit(s->seen + states[i].what * s->n_words, idx) !=
+		    get_bit(truth->seen + states[i].what * s->n_words, idx))
 			return states[i].reason;
-	if (bit(s->seen + IN_SPIN_LOOP * s->n_words, idx) &&
-	    bit(s->dy_eligible, idx) != bit(truth->dy_eligible, idx))
+	if (get_bit(s->seen + IN_SPIN_LOOP * s->n_words, idx) &&
+	    get_bit(s->dy_eligible, idx) != get_bit(truth->dy_eligible, idx))
 		return REASON_DY_ELIGIBLE;
 	return REASON_OTHER;
 }
@@ -196,7 +193,7 @@ bool fidelity_note(struct fidelity *f, struct engine *engine, const struct recor
 	}
 	out->vcpu_idx = where_they_part(result->attempts, d->attempts, &decision->state[kind], &ours, &by_result);
 	out->reason = reason_of(decision, kind, steps, out->vcpu_idx, ours, by_result);
-	out->racy |= out->reason == REASON_DY_ELIGIBLE && bit(doubt->spinners[d->vm], out->vcpu_idx);
+	out->racy |= out->reason == REASON_DY_ELIGIBLE && get_bit(doubt->spinners[d->vm], out->vcpu_idx);
 	update_doubt(doubt, recorded, d, &decision->state[kind], out->racy);
 	f->reasons[out->reason]++;
 	f->racy_reasons[out->reason] += out->racy;

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include "replay/bits.h"
+
 #define CONFIDENT 0.95		/* share of the weight that makes something known */
 #define MIN_HYPOTHESES 32	/* kept per VM; more if every start index is possible */
 #define MAX_HYPOTHESES 1024
@@ -271,13 +273,6 @@ static struct due pop_due(struct kernel_state *ks)
 	}
 }
 
-static void put_bit(uint64_t *words, unsigned int idx, bool value)
-{
-	uint64_t mask = 1ULL << (idx % 64);
-
-	words[idx / 64] = value ? words[idx / 64] | mask : words[idx / 64] & ~mask;
-}
-
 void kernel_state_advance(struct kernel_state *ks, int64_t t)
 {
 	while (ks->due->len && DUE(ks, 0)->t <= t) {
@@ -325,24 +320,24 @@ void kernel_state_fill(struct kernel_state *ks, unsigned int vm_index, struct sp
 		for (unsigned int i = 1; i < vm->now.n; i++)
 			differ |= first ^ vm->now.h[i].dy_eligible[w];
 		while (differ) {
-			uint64_t bit = differ & -differ;
+			uint64_t lowest = differ & -differ;
 			double set = 0;
 
 			for (unsigned int i = 0; i < vm->now.n; i++)
-				set += vm->now.h[i].dy_eligible[w] & bit ? vm->now.h[i].weight : 0;
+				set += vm->now.h[i].dy_eligible[w] & lowest ? vm->now.h[i].weight : 0;
 			if (set >= CONFIDENT)
-				state->dy_eligible[w] |= bit;
+				state->dy_eligible[w] |= lowest;
 			else if (set <= 1 - CONFIDENT)
-				state->dy_eligible[w] &= ~bit;
+				state->dy_eligible[w] &= ~lowest;
 			else
-				state->dy_eligible_known[w] &= ~bit;
-			differ &= ~bit;
+				state->dy_eligible_known[w] &= ~lowest;
+			differ &= ~lowest;
 		}
 	}
 	for (unsigned int idx = 0; idx < state->n_vcpus; idx++) {
 		double set = 0;
 
-		if (state->known[IN_SPIN_LOOP * state->n_words + idx / 64] >> (idx % 64) & 1)
+		if (get_bit(state->known + IN_SPIN_LOOP * state->n_words, idx))
 			continue;
 		for (unsigned int i = 0; i < vm->now.n; i++)
 			set += vm->now.h[i].pending[idx] != NO_STORE ? vm->now.h[i].weight : 0;
@@ -354,7 +349,7 @@ void kernel_state_fill(struct kernel_state *ks, unsigned int vm_index, struct sp
 
 static bool state_bit(const uint64_t *words, const struct spin_state *s, enum seen what, unsigned int idx)
 {
-	return words[what * s->n_words + idx / 64] >> (idx % 64) & 1;
+	return get_bit(words + what * s->n_words, idx);
 }
 
 /* state as it is if h is true: a vCPU is in its spin loop while its yield has not returned. */

@@ -424,25 +424,6 @@ static bool keep(sqlite3 *db, const struct run *run, const char *state, GError *
 	return false;
 }
 
-static bool add_policies(struct run *run, GError **error)
-{
-	run_add(run, NULL, NULL, NULL);
-	for (unsigned int i = 0; !option_policies && i < n_policies; i++) {
-		struct policy_params params = policy_spec_defaults_for(policies[i], &run->recorded_params);
-
-		run_add(run, policies[i], &params, NULL);
-	}
-	for (char **spec = option_policies; spec && *spec; spec++) {
-		struct policy_params params;
-		const struct policy *policy = policy_spec_parse(*spec, &run->recorded_params, &params, error);
-
-		if (!policy)
-			return false;
-		run_add(run, policy, &params, *spec);
-	}
-	return true;
-}
-
 static int replay(const char *path, enum state_kind state)
 {
 	g_autoptr(GError) error = NULL;
@@ -451,7 +432,9 @@ static int replay(const char *path, enum state_kind state)
 	struct run *run = recorded ? run_new(recorded, state) : NULL;
 	int status = EXIT_FAILED;
 
-	if (run && !add_policies(run, &error)) {
+	if (run)
+		run_add(run, NULL, NULL, NULL);	/* observed */
+	if (run && !run_add_specs(run, option_policies, &error)) {
 		status = command_usage(&command, "%s", error->message);
 	} else if (run && run_execute(run, recorded, &error)) {
 		const char *shown = recorded->probes ? state_kind_names[state] : "reconstructed";

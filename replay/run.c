@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "replay/policy_spec.h"
+
 static void policy_free(void *p)
 {
 	struct run_policy *rp = p;
@@ -47,6 +49,24 @@ void run_add(struct run *run, const struct policy *policy, const struct policy_p
 		rp->params = *params;
 	rp->verdicts = g_array_new(FALSE, FALSE, sizeof(struct run_verdict));
 	g_ptr_array_add(run->policies, rp);
+}
+
+bool run_add_specs(struct run *run, char **specs, GError **error)
+{
+	for (unsigned int i = 0; !specs && i < n_policies; i++) {
+		struct policy_params params = policy_spec_defaults_for(policies[i], &run->recorded_params);
+
+		run_add(run, policies[i], &params, NULL);
+	}
+	for (; specs && *specs; specs++) {
+		struct policy_params params;
+		const struct policy *policy = policy_spec_parse(*specs, &run->recorded_params, &params, error);
+
+		if (!policy)
+			return false;
+		run_add(run, policy, &params, *specs);
+	}
+	return true;
 }
 
 struct visitor {

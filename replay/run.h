@@ -54,6 +54,9 @@ struct run *run_new(const struct recorded *recorded, enum state_kind state);
 void run_free(struct run *run);
 void run_add(struct run *run, const struct policy *policy, const struct policy_params *params, const char *label);
 
+/* Add the policies that specs (NULL-terminated, see policy_spec.h) name; NULL: all there are. */
+bool run_add_specs(struct run *run, char **specs, GError **error);
+
 bool run_execute(struct run *run, struct recorded *recorded, GError **error);
 
 #endif

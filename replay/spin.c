@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "replay/bits.h"
+
 /* A VM larger than this with an unknown start index is left uncertain. */
 #define MAX_STARTS 1024
 
@@ -33,18 +35,6 @@ void spin_result_free(struct spin_result *r)
 	g_free(r->dy_eligible);
 	g_free(r->dy_eligible_known);
 	g_free(r);
-}
-
-static bool bit(const uint64_t *words, unsigned int idx)
-{
-	return words[idx / 64] >> (idx % 64) & 1;
-}
-
-static void put_bit(uint64_t *words, unsigned int idx, bool value)
-{
-	uint64_t mask = 1ULL << (idx % 64);
-
-	words[idx / 64] = value ? words[idx / 64] | mask : words[idx / 64] & ~mask;
 }
 
 static void note(struct spin *s, unsigned int idx, enum step step, int result)
@@ -82,12 +72,12 @@ bool dy_eligible(struct spin *s, unsigned int idx)
 		/* whether the kernel went on to try it tells which phase it was in */
 		eligible = next_observed(o, idx) != NULL;
 	} else {
-		if (!bit(known, idx))
+		if (!get_bit(known, idx))
 			s->uncertain = true;
-		eligible = bit(s->dy_eligible, idx);
+		eligible = get_bit(s->dy_eligible, idx);
 	}
 	put_bit(s->dy_eligible, idx, !eligible);
-	put_bit(known, idx, o->mode == SPIN_FOLLOW || bit(known, idx));
+	put_bit(known, idx, o->mode == SPIN_FOLLOW || get_bit(known, idx));
 	return eligible || pass_over(s, idx, STEP_NOT_ELIGIBLE);
 }
 
@@ -96,7 +86,7 @@ static int modelled_result(struct spin *s, unsigned int idx)
 {
 	const struct spin_state *state = s->observer->state;
 
-	if (state->spinner_rq_single && bit(state->rq_single, idx))
+	if (state->spinner_rq_single && get_bit(state->rq_single, idx))
 		return ESRCH_RESULT;
 	/* woken, but its CPU has not put it on the queue yet: not TASK_RUNNING */
 	return saw(s, ON_CPU, idx) || !saw(s, QUEUED, idx) ? 0 : 1;
