@@ -312,8 +312,7 @@ static const char *class_of(const struct run_verdict *v)
 	return v->pick == NO_TARGET ? "no target" : v->observed == NO_TARGET ? "new target" : "other target";
 }
 
-static bool keep_policy(sqlite3 *db, const struct run *run, const struct run_policy *p, const char *state,
-			GError **error)
+static bool keep_policy(sqlite3 *db, const struct run_policy *p, const char *state, GError **error)
 {
 	g_autoptr(db_stmt) drop = db_prepare(db,
 		"DELETE FROM verdict WHERE replay = (SELECT id FROM replay WHERE policy = ? AND parameters = ? AND state = ?)");
@@ -330,7 +329,6 @@ static bool keep_policy(sqlite3 *db, const struct run *run, const struct run_pol
 	bool ok;
 	int64_t id = 0;
 
-	(void)run;
 	for (int i = 0; i < 2; i++) {
 		sqlite3_stmt *s = i ? add : drop;
 
@@ -414,7 +412,7 @@ static bool keep(sqlite3 *db, const struct run *run, const char *state, GError *
 	bool ok = db_exec(db, "BEGIN IMMEDIATE; DELETE FROM fidelity; DELETE FROM disagreement; DELETE FROM outcome", error);
 
 	for (guint i = 0; ok && i < run->policies->len; i++)
-		ok = keep_policy(db, run, run->policies->pdata[i], state, error);
+		ok = keep_policy(db, run->policies->pdata[i], state, error);
 	for (unsigned int k = 0; ok && k < N_STATE_KINDS; k++)
 		ok = keep_fidelity(db, run, k, error);
 	ok = ok && keep_outcomes(db, run, error);

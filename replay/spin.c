@@ -163,8 +163,6 @@ static void ask_once(const struct policy *policy, struct policy_vm *vm, const st
 	o->next = 0;
 	r->pick = policy->on_spin(vm, &s);
 	r->uncertain = s.uncertain;
-	r->last_boosted_stored = r->pick < 0 ? 0 :
-				 spin_stored_value(vm->params, s.n_vcpus, last_boosted_vcpu, r->pick);
 }
 
 int spin_stored_value(const struct policy_params *params, unsigned int n_vcpus, int last_boosted_vcpu, int pick)

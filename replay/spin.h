@@ -54,7 +54,6 @@ struct spin_result {
 	bool uncertain;
 	GArray *attempts;		/* of struct attempt, in order */
 	uint64_t *dy_eligible, *dy_eligible_known;	/* [n_words], after the scan */
-	unsigned int last_boosted_stored;	/* pick, or what the loop-counter variant stores */
 };
 
 /* What the kernel stores in last_boosted_vcpu after a success at pick in a scan from last_boosted_vcpu + 1. */

@@ -22,7 +22,6 @@ struct model_input {
 	bool probes;		/* on_spin fired at least once */
 	bool on_spin_ret;	/* ... and so did on_spin_ret */
 	bool accepts;		/* kvm_apic_accept_irq was recorded */
-	bool userspace_exits;	/* kvm_userspace_exit was recorded */
 	bool wakeups, wakings;	/* sched_wakeup, sched_waking was recorded: either can do for both */
 };
 

@@ -559,9 +559,12 @@ static bool attempts_agree(const GArray *attempts, const GArray *steps)
 	return n == attempts->len;
 }
 
-static char *print_outcome(const struct spin_result *r, const GArray *steps, unsigned int n_vcpus)
+static char *print_outcome(const struct scene *sc, const struct spin_result *r, const GArray *steps)
 {
 	GString *out = g_string_new(NULL);
+	unsigned int n_vcpus = sc->state.n_vcpus;
+	int stored = r->pick == NO_TARGET ? NO_TARGET :
+		     spin_stored_value(&sc->params, n_vcpus, MAX(sc->state.last_boosted_vcpu, 0), r->pick);
 
 	print_steps(out, steps);
 	if (r->pick == NO_TARGET)
@@ -570,8 +573,8 @@ static char *print_outcome(const struct spin_result *r, const GArray *steps, uns
 		g_string_append_printf(out, "-> %d", r->pick);
 	if (r->uncertain)
 		g_string_append_c(out, '?');
-	if (r->pick != NO_TARGET && r->last_boosted_stored != (unsigned int)r->pick)
-		g_string_append_printf(out, " stored=%u", r->last_boosted_stored);
+	if (stored != r->pick)
+		g_string_append_printf(out, " stored=%d", stored);
 	for (unsigned int i = 0; i < n_vcpus; i++) {
 		bool set = get(r->dy_eligible, i), known = get(r->dy_eligible_known, i);
 
@@ -634,7 +637,7 @@ static void test_decision(gconstpointer data)
 		spin_ask(sc->policy, &sc->vm, &sc->state, SPIN_OBSERVED, sc->observed, steps, result);
 	else
 		spin_ask(sc->policy, &sc->vm, &sc->state, SPIN_MODEL, NULL, steps, result);
-	got = print_outcome(result, steps, sc->state.n_vcpus);
+	got = print_outcome(sc, result, steps);
 	compare(got, row->expect);
 	spin_result_free(result);
 	scene_free(sc);
