@@ -62,7 +62,8 @@ CREATE TABLE vm (
 	membership  TEXT NOT NULL,         -- how vCPUs were assigned to VMs: 'tgid', 'inferred', 'unknown'
 	idx_known   INTEGER NOT NULL,      -- 1: vcpu_idx given by facts or probes; 0: rank of vcpu_id
 	created     INTEGER NOT NULL,      -- 1: created while recording, to all appearance: every vCPU thread was
-	                                   -- forked, or first seen switched in unwoken 50 ms after the start
+	                                   -- forked; or first seen switched in unwoken, and 50 ms after the start
+	                                   -- or slept before its first KVM event
 	cpl_known   INTEGER NOT NULL,      -- 1: sign of guest_rip tells kernel mode; 0: it does not
 	ipi_virtual INTEGER NOT NULL,      -- 1: IPIs reach vCPUs without an event (APICv, AVIC)
 	eoi_virtual INTEGER NOT NULL       -- 1: interrupts are accepted but (almost) no EOI is seen

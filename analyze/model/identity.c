@@ -6,7 +6,8 @@
 /*
  * A thread first seen when it is switched in, without a wake-up, was forked
  * unseen; or it had been waiting on a run queue since before the recording.
- * Nobody waits longer than this on a queue that is being recorded.
+ * Nobody waits longer than this on a queue that is being recorded; and a vCPU
+ * that was preempted in KVM_RUN goes on there before it ever sleeps.
  */
 #define STARVED_NS (50 * 1000 * 1000)
 
@@ -188,6 +189,8 @@ static void note_switch(struct identity *id, const struct event *ev)
 	struct thread *prev = note_thread(id, ev->sched_switch.prev_tid, ev->t);
 	struct thread *next = note_thread(id, ev->sched_switch.next_tid, ev->t);
 
+	if (prev && prev->vcpu_id < 0 && (ev->sched_switch.prev_state & 0xff))
+		prev->slept_first = true;
 	set_comm(prev, ev->sched_switch.prev_comm);
 	set_comm(next, ev->sched_switch.next_comm);
 	if (next && !known) {

@@ -49,6 +49,7 @@ struct thread {
 	struct vcpu *vcpu;	/* set by identity_settle() */
 	enum { FIRST_RUNNING, FIRST_WOKEN, FIRST_SWITCHED_IN } first;	/* how it first appeared */
 	bool born;		/* ... which shows that it was created while recording */
+	bool slept_first;	/* it slept before its first KVM event */
 	int64_t n_high, n_low_pause;	/* exits with guest_rip in the high half; VMX PAUSE exits with a low one */
 };
 

@@ -331,7 +331,7 @@ static void add_vm(struct identity *id, const struct host_facts *facts, const st
 		for (unsigned int k = 0; k < vm->n_vcpus; k++)
 			if (vm->vcpus[k] && vm->vcpus[k]->vcpu_id == t->vcpu_id)
 				t->vcpu = vm->vcpus[k];
-		vm->created &= t->born;
+		vm->created &= t->born || (t->first == FIRST_SWITCHED_IN && t->slept_first);
 		n_high += t->n_high;
 		n_low_pause += t->n_low_pause;
 	}
