@@ -154,17 +154,6 @@ static enum reason reason_of(const struct engine_decision *decision, enum state_
 	}
 }
 
-static bool same_targets(const GArray *a, const GArray *b)
-{
-	if (a->len != b->len)
-		return false;
-	for (guint i = 0; i < a->len; i++)
-		if (g_array_index(a, struct attempt, i).target_idx !=
-		    g_array_index(b, struct attempt, i).target_idx)
-			return false;
-	return true;
-}
-
 bool fidelity_note(struct fidelity *f, struct engine *engine, const struct recorded *recorded,
 		   const struct engine_decision *decision, enum state_kind kind,
 		   struct fidelity_doubt *doubt, struct spin_result *result, GArray *steps,
@@ -181,7 +170,7 @@ bool fidelity_note(struct fidelity *f, struct engine *engine, const struct recor
 		f->unknown++;
 		return false;
 	}
-	lists_equal = same_targets(result->attempts, d->attempts);
+	lists_equal = spin_same_targets(result->attempts, d->attempts);
 	f->compared++;
 	f->attempt_lists_equal += lists_equal;
 	f->targets_equal += result->pick == d->pick;

@@ -375,6 +375,15 @@ static struct spin_state state_under(struct kernel_state *ks, unsigned int vm, c
 	return s;
 }
 
+/* What h stores when the spinner's yield to pick returns. */
+static void set_pending(const struct kernel_state *ks, const struct recorded_decision *d,
+			const struct spin_state *state, struct hypothesis *h, int pick)
+{
+	h->pending[d->me] = pick < 0 ? NO_STORE :
+			    spin_stored_value(ks->policy_vms[d->vm].params, state->n_vcpus,
+					      h->last_boosted_vcpu, pick);
+}
+
 /* The kernel's scan from hypothesis h, with the attempts it made: h then holds the state after it. */
 static void follow(struct kernel_state *ks, const struct recorded_decision *d, const struct spin_state *state,
 		   struct hypothesis *h, const GArray *attempts, int pick)
@@ -385,8 +394,7 @@ static void follow(struct kernel_state *ks, const struct recorded_decision *d, c
 	memcpy(h->dy_eligible, ks->result->dy_eligible, state->n_words * sizeof(uint64_t));
 	for (guint i = 0; i < attempts->len; i++)
 		put_bit(h->dy_eligible, g_array_index(attempts, struct attempt, i).target_idx, false);
-	h->pending[d->me] = pick < 0 ? NO_STORE : spin_stored_value(ks->policy_vms[d->vm].params, state->n_vcpus,
-							      h->last_boosted_vcpu, pick);
+	set_pending(ks, d, state, h, pick);
 }
 
 static enum next who_is_next(const struct recorded_decision *d, int pick)
@@ -399,20 +407,12 @@ static bool foretells(struct kernel_state *ks, const struct recorded_decision *d
 		      struct hypothesis *h)
 {
 	struct spin_state s = state_under(ks, d->vm, state, h);
-	const GArray *ours;
 
 	spin_ask(ks->policy, &ks->policy_vms[d->vm], &s, SPIN_OBSERVED, d->attempts, NULL, ks->result);
-	ours = ks->result->attempts;
-	if (ks->result->uncertain || ours->len != d->attempts->len)
+	if (ks->result->uncertain || !spin_same_targets(ks->result->attempts, d->attempts))
 		return false;
-	for (guint i = 0; i < ours->len; i++)
-		if (g_array_index(ours, struct attempt, i).target_idx !=
-		    g_array_index(d->attempts, struct attempt, i).target_idx)
-			return false;
 	memcpy(h->dy_eligible, ks->result->dy_eligible, state->n_words * sizeof(uint64_t));
-	h->pending[d->me] = d->pick < 0 ? NO_STORE :
-			    spin_stored_value(ks->policy_vms[d->vm].params, state->n_vcpus,
-							      h->last_boosted_vcpu, d->pick);
+	set_pending(ks, d, state, h, d->pick);
 	return true;
 }
 
@@ -481,9 +481,7 @@ static void predict(struct kernel_state *ks, const struct recorded_decision *d, 
 	child = hypotheses_add(vm, &vm->next, h, h->weight * p);
 	if (child) {
 		memcpy(child->dy_eligible, ks->result->dy_eligible, state->n_words * sizeof(uint64_t));
-		child->pending[d->me] = pick < 0 ? NO_STORE :
-					spin_stored_value(ks->policy_vms[d->vm].params, state->n_vcpus,
-							      h->last_boosted_vcpu, pick);
+		set_pending(ks, d, state, child, pick);
 		ks->votes[pick < 0 ? vm->n_vcpus : (unsigned int)pick] += child->weight;
 	}
 	/* a light hypothesis is not worth being wrong about */

@@ -292,7 +292,7 @@ bool recorded_next_gap(struct recorded *r, struct recorded_gap *gap, GError **er
 char *recorded_param(const struct recorded *r, const char *name)
 {
 	g_autoptr(db_stmt) s = db_prepare(r->db,
-		"SELECT value FROM host_param WHERE name LIKE ? ORDER BY \"when\" DESC LIMIT 1");
+		"SELECT value FROM host_param WHERE name GLOB ? ORDER BY \"when\" DESC LIMIT 1");
 
 	db_bind_text(s, 1, name);
 	return sqlite3_step(s) == SQLITE_ROW ? g_strdup((const char *)sqlite3_column_text(s, 0)) : NULL;

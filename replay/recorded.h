@@ -97,7 +97,7 @@ bool recorded_next_ipi(struct recorded *recorded, struct recorded_ipi *ipi, GErr
 bool recorded_next_eoi(struct recorded *recorded, struct recorded_eoi *eoi, GError **error);
 bool recorded_next_gap(struct recorded *recorded, struct recorded_gap *gap, GError **error);
 
-/* Value of a host parameter (a LIKE pattern: any that matches), newly allocated; NULL: not known. */
+/* Value of a host parameter (a GLOB pattern: any that matches), newly allocated; NULL: not known. */
 char *recorded_param(const struct recorded *recorded, const char *name);
 
 static inline uint64_t *decision_bits(const struct recorded *r, const struct recorded_decision *d,

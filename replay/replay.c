@@ -157,7 +157,7 @@ static void print_disagreements(const struct run *run)
 static GPtrArray *warnings_of(const struct run *run, const struct recorded *recorded)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
-	g_autofree char *kvm = recorded_param(recorded, "kvm.%");
+	g_autofree char *kvm = recorded_param(recorded, "kvm.*");
 	const char *policy = run->recorded_policy->name;
 
 	if (run->recorded_policy == &policy_stock && run->ipi_context_probed)

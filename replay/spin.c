@@ -27,6 +27,17 @@ struct spin_result *spin_result_new(unsigned int max_words)
 	return r;
 }
 
+bool spin_same_targets(const GArray *a, const GArray *b)
+{
+	if (a->len != b->len)
+		return false;
+	for (guint i = 0; i < a->len; i++)
+		if (g_array_index(a, struct attempt, i).target_idx !=
+		    g_array_index(b, struct attempt, i).target_idx)
+			return false;
+	return true;
+}
+
 void spin_result_free(struct spin_result *r)
 {
 	if (!r)

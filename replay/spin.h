@@ -59,6 +59,9 @@ struct spin_result {
 /* What the kernel stores in last_boosted_vcpu after a success at pick in a scan from last_boosted_vcpu + 1. */
 int spin_stored_value(const struct policy_params *params, unsigned int n_vcpus, int last_boosted_vcpu, int pick);
 
+/* Did two lists of struct attempt try the same vCPUs in the same order? */
+bool spin_same_targets(const GArray *a, const GArray *b);
+
 struct spin_result *spin_result_new(unsigned int max_words);
 void spin_result_free(struct spin_result *result);
 
