@@ -236,8 +236,12 @@ static void probed_event(struct model *m, struct vcpu_run *v, const struct event
 	}
 }
 
-/* Could the scan have taken candidate idx, by its filters F1 to F3? Unknown counts as yes. */
-static uint64_t takeable(const struct vcpu_run *v, unsigned int w)
+/*
+ * Candidates that the scan could have taken, by its filters F1 to F3; unknown
+ * counts as yes. The patches loosen F3 (a receiver, a relaxed round take vCPUs
+ * preempted in user mode), so on a patched kernel F1 and F2 are all that is sure.
+ */
+static uint64_t takeable(const struct model *m, const struct vcpu_run *v, unsigned int w)
 {
 	const uint64_t *s = v->decision.snapshot;
 	unsigned int n = v->vm->n_words;
@@ -245,8 +249,8 @@ static uint64_t takeable(const struct vcpu_run *v, unsigned int w)
 	uint64_t f1 = B(READY);
 	uint64_t f2 = ~B(BLOCKING) | B(DY_RUNNABLE) | ~B(IRQ_KNOWN);
 	uint64_t f3 = ~B(PREEMPTED) | B(PENDING_IRQ) | B(IN_KERNEL) | ~B(IN_KERNEL_KNOWN);
-	uint64_t mask = ((f1 & f2 & (v->decision.row.yield_to_kernel_mode == 1 ? f3 : ~0ULL)) |
-			 ~B(STATE_KNOWN));
+	bool by_mode = v->decision.row.yield_to_kernel_mode == 1 && !m->input.patched;
+	uint64_t mask = (f1 & f2 & (by_mode ? f3 : ~0ULL)) | ~B(STATE_KNOWN);
 #undef B
 	unsigned int bits = v->vm->vm->n_vcpus - w * 64;
 
@@ -258,13 +262,13 @@ static uint64_t takeable(const struct vcpu_run *v, unsigned int w)
 }
 
 /* The only candidate that the scan could have taken, or how many there are. */
-static int only_takeable(const struct vcpu_run *v, unsigned int *n)
+static int only_takeable(const struct model *m, const struct vcpu_run *v, unsigned int *n)
 {
 	int idx = -1;
 
 	*n = 0;
 	for (unsigned int w = 0; w < v->vm->n_words; w++) {
-		uint64_t mask = takeable(v, w);
+		uint64_t mask = takeable(m, v, w);
 
 		*n += __builtin_popcountll(mask);
 		if (mask)
@@ -273,11 +277,11 @@ static int only_takeable(const struct vcpu_run *v, unsigned int *n)
 	return *n == 1 ? idx : -1;
 }
 
-static void impute_pick(struct vcpu_run *v, int64_t t)
+static void impute_pick(const struct model *m, struct vcpu_run *v, int64_t t)
 {
 	struct decision_run *d = &v->decision;
 	unsigned int n;
-	int only = only_takeable(v, &n);
+	int only = only_takeable(m, v, &n);
 
 	if (only >= 0) {
 		add_attempt(v, only, t, "imputed");
@@ -292,10 +296,10 @@ static void impute_pick(struct vcpu_run *v, int64_t t)
 }
 
 /* It went on without a switch: nobody was tried with success, unless somebody surely passed. */
-static void impute_nobody(struct vcpu_run *v)
+static void impute_nobody(const struct model *m, struct vcpu_run *v)
 {
 	unsigned int n;
-	int only = only_takeable(v, &n);
+	int only = only_takeable(m, v, &n);
 
 	if (!n || (only >= 0 && (snapshot_bits(v, IN_SPIN_LOOP)[only / 64] >> (only % 64) & 1)))
 		v->decision.row.pick_source = "imputed";
@@ -326,7 +330,7 @@ void decision_event(struct model *m, struct vcpu_run *v, const struct event *ev)
 		   ev->type == EV_KVM_USERSPACE_EXIT) {
 		scan_end(v);
 		if (!v->decision.descheduled)
-			impute_nobody(v);
+			impute_nobody(m, v);
 		decision_close(m, v, ev->t);
 	}
 }
@@ -349,7 +353,7 @@ void decision_switch_out(struct model *m, struct vcpu_run *v, const struct event
 			decision_close(m, v, ev->t);
 		return;
 	}
-	impute_pick(v, ev->t);
+	impute_pick(m, v, ev->t);
 	if (d->row.pick_source && d->row.pick_idx == DB_NULL)
 		decision_close(m, v, ev->t);
 	else

@@ -33,6 +33,8 @@ compare() {	# RECORDING LEAST_RIGHT MOST_WRONG LEAST_POINTER (percent of all dec
 	read -r right wrong unknown pointer pointer_wrong imputed imputed_wrong < figures
 	printf '%-28s picks right %s %%, wrong %s %%, not known %s %%; last_boosted right %s %%, wrong %s %%; by import alone: right %s %%, wrong %s %%\n' \
 		"$name" "$right" "$wrong" "$unknown" "$pointer" "$pointer_wrong" "$imputed" "$imputed_wrong"
+	# what import imputes goes into the facts: wrong in few decisions, on patched kernels too
+	awk -v w="$imputed_wrong" 'BEGIN { exit !(w <= 2.5) }' || fail "$name: $imputed_wrong % imputed wrong"
 	awk -v r="$right" -v w="$wrong" -v p="$pointer" -v lr="$2" -v mw="$3" -v lp="$4" \
 		'BEGIN { exit !(r >= lr && w <= mw && p >= lp) }' || fail "$name: wanted right >= $2, wrong <= $3, last_boosted >= $4"
 }
@@ -40,6 +42,7 @@ compare() {	# RECORDING LEAST_RIGHT MOST_WRONG LEAST_POINTER (percent of all dec
 compare "$DATA/lock-heavy-instance.dat" 90 1 88
 compare "$DATA/ipi-heavy-both.dat" 90 1 88
 compare "$DATA/balanced.dat" 80 5 75
+compare "$DATA/ipi-heavy-relaxed.dat" 80 7 78
 if [ -d "$SOURCE/../shared/traces" ]; then
 	traces=$SOURCE/../shared/traces
 	compare "$traces/ipi-heavy.dat" 80 5 75
