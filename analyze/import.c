@@ -50,6 +50,7 @@ static const struct command command = {
 /* One import: everything it owns dies with it. */
 struct import {
 	const char *path;
+	struct input *input;
 	struct source *source;
 	struct identity *identity;
 	struct host_facts *host_facts;
@@ -71,7 +72,8 @@ static void import_release(struct import *im)
 	identity_free(im->identity);
 	host_facts_free(im->host_facts);
 	g_clear_error(&im->marker_error);
-	source_close(im->source);
+	source_free(im->source);
+	input_close(im->input);
 }
 
 static char *sha256_of(const char *path, GError **error)
@@ -230,7 +232,7 @@ static void write_recording(struct import *im, const char *sha256)
 		facts_gap(im->facts, &(struct gap_row){
 			.cpu = DB_NULL, .t0 = span->t0, .t1 = span->t0,
 			.events = info->overruns - im->result.lost,
-			.why = "the recorder counted them as lost, the events do not show where",
+			.why = loss_text(LOSS_UNPLACED),
 		});
 	facts_recording(im->facts, &(struct recording_row){
 		.path = name, .sha256 = sha256, .format = info->format,
@@ -253,7 +255,10 @@ static bool run(struct import *im, const char *output, GError **error)
 	struct facts *facts;
 	struct db_build *build;
 
-	im->source = source_open(im->path, option_ignore_probes, error);
+	im->input = input_open(im->path, error);
+	if (!im->input)
+		return false;
+	im->source = source_new(&im->input, 1, option_ignore_probes, error);
 	if (!im->source)
 		return false;
 	sha256 = sha256_of(im->path, error);
@@ -261,7 +266,7 @@ static bool run(struct import *im, const char *output, GError **error)
 		return false;
 	im->identity = identity_new();
 	im->host_facts = host_facts_new();
-	if (!source_read(im->source, first_pass, im, error) || !check_content(im, error) ||
+	if (!source_read(im->source, first_pass, im, NULL, error) || !check_content(im, error) ||
 	    !read_host_facts(im, error))
 		return false;
 	identity_settle(im->identity, im->host_facts);
@@ -279,7 +284,7 @@ static bool run(struct import *im, const char *output, GError **error)
 		.wakings = identity_count(im->identity, EV_SCHED_WAKING) > 0,
 	};
 	im->model = model_new(im->facts, im->identity, &input);
-	if (!source_read(im->source, second_pass, im, error))
+	if (!source_read(im->source, second_pass, im, NULL, error))
 		return false;
 	model_finish(im->model, &im->result);
 	source_for_each_count(im->source, count_type, im);

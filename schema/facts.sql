@@ -11,7 +11,7 @@
 CREATE TABLE recording (
 	path            TEXT NOT NULL,     -- file name, without its directory
 	sha256          TEXT NOT NULL,     -- of the file's bytes
-	format          TEXT NOT NULL,     -- 'trace.dat 6', 'trace.dat 7'
+	format          TEXT NOT NULL,     -- 'trace.dat 6', 'trace.dat 7', 'perf.data'
 	kernel          TEXT,              -- release (uname -r); NULL: the file does not say
 	machine         TEXT,              -- uname -m
 	clock           TEXT NOT NULL,     -- trace clock ('mono', 'x86-tsc', ...)
@@ -136,7 +136,8 @@ CREATE TABLE ipi (
 	t_accept    INTEGER,               -- kvm_apic_accept_irq
 	t_inject    INTEGER,               -- kvm_inj_virq of the vector at the receiver
 	t_ack       INTEGER,               -- EOI of the vector at the receiver; NULL: none seen
-	tracked     INTEGER NOT NULL       -- 1: the IPI-aware patch's tracker would record it
+	tracked     INTEGER NOT NULL,      -- 1: the IPI-aware patch's tracker would record it
+	tainted     INTEGER NOT NULL       -- 1: from t_send on it touches a gap
 );
 
 -- An end of interrupt, or a reset of a vCPU's interrupt context.

@@ -229,6 +229,10 @@ static void probed_event(struct model *m, struct vcpu_run *v, const struct event
 	case EV_KVM_ENTRY:
 	case EV_KVM_EXIT:
 	case EV_KVM_USERSPACE_EXIT:
+		if (m->input.on_spin_ret) {
+			v->decision.row.tainted = true;
+			model_missed_probe(m, ev, v->decision.row.t_start, LOSS_RETURN_PROBE);
+		}
 		decision_close(m, v, ev->t);
 		break;
 	default:
@@ -320,6 +324,8 @@ void decision_event(struct model *m, struct vcpu_run *v, const struct event *ev)
 		v->n_miss++;
 		begin(m, v, ev, v->spin_trigger, "imputed", v->spin_kernel_mode);
 		v->decision.row.t_start = v->spin_t;
+		v->decision.row.tainted = true;
+		model_missed_probe(m, ev, v->spin_t, LOSS_PROBE);
 		v->spin_trigger = NULL;
 	}
 	if (!v->decision.open)
@@ -416,6 +422,7 @@ void decision_close(struct model *m, struct vcpu_run *v, int64_t t_end)
 	scan_end(v);
 	d->open = d->descheduled = false;
 	d->row.t_end = t_end;
+	d->row.tainted |= d->row.t_start < m->gap_until;
 	if (*d->row.source == 'p') {
 		/* lost before it returned: whether the last attempt succeeded is not known */
 		bool known = t_end != DB_NULL && (!last || last->result != DB_NULL);

@@ -158,6 +158,7 @@ void facts_ipi(struct facts *f, const struct ipi_row *row)
 	num(f, row->t_inject);
 	num(f, row->t_ack);
 	num(f, row->tracked);
+	num(f, row->tainted);
 	end(f);
 }
 

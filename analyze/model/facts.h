@@ -58,7 +58,7 @@ struct ipi_row {
 	int64_t id, sender, receiver, vector;
 	const char *mode, *shorthand, *path;
 	int64_t n_receivers, t_send, t_accept, t_inject, t_ack;
-	bool tracked;
+	bool tracked, tainted;
 };
 void facts_ipi(struct facts *facts, const struct ipi_row *row);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "analyze/model/identity_int.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -30,14 +31,6 @@ static void vm_free(void *p)
 	g_free(vm->vcpus);
 	g_free(vm->name);
 	g_free(vm);
-}
-
-static void lives_free(void *p)
-{
-	struct tid_lives *l = p;
-
-	g_ptr_array_unref(l->lives);
-	g_free(l);
 }
 
 static guint place_hash(const void *p)
@@ -72,7 +65,12 @@ struct identity *identity_new(void)
 {
 	struct identity *id = g_new0(struct identity, 1);
 
-	id->tids = g_hash_table_new_full(NULL, NULL, NULL, lives_free);
+	/* mapped and zero; only the pages of TIDs that occur are ever touched */
+	id->tids = calloc(TID_PAGES, sizeof(*id->tids));
+	if (!id->tids)
+		g_error("out of memory");
+	id->rebirths = g_array_new(FALSE, FALSE, sizeof(struct rebirth));
+	id->groups = g_hash_table_new(NULL, NULL);
 	id->threads = g_ptr_array_new_with_free_func(thread_free);
 	id->vms = g_ptr_array_new_with_free_func(vm_free);
 	id->cpus = g_array_new(FALSE, TRUE, sizeof(struct cpu_note));
@@ -87,7 +85,14 @@ void identity_free(struct identity *id)
 {
 	if (!id)
 		return;
-	g_hash_table_unref(id->tids);
+	for (guint i = 0; i < id->threads->len; i++) {
+		const struct thread *t = id->threads->pdata[i];
+
+		g_clear_pointer(&id->tids[t->tid >> TID_PAGE_BITS], g_free);
+	}
+	free(id->tids);
+	g_array_unref(id->rebirths);
+	g_hash_table_unref(id->groups);
 	g_ptr_array_unref(id->threads);
 	g_ptr_array_unref(id->vms);
 	g_array_unref(id->cpus);
@@ -98,54 +103,53 @@ void identity_free(struct identity *id)
 	g_free(id);
 }
 
-static struct tid_lives *lives_of(const struct identity *id, int64_t tid)
+void tid_set(struct identity *id, struct thread *thread)
 {
-	return tid > 0 ? g_hash_table_lookup(id->tids, GINT_TO_POINTER((int)tid)) : NULL;
+	struct thread ***page = &id->tids[thread->tid >> TID_PAGE_BITS];
+
+	if (!*page)
+		*page = g_new0(struct thread *, TID_PAGE);
+	(*page)[thread->tid & (TID_PAGE - 1)] = thread;
 }
 
 /* First pass: the present life of tid, made if need be. NULL for the idle threads. */
 static struct thread *note_thread(struct identity *id, int64_t tid, int64_t t)
 {
-	struct tid_lives *l = lives_of(id, tid);
-	struct thread *thread;
+	struct thread *thread = tid_lookup(id, tid), *previous = thread;
 
-	if (tid <= 0)
+	if (thread && !thread->ended) {
+		thread->t1 = t;
+		return thread;
+	}
+	if (tid <= 0 || tid > INT32_MAX)
 		return NULL;
-	if (!l) {
-		l = g_new0(struct tid_lives, 1);
-		l->lives = g_ptr_array_new();
-		l->ended = true;
-		g_hash_table_insert(id->tids, GINT_TO_POINTER((int)tid), l);
-	}
-	if (l->ended) {
-		thread = g_new0(struct thread, 1);
-		thread->id = id->threads->len + 1;
-		thread->tid = tid;
-		thread->t0 = t;
-		thread->vcpu_id = -1;
-		g_ptr_array_add(id->threads, thread);
-		g_ptr_array_add(l->lives, thread);
-		l->current = l->lives->len - 1;
-		l->ended = false;
-	}
-	thread = l->lives->pdata[l->current];
-	thread->t1 = t;
+	thread = g_new0(struct thread, 1);
+	thread->id = id->threads->len + 1;
+	thread->tid = tid;
+	thread->tgid = GPOINTER_TO_INT(g_hash_table_lookup(id->groups, GINT_TO_POINTER((int)tid)));
+	thread->t0 = thread->t1 = t;
+	thread->vcpu_id = -1;
+	thread->previous = previous;
+	g_ptr_array_add(id->threads, thread);
+	if (previous)
+		g_array_append_val(id->rebirths, ((struct rebirth){ id->n_events, thread }));
+	tid_set(id, thread);
 	return thread;
 }
 
 static bool is_live(const struct identity *id, int64_t tid)
 {
-	const struct tid_lives *l = lives_of(id, tid);
+	const struct thread *t = tid_lookup(id, tid);
 
-	return l && !l->ended;
+	return t && !t->ended;
 }
 
 static void end_life(const struct identity *id, int64_t tid)
 {
-	struct tid_lives *l = lives_of(id, tid);
+	struct thread *t = tid_lookup(id, tid);
 
-	if (l)
-		l->ended = true;
+	if (t)
+		t->ended = true;
 }
 
 static void set_comm(struct thread *thread, const char *comm)
@@ -156,30 +160,56 @@ static void set_comm(struct thread *thread, const char *comm)
 	}
 }
 
+static void add_gap(struct identity *id, int cpu, int64_t t0, int64_t t1, int64_t events, enum loss why)
+{
+	struct identity_gap gap = { .cpu = cpu, .t0 = t0, .t1 = t1, .events = events, .why = why };
+
+	g_array_append_val(id->gaps, gap);
+}
+
+static void note_missed(struct identity *id, const struct event *ev)
+{
+	add_gap(id, ev->cpu == CPU_ALL ? -1 : ev->cpu, ev->missed.t0, ev->t, ev->missed.events, ev->missed.why);
+	/* what the gap explains needs no other explanation */
+	if (ev->cpu == CPU_ALL)
+		id->t_last = ev->t;
+}
+
+/* A group is of the TID's present life, or of the one about to begin. */
+static void note_task(struct identity *id, const struct event *ev)
+{
+	struct thread *t = tid_lookup(id, ev->tid);
+
+	g_hash_table_insert(id->groups, GINT_TO_POINTER(ev->tid), GINT_TO_POINTER(ev->tgid));
+	if (t && !t->ended && !t->tgid)
+		t->tgid = ev->tgid;
+}
+
 static struct cpu_note *note_cpu(struct identity *id, const struct event *ev)
 {
 	struct cpu_note *cpu;
+	bool busy = ev->type == EV_SCHED_SWITCH ? ev->sched_switch.next_tid != 0 : ev->tid != 0;
 
 	if (ev->cpu >= id->cpus->len)
 		g_array_set_size(id->cpus, ev->cpu + 1);
 	cpu = &g_array_index(id->cpus, struct cpu_note, ev->cpu);
-	if (ev->type == EV_MISSED) {
-		struct identity_gap gap = {
-			.cpu = ev->cpu, .t0 = cpu->seen ? cpu->t_last : id->span.t_first ? id->span.t_first : ev->t,
-			.t1 = ev->t,
-		};
-
-		g_array_append_val(id->gaps, gap);
-	}
+	if (id->n_busy && ev->t - id->t_last > SILENCE_NS)
+		add_gap(id, -1, id->t_last, ev->t, 0, LOSS_SILENCE);
+	if (!id->any)
+		id->span.t_first = ev->t;
+	id->any = true;
+	id->t_last = id->span.t1 = ev->t;
 	cpu->t_last = ev->t;
 	if (!cpu->seen) {
 		cpu->seen = true;
 		cpu->t_first = ev->t;
+		cpu->busy_first = ev->tid != 0;
 		id->span.t0 = MAX(id->span.t0, ev->t);
 	}
-	if (!id->span.t_first || ev->t < id->span.t_first)
-		id->span.t_first = ev->t;
-	id->span.t1 = MAX(id->span.t1, ev->t);
+	if (busy != cpu->busy) {
+		cpu->busy = busy;
+		id->n_busy += busy ? 1 : -1;
+	}
 	return cpu;
 }
 
@@ -241,11 +271,21 @@ static void note_waking(struct identity *id, const struct event *ev, struct thre
 
 void identity_note(struct identity *id, const struct event *ev)
 {
-	struct cpu_note *cpu = note_cpu(id, ev);
-	struct thread *self = ev->type == EV_MISSED ? NULL : note_thread(id, ev->tid, ev->t);
-	struct thread *other;
+	struct cpu_note *cpu;
+	struct thread *self, *other;
 	bool known;
 
+	id->n_events++;
+	if (ev->type == EV_MISSED) {
+		note_missed(id, ev);
+		return;
+	}
+	if (ev->type == EV_TASK) {
+		note_task(id, ev);
+		return;
+	}
+	cpu = note_cpu(id, ev);
+	self = note_thread(id, ev->tid, ev->t);
 	if (ev->type < EV_NTYPES)
 		id->count[ev->type]++;
 	if (self && ev->tgid)
@@ -315,52 +355,22 @@ void identity_note(struct identity *id, const struct event *ev)
 	cpu->accept_tid = 0;
 }
 
-void identity_follow(struct identity *id, const struct event *ev)
+void identity_follow(struct identity *id)
 {
-	int64_t ends = 0, begins[3] = { ev->tid, 0, 0 };
+	id->n_events++;
+	while (id->next_rebirth < id->rebirths->len) {
+		const struct rebirth *r = &g_array_index(id->rebirths, struct rebirth, id->next_rebirth);
 
-	/* the lives end and begin where the first pass saw them do so */
-	switch (ev->type) {
-	case EV_SCHED_SWITCH:
-		begins[1] = ev->sched_switch.prev_tid;
-		begins[2] = ev->sched_switch.next_tid;
-		break;
-	case EV_SCHED_WAKING:
-	case EV_SCHED_WAKEUP:
-	case EV_SCHED_WAKEUP_NEW:
-		begins[1] = ev->wake.tid;
-		break;
-	case EV_SCHED_PROCESS_FORK:
-		begins[1] = ev->fork.child_tid;
-		end_life(id, ev->fork.child_tid);
-		break;
-	case EV_SCHED_PROCESS_FREE:
-		ends = ev->free.tid;
-		break;
-	case EV_MISSED:
-		return;
-	default:
-		break;
+		if (r->n > id->n_events)
+			break;
+		tid_set(id, r->thread);
+		id->next_rebirth++;
 	}
-	for (unsigned int i = 0; i < G_N_ELEMENTS(begins); i++) {
-		struct tid_lives *l = lives_of(id, begins[i]);
-
-		if (l && l->ended && l->current + 1 < (int)l->lives->len) {
-			l->current++;
-			l->ended = false;
-		}
-	}
-	if (ends)
-		end_life(id, ends);
-	if (ev->type == EV_SCHED_SWITCH && (ev->sched_switch.prev_state & TASK_DEAD_STATES))
-		end_life(id, ev->sched_switch.prev_tid);
 }
 
 struct thread *identity_thread(const struct identity *id, int64_t tid)
 {
-	const struct tid_lives *l = lives_of(id, tid);
-
-	return l && l->current >= 0 ? l->lives->pdata[l->current] : NULL;
+	return tid_lookup(id, tid);
 }
 
 const GPtrArray *identity_threads(const struct identity *id)

@@ -50,7 +50,9 @@ struct thread {
 	enum { FIRST_RUNNING, FIRST_WOKEN, FIRST_SWITCHED_IN } first;	/* how it first appeared */
 	bool born;		/* ... which shows that it was created while recording */
 	bool slept_first;	/* it slept before its first KVM event */
+	bool ended;
 	int64_t n_high, n_low_pause;	/* exits with guest_rip in the high half; VMX PAUSE exits with a low one */
+	struct thread *previous;	/* life of the same TID */
 };
 
 struct identity;
@@ -69,7 +71,7 @@ void identity_settle(struct identity *identity, const struct host_facts *facts);
  * with every event of the second pass, before its threads are looked up.
  * NULL: tid 0 (the idle threads), or a TID the first pass did not see.
  */
-void identity_follow(struct identity *identity, const struct event *ev);
+void identity_follow(struct identity *identity);
 struct thread *identity_thread(const struct identity *identity, int64_t tid);
 
 const GPtrArray *identity_threads(const struct identity *identity);	/* of struct thread, by id */
@@ -82,12 +84,15 @@ struct identity_span {
 	int64_t t_first, t1;	/* first and last event of all */
 	unsigned int n_cpu;	/* highest CPU seen + 1 */
 };
-/* Where the first pass met EV_MISSED: [t0, t1) from the last event before, on that CPU. In order of t0. */
+
+/* Something is missing in [t0, t1), whether the source said so or the events show it. */
 struct identity_gap {
-	unsigned int cpu;
+	int cpu;		/* -1: all */
 	int64_t t0, t1;
+	int64_t events;		/* 0: an unknown number */
+	enum loss why;
 };
-const GArray *identity_gaps(const struct identity *identity);
+const GArray *identity_gaps(const struct identity *identity);	/* in order of t0; of settled identities */
 
 const struct identity_span *identity_span(const struct identity *identity);
 int64_t identity_count(const struct identity *identity, enum event_type type);

@@ -7,10 +7,23 @@
 
 #define MAX_VCPUS 4096	/* KVM_MAX_VCPUS, arch/x86/include/asm/kvm_host.h, 6.1 to 7.2 */
 
-struct tid_lives {
-	GPtrArray *lives;	/* of struct thread */
-	int current;		/* life that events refer to; -1: none yet */
-	bool ended;		/* it is over: the next event that names tid begins another */
+/*
+ * Threads by TID: the life that events refer to at this point of the pass. TIDs
+ * reach 2^22 (PID_MAX_LIMIT), in a damaged recording anything.
+ */
+enum { TID_PAGE_BITS = 9, TID_PAGE = 1 << TID_PAGE_BITS, TID_PAGES = 1 << (31 - TID_PAGE_BITS) };
+
+/*
+ * A CPU that runs a thread shows an event at least this often: a vCPU exits at
+ * every timer interrupt, others are switched. In the recordings of the tests the
+ * longest silence of a busy CPU is SILENCE_MEASURED.
+ */
+#define SILENCE_NS (200 * 1000 * 1000)
+
+/* In the second pass, event number n is the first of another life of its TID. */
+struct rebirth {
+	uint64_t n;
+	struct thread *thread;
 };
 
 /* The waker accepted an interrupt for vcpu_id and at once woke the other: they share a VM. */
@@ -22,6 +35,7 @@ struct wake_evidence {
 struct cpu_note {
 	int64_t t_first, t_last;
 	bool seen;
+	bool busy_first, busy;	/* a thread other than idle ran at the first event, and after the last */
 	int32_t accept_tid;	/* an accept in this thread's context, nothing else since; 0: none */
 	int64_t accept_vcpu_id;
 };
@@ -32,7 +46,11 @@ struct vcpu_place {		/* what probes say of a vCPU */
 };
 
 struct identity {
-	GHashTable *tids;	/* tid -> struct tid_lives */
+	struct thread ***tids;	/* [TID_PAGES][TID_PAGE] */
+	GArray *rebirths;	/* of struct rebirth, ascending */
+	uint64_t n_events;	/* so far in this pass */
+	guint next_rebirth;
+	GHashTable *groups;	/* tid -> tgid, as the source told of tasks */
 	GPtrArray *threads, *vms;
 	GArray *cpus;		/* of struct cpu_note */
 	GArray *gaps;		/* of struct identity_gap */
@@ -41,7 +59,22 @@ struct identity {
 	GHashTable *n_online;	/* vm_pid -> n_vcpus, from probes */
 	unsigned int n_vcpus;
 	struct identity_span span;
+	unsigned int n_busy;	/* CPUs whose busy is set */
+	bool any;
+	int64_t t_last;		/* the last event of any CPU, or the end of a gap of all */
 	int64_t count[EV_NTYPES];
 };
+
+static inline struct thread *tid_lookup(const struct identity *id, int64_t tid)
+{
+	struct thread **page;
+
+	if (tid <= 0 || tid > INT32_MAX)
+		return NULL;
+	page = id->tids[tid >> TID_PAGE_BITS];
+	return page ? page[tid & (TID_PAGE - 1)] : NULL;
+}
+
+void tid_set(struct identity *identity, struct thread *thread);
 
 #endif

@@ -27,18 +27,15 @@ static void group_free(void *p)
 	g_free(g);
 }
 
+/* The last life of tid that was vcpu_id's, or else its last; vcpu_id -1: of whomever. */
 static struct thread *last_life(const struct identity *id, int64_t tid, int64_t vcpu_id)
 {
-	const struct tid_lives *l =
-		tid > 0 ? g_hash_table_lookup(id->tids, GINT_TO_POINTER((int)tid)) : NULL;
+	struct thread *last = tid_lookup(id, tid);
 
-	for (unsigned int i = l ? l->lives->len : 0; i-- > 0;) {
-		struct thread *t = l->lives->pdata[i];
-
+	for (struct thread *t = last; t; t = t->previous)
 		if (vcpu_id < 0 || t->vcpu_id == vcpu_id)
 			return t;
-	}
-	return l && l->lives->len ? l->lives->pdata[l->lives->len - 1] : NULL;
+	return last;
 }
 
 static void apply_thread_facts(struct identity *id, const struct host_facts *facts)
@@ -362,11 +359,33 @@ static int by_t0(const void *a, const void *b)
 	return x->t0 < y->t0 ? -1 : x->t0 > y->t0;
 }
 
+/* Gaps that no loss record tells of, and the ends of those that lie outside the events. */
+static void settle_gaps(struct identity *id)
+{
+	const struct identity_span *span = &id->span;
+
+	for (guint i = 0; i < id->gaps->len; i++) {
+		struct identity_gap *g = &g_array_index(id->gaps, struct identity_gap, i);
+
+		g->t0 = CLAMP(g->t0, span->t_first, span->t1);
+		g->t1 = CLAMP(g->t1, g->t0, span->t1);
+	}
+	for (guint i = 0; i < id->cpus->len; i++) {
+		const struct cpu_note *c = &g_array_index(id->cpus, struct cpu_note, i);
+		struct identity_gap late = { .cpu = i, .t0 = span->t_first, .t1 = c->t_first, .why = LOSS_LATE };
+		struct identity_gap early = { .cpu = i, .t0 = c->t_last, .t1 = span->t1, .why = LOSS_EARLY };
+
+		if (c->seen && c->busy_first && late.t1 - late.t0 > SILENCE_NS)
+			g_array_append_val(id->gaps, late);
+		if (c->seen && c->busy && early.t1 - early.t0 > SILENCE_NS)
+			g_array_append_val(id->gaps, early);
+	}
+	g_array_sort(id->gaps, by_t0);
+}
+
 void identity_settle(struct identity *id, const struct host_facts *facts)
 {
 	g_autoptr(GPtrArray) groups = NULL;
-	GHashTableIter iter;
-	void *value;
 
 	apply_thread_facts(id, facts);
 	groups = initial_groups(id);
@@ -375,14 +394,9 @@ void identity_settle(struct identity *id, const struct host_facts *facts)
 	g_ptr_array_sort(groups, by_first_thread);
 	for (guint i = 0; i < groups->len; i++)
 		add_vm(id, facts, groups->pdata[i]);
-
-	g_hash_table_iter_init(&iter, id->tids);
-	while (g_hash_table_iter_next(&iter, NULL, &value)) {
-		struct tid_lives *l = value;
-
-		l->current = -1;
-		l->ended = true;
-	}
+	for (guint i = id->threads->len; i-- > 0;)	/* the first life of each TID is the present one again */
+		tid_set(id, id->threads->pdata[i]);
+	id->n_events = 0;
 	id->span.n_cpu = id->cpus->len;
-	g_array_sort(id->gaps, by_t0);
+	settle_gaps(id);
 }

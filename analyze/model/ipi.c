@@ -74,6 +74,7 @@ static void write_edge(struct model *m, const struct ipi_send *s, const struct i
 		/* directed-yield.md 4.2: v1 = v2 = v3 as far as known */
 		.tracked = in_apic && s->mode == MODE_FIXED && s->shorthand == SHORTHAND_NONE &&
 			   s->n_receivers == 1 && !s->self,
+		.tainted = s->t < m->span.t0 || s->t < m->gap_until,
 	});
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "analyze/model/model_int.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -66,6 +67,26 @@ static void init_vcpus(struct model *m)
 	}
 }
 
+static int by_t1(const void *a, const void *b)
+{
+	const struct identity_gap *x = *(const struct identity_gap *const *)a;
+	const struct identity_gap *y = *(const struct identity_gap *const *)b;
+
+	return x->t1 < y->t1 ? -1 : x->t1 > y->t1;
+}
+
+static void init_gaps(struct model *m)
+{
+	const GArray *gaps = identity_gaps(m->identity);
+
+	m->gap_until = T_BEFORE;
+	m->t_next_gap = T_BEFORE;	/* the first event finds out */
+	m->gap_ends = g_new(const struct identity_gap *, gaps->len + 1);
+	for (guint i = 0; i < gaps->len; i++)
+		m->gap_ends[i] = &g_array_index(gaps, struct identity_gap, i);
+	qsort(m->gap_ends, gaps->len, sizeof(*m->gap_ends), by_t1);
+}
+
 struct model *model_new(struct facts *facts, struct identity *identity, const struct model_input *input)
 {
 	struct model *m = g_new0(struct model, 1);
@@ -83,6 +104,7 @@ struct model *model_new(struct facts *facts, struct identity *identity, const st
 	m->cpus = g_new0(struct cpu_run, m->span.n_cpu + 1);
 	m->next_on_cpu = m->next_decision = m->next_ipi = m->next_eoi = 1;
 	init_vcpus(m);
+	init_gaps(m);
 	return m;
 }
 
@@ -126,31 +148,58 @@ static void settle(struct cpu_run *cpu)
 /* Records begin to be missing: whoever is not running elsewhere may be in any state from now on. */
 static void gap_begins(struct model *m, const struct identity_gap *gap)
 {
+	facts_gap(m->facts, &(struct gap_row){
+		.cpu = gap->cpu < 0 ? DB_NULL : gap->cpu, .t0 = gap->t0, .t1 = gap->t1,
+		.events = gap->events ? gap->events : DB_NULL, .why = loss_text(gap->why),
+	});
+	m->result.gaps++;
+	m->result.lost += gap->events;
 	m->gap_until = MAX(m->gap_until, gap->t1);
-	for (unsigned int i = 1; i <= m->n_vcpus; i++)
-		m->vcpus[i].decision.row.tainted |= m->vcpus[i].decision.open;
 	sched_gap(m, gap->cpu, gap->t0);
 }
 
 /* ... and what was learned since, on other CPUs, may have changed unseen on this one. */
-static void gap_ends(struct model *m, const struct event *ev)
+static void gap_ends(struct model *m, const struct identity_gap *gap)
 {
-	const struct cpu_run *cpu = &m->cpus[ev->cpu];
-	int64_t t0 = cpu->t_last ? cpu->t_last : m->span.t_first;
-
-	facts_gap(m->facts, &(struct gap_row){
-		.cpu = ev->cpu, .t0 = t0, .t1 = ev->t,
-		.events = ev->missed.events ? ev->missed.events : DB_NULL,
-		.why = "the recorder lost events",
-	});
-	m->result.lost += ev->missed.events;
 	for (unsigned int i = 1; i <= m->n_vcpus; i++) {
 		decision_gap(m, &m->vcpus[i]);
 		/* an acknowledgement may be among what is missing; the next one is another's */
 		ipi_finish_send(m, &m->vcpus[i]);
 		ipi_finish(m, &m->vcpus[i]);
 	}
-	sched_gap(m, ev->cpu, t0);
+	sched_gap(m, gap->cpu, gap->t0);
+}
+
+void model_missed_probe(struct model *m, const struct event *ev, int64_t t0, enum loss why)
+{
+	facts_gap(m->facts, &(struct gap_row){
+		.cpu = ev->cpu, .t0 = t0, .t1 = ev->t, .events = DB_NULL, .why = loss_text(why),
+	});
+	m->result.gaps++;
+}
+
+static void follow_gaps(struct model *m, int64_t t)
+{
+	const GArray *gaps = identity_gaps(m->identity);
+
+	while (m->next_gap < gaps->len) {
+		const struct identity_gap *gap = &g_array_index(gaps, struct identity_gap, m->next_gap);
+
+		if (gap->t0 >= t && gap->t1 > t)
+			break;
+		gap_begins(m, gap);
+		m->next_gap++;
+	}
+	while (m->next_gap_end < gaps->len && m->gap_ends[m->next_gap_end]->t1 <= t)
+		gap_ends(m, m->gap_ends[m->next_gap_end++]);
+	m->t_next_gap = T_AFTER;
+	if (m->next_gap < gaps->len) {
+		const struct identity_gap *gap = &g_array_index(gaps, struct identity_gap, m->next_gap);
+
+		m->t_next_gap = MIN(gap->t0 + 1, gap->t1);
+	}
+	if (m->next_gap_end < gaps->len)
+		m->t_next_gap = MIN(m->t_next_gap, m->gap_ends[m->next_gap_end]->t1);
 }
 
 /*
@@ -225,18 +274,17 @@ static void kvm_event(struct model *m, struct vcpu_run *v, const struct event *e
 
 void model_event(struct model *m, const struct event *ev)
 {
-	struct cpu_run *cpu = &m->cpus[ev->cpu];
-	const GArray *gaps = identity_gaps(m->identity);
+	struct cpu_run *cpu;
 	struct thread_run *self;
 	struct vcpu_run *v;
 
-	identity_follow(m->identity, ev);
-	while (m->next_gap < gaps->len && g_array_index(gaps, struct identity_gap, m->next_gap).t0 < ev->t)
-		gap_begins(m, &g_array_index(gaps, struct identity_gap, m->next_gap++));
-	if (ev->type == EV_MISSED) {
-		gap_ends(m, ev);
+	identity_follow(m->identity);
+	/* the first pass has taken these */
+	if (ev->type == EV_MISSED || ev->type == EV_TASK)
 		return;
-	}
+	if (ev->t >= m->t_next_gap)
+		follow_gaps(m, ev->t);
+	cpu = &m->cpus[ev->cpu];
 	self = model_thread(m, ev->tid);
 	sched_seen(m, ev, self);
 	if (ev->type != EV_SCHED_WAKEUP)	/* comes while the waker is still at it */
@@ -289,6 +337,7 @@ static const char *membership_name(enum membership membership)
 
 void model_finish(struct model *m, struct model_result *result)
 {
+	follow_gaps(m, T_AFTER);
 	for (unsigned int i = 1; i <= m->n_vcpus; i++) {
 		struct vcpu_run *v = &m->vcpus[i];
 
@@ -351,5 +400,6 @@ void model_free(struct model *m)
 	g_free(m->vcpus);
 	g_free(m->vms);
 	g_free(m->cpus);
+	g_free(m->gap_ends);
 	g_free(m);
 }

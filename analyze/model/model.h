@@ -28,6 +28,7 @@ struct model_input {
 
 struct model_result {
 	int64_t lost;		/* events known to be lost */
+	int64_t gaps;		/* rows of gap */
 	const char *isa;	/* "vmx", "svm"; NULL: no kvm_exit */
 	int64_t decisions;
 };

@@ -107,8 +107,10 @@ struct model {
 	struct vm_run *vms;		/* by vm id */
 	unsigned int n_vms, n_vcpus, n_threads;
 	struct cpu_run *cpus;
-	unsigned int next_gap;		/* of identity_gaps(): not begun yet */
-	int64_t gap_until;		/* some CPU's events are missing until then */
+	const struct identity_gap **gap_ends;	/* identity_gaps() in order of t1 */
+	unsigned int next_gap, next_gap_end;	/* not begun yet, not ended yet */
+	int64_t t_next_gap;		/* when the next begins or ends */
+	int64_t gap_until;		/* of those begun, the latest end */
 	int64_t next_on_cpu, next_decision, next_ipi, next_eoi;
 	struct ipi_edge *free_edges;
 	struct model_result result;
@@ -142,13 +144,16 @@ struct thread_run *model_thread(const struct model *m, int64_t tid);
 /* A flag of v changed or is about to: scans of its VM that are looking may see either value. */
 void model_vcpu_changed(struct vcpu_run *v, struct cpu_run *cpu, int64_t t);
 
+/* A probe ought to have fired between t0 and ev: a gap of this vCPU's alone. */
+void model_missed_probe(struct model *m, const struct event *ev, int64_t t0, enum loss why);
+
 /* sched.c */
 void sched_seen(struct model *m, const struct event *ev, struct thread_run *self);
 void sched_switch(struct model *m, const struct event *ev);
 void sched_waking(struct model *m, const struct event *ev, struct thread_run *self);
 void sched_wakeup(struct model *m, const struct event *ev);
 void sched_migrate(struct model *m, const struct event *ev);
-void sched_gap(struct model *m, unsigned int cpu, int64_t t0);
+void sched_gap(struct model *m, int cpu, int64_t t0);	/* cpu -1: all */
 void sched_finish(struct model *m);
 
 /* exits.c */

@@ -214,15 +214,18 @@ void sched_migrate(struct model *m, const struct event *ev)
 		queue(m, t, ev->migrate.dest_cpu);
 }
 
-void sched_gap(struct model *m, unsigned int gap_cpu, int64_t t0)
+void sched_gap(struct model *m, int gap_cpu, int64_t t0)
 {
-	struct cpu_run *cpu = &m->cpus[gap_cpu];
+	for (unsigned int i = 0; i < m->span.n_cpu; i++) {
+		struct cpu_run *cpu = &m->cpus[i];
 
-	if (cpu->current)
-		stretch_end(m, cpu->current, t0, NULL);
-	cpu->seen = false;
-	for (unsigned int i = 0; i < m->span.n_cpu; i++)
-		m->cpus[i].nr_known = false;
+		cpu->nr_known = false;
+		if (gap_cpu >= 0 && gap_cpu != (int)i)
+			continue;
+		if (cpu->current)
+			stretch_end(m, cpu->current, MAX(cpu->current->stretch.t0, t0), NULL);
+		cpu->seen = false;
+	}
 	for (unsigned int i = 1; i <= m->n_threads; i++) {
 		struct thread_run *t = &m->threads[i];
 

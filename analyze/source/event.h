@@ -53,9 +53,40 @@ enum event_type {
 	EVENT_TYPES(X)
 #undef X
 	EV_NTYPES,
-	EV_MISSED = EV_NTYPES,	/* records of this CPU are missing before the next one */
+	EV_MISSED = EV_NTYPES,	/* something of this CPU is missing before the next record */
+	EV_TASK,		/* not a tracepoint: the source knows a thread's group or name */
 	EV_IGNORED,		/* a record that no fact needs */
 };
+
+/* Why something is missing, or cannot be trusted, and how a gap row says it. */
+#define LOSSES(X)                                                               \
+	X(RECORDER, "the recorder lost events")                                 \
+	X(PAGE_TORN, "a page is damaged")                                       \
+	X(PAGE_ZEROED, "a page holds nothing but zeros")                        \
+	X(CHUNK, "a compressed chunk is damaged")                               \
+	X(RECORD, "a record is damaged, what follows cannot be found")          \
+	X(CUT, "the file ends before the events do")                            \
+	X(CLOCK, "the clock stepped back")                                      \
+	X(BURST, "between two bursts of the recording")                         \
+	X(LATE, "the CPU was busy, but its events begin late")                  \
+	X(EARLY, "the CPU was busy, but its events end early")                  \
+	X(SILENCE, "threads ran, but no CPU has events")                        \
+	X(PROBE, "the on_spin probe missed a call")                             \
+	X(RETURN_PROBE, "a return probe missed a return")                       \
+	X(UNPLACED, "the recorder counted them as lost, the events do not show where")
+
+enum loss {
+#define X(loss, text) LOSS_##loss,
+	LOSSES(X)
+#undef X
+};
+
+const char *loss_text(enum loss loss);
+
+#define T_BEFORE INT64_MIN	/* a time before the first record, after the last */
+#define T_AFTER  INT64_MAX
+
+#define CPU_ALL UINT16_MAX	/* ev.cpu of EV_MISSED */
 
 /* vcpu->spin_loop and neighbours as the deep probe reads them, one u64 a vCPU */
 #define DEEP_IN_SPIN_LOOP(state) (!!((state) & 0xff))
@@ -106,7 +137,12 @@ struct event {
 		} on_spin;
 		struct { int64_t vm_pid, target_idx, target_id; } yield_to;
 		struct { int64_t ret; } yield_to_ret;
-		struct { int64_t events; } missed;	/* 0: an unknown number */
+		struct {
+			int64_t t0;	/* the last record before; T_BEFORE: none. ev.t may be T_AFTER */
+			int64_t events;	/* 0: an unknown number */
+			enum loss why;
+		} missed;
+		struct { const char *comm; } task;	/* of ev.tid; NULL: not said */
 	};
 };
 

@@ -4,12 +4,17 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "analyze/source/format_text.h"
+
 /* struct trace_entry: the same in every kernel that has KVM tracepoints */
 enum { TYPE_OFFSET = 0, FLAGS_OFFSET = 2, PID_OFFSET = 4, COMMON_SIZE = 8 };
 enum { FLAG_HARDIRQ = 0x08, FLAG_SOFTIRQ = 0x10 };
 
 #define MAX_FIELDS 10
 #define MAX_DEEP   4096
+#define MAX_NAME   100
+#define COMM_SIZE  16	/* TASK_COMM_LEN */
+#define N_IDS      65536
 
 enum field_kind { NUMBER, STRING };
 enum field_need { NEEDED, OPTIONAL };
@@ -85,19 +90,18 @@ static const struct { const char *system, *name; } names[EV_NTYPES] = {
 #undef X
 };
 
+/* How a field is read: the compiler's choice of instruction, made once per format. */
+enum field_op { ABSENT, ABSENT_STRING, U8, U16, U32, U64, S8, S16, S32, FIXED_STRING, DYNAMIC_STRING };
+
 struct field {
-	uint32_t offset;
-	uint16_t dst;
-	uint8_t size;		/* 1, 2, 4, 8; 0: absent */
-	bool is_signed;
-	bool is_string;
-	bool is_dynamic;	/* __data_loc */
+	uint16_t offset, dst;
+	uint8_t op;
 };
 
 struct format {
-	const struct tep_event *tep;
+	char *system, *name;	/* NULL: not declared */
 	enum event_type type;
-	const char *reason;	/* why it is ignored; owned by the table below or interned */
+	const char *reason;	/* why it is ignored; a literal or interned */
 	uint32_t min_size;
 	uint8_t n_fields;
 	struct field fields[MAX_FIELDS];
@@ -108,84 +112,112 @@ struct format {
 };
 
 struct event_format {
-	struct format *by_id;		/* indexed by common_type, .tep NULL: not declared */
-	unsigned int n_ids;
+	struct format **by_id;		/* [N_IDS] by common_type; NULL: not declared */
+	bool hide_probes;
 	bool has[EV_NTYPES];
 	uint64_t *state;		/* of the last on_spin */
 	uint8_t *in_kernel;
+	unsigned int n_deep;		/* room in them */
 	struct format undeclared;
 };
 
-static const struct tep_format_field *find_field(const struct tep_event *event, const char *alternatives)
+static const struct format_field *find_field(const struct format_text *text, const char *alternatives)
 {
 	g_auto(GStrv) list = g_strsplit(alternatives, "|", -1);
 
 	for (char **name = list; *name; name++) {
-		/* libtraceevent looks fields up through a non-const event, but changes nothing */
-		const struct tep_format_field *f =
-			tep_find_any_field((struct tep_event *)event, *name);
+		const struct format_field *f = format_text_field(text, *name);
+
 		if (f)
 			return f;
 	}
 	return NULL;
 }
 
-static enum event_type type_of(const struct tep_event *event)
+static enum event_type type_of(const char *system, const char *name)
 {
 	for (unsigned int i = 0; i < EV_NTYPES; i++)
-		if (!strcmp(event->name, names[i].name) &&
-		    (!names[i].system || !strcmp(event->system, names[i].system)))
+		if (!strcmp(name, names[i].name) && (!names[i].system || !strcmp(system, names[i].system)))
 			return i;
 	return EV_IGNORED;
 }
 
-static bool resolve_field(const struct field_spec *spec, const struct tep_format_field *f,
-			  struct field *out)
+/* Bytes of the record that the field needs; 0 and ABSENT: it cannot be read as spec wants. */
+static unsigned int resolve_field(const struct field_spec *spec, const struct format_field *f,
+				  struct field *out)
 {
-	*out = (struct field){ .dst = spec->dst };
-	if (!f || f->offset < 0 || f->offset > UINT16_MAX)
-		return false;
+	*out = (struct field){ .dst = spec->dst, .op = spec->kind == STRING ? ABSENT_STRING : ABSENT };
+	if (!f)
+		return 0;
 	out->offset = f->offset;
 	if (spec->kind == STRING) {
-		out->is_string = true;
-		out->is_dynamic = f->flags & TEP_FIELD_IS_DYNAMIC;
-		out->size = CLAMP(f->size, 1, 16);
-		return true;
+		/* the text of a marker starts where its fixed part ends */
+		if (!f->is_dynamic && f->size < COMM_SIZE && spec->dst != offsetof(struct event, marker.text))
+			return 0;
+		out->op = f->is_dynamic ? DYNAMIC_STRING : FIXED_STRING;
+		return f->offset + (f->is_dynamic ? 4 : MIN(f->size, COMM_SIZE));
 	}
-	if (f->size != 1 && f->size != 2 && f->size != 4 && f->size != 8)
-		return false;
-	out->size = f->size;
-	out->is_signed = f->flags & TEP_FIELD_IS_SIGNED;
-	return true;
+	switch (f->size) {
+	case 1:
+		out->op = f->is_signed ? S8 : U8;
+		break;
+	case 2:
+		out->op = f->is_signed ? S16 : U16;
+		break;
+	case 4:
+		out->op = f->is_signed ? S32 : U32;
+		break;
+	case 8:
+		out->op = U64;
+		break;
+	default:
+		return 0;
+	}
+	return f->offset + f->size;
+}
+
+/* "PREFIXn" with n below MAX_DEEP, or -1 */
+static int numbered(const struct format_field *f, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	int v = 0;
+
+	if (f->name_len <= n || f->name_len > n + 4 || memcmp(f->name, prefix, n))
+		return -1;
+	for (const char *p = f->name + n; p < f->name + f->name_len; p++) {
+		if (!g_ascii_isdigit(*p))
+			return -1;
+		v = v * 10 + (*p - '0');
+	}
+	return v < MAX_DEEP ? v : -1;
 }
 
 /* state_0, in_kernel_0, state_1 ... as the deep probe declares them, up to the first hole. */
-static void resolve_deep(struct format *fmt)
+static void resolve_deep(struct format *fmt, const struct format_text *text)
 {
-	g_autoptr(GArray) state = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-	g_autoptr(GArray) in_kernel = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	fmt->state_offset = g_new0(uint32_t, MAX_DEEP);
+	fmt->in_kernel_offset = g_new0(uint32_t, MAX_DEEP);
+	for (guint i = 0; i < text->fields->len; i++) {
+		const struct format_field *f = &g_array_index(text->fields, struct format_field, i);
+		int state = f->size == 8 ? numbered(f, "state_") : -1;
+		int in_kernel = f->size == 1 ? numbered(f, "in_kernel_") : -1;
 
-	for (unsigned int i = 0; i < MAX_DEEP; i++) {
-		g_autofree char *s = g_strdup_printf("state_%u", i);
-		g_autofree char *k = g_strdup_printf("in_kernel_%u", i);
-		const struct tep_format_field *fs = find_field(fmt->tep, s);
-		const struct tep_format_field *fk = find_field(fmt->tep, k);
-
-		if (!fs || !fk || fs->size != 8 || fk->size != 1 || fs->offset < 0 || fk->offset < 0)
-			break;
-		g_array_append_val(state, (uint32_t){ fs->offset });
-		g_array_append_val(in_kernel, (uint32_t){ fk->offset });
-		fmt->min_size = MAX(fmt->min_size, (uint32_t)MAX(fs->offset + 8, fk->offset + 1));
+		if (state >= 0)
+			fmt->state_offset[state] = f->offset;
+		else if (in_kernel >= 0)
+			fmt->in_kernel_offset[in_kernel] = f->offset;
 	}
-	fmt->n_deep = state->len;
-	fmt->state_offset = (uint32_t *)g_array_free(g_steal_pointer(&state), FALSE);
-	fmt->in_kernel_offset = (uint32_t *)g_array_free(g_steal_pointer(&in_kernel), FALSE);
+	/* no field of ours can be at offset 0, where common_type is */
+	while (fmt->n_deep < MAX_DEEP && fmt->state_offset[fmt->n_deep] && fmt->in_kernel_offset[fmt->n_deep]) {
+		fmt->min_size = MAX(fmt->min_size, MAX(fmt->state_offset[fmt->n_deep] + 8,
+						       fmt->in_kernel_offset[fmt->n_deep] + 1));
+		fmt->n_deep++;
+	}
 }
 
-static void resolve(struct format *fmt, const struct tep_event *event, bool hide_probes)
+static void resolve(struct format *fmt, const struct format_text *text, bool hide_probes)
 {
-	fmt->tep = event;
-	fmt->type = type_of(event);
+	fmt->type = type_of(fmt->system, fmt->name);
 	fmt->reason = "no fact needs it";
 	if (fmt->type == EV_IGNORED)
 		return;
@@ -196,63 +228,74 @@ static void resolve(struct format *fmt, const struct tep_event *event, bool hide
 	}
 	for (const struct field_spec *spec = specs[fmt->type];
 	     spec < specs[fmt->type] + MAX_FIELDS && spec->name; spec++) {
-		struct field *out = &fmt->fields[fmt->n_fields++];
+		unsigned int end = resolve_field(spec, find_field(text, spec->name), &fmt->fields[fmt->n_fields++]);
 
-		if (resolve_field(spec, find_field(event, spec->name), out)) {
-			uint32_t end = out->offset + (out->is_dynamic ? 4 : out->size);
-
-			/* the text of a marker starts where its fixed part ends */
-			if (fmt->type != EV_TRACE_MARKER)
-				fmt->min_size = MAX(fmt->min_size, end);
-		} else if (spec->need == NEEDED) {
+		if (!end && spec->need == NEEDED) {
 			g_autofree char *why = g_strdup_printf("its format has no usable field '%s'",
 							       spec->name);
 			fmt->reason = g_intern_string(why);
 			fmt->type = EV_IGNORED;
 			return;
 		}
+		fmt->min_size = MAX(fmt->min_size, end);
 	}
 	fmt->reason = NULL;
 	if (fmt->type == EV_ON_SPIN)
-		resolve_deep(fmt);
+		resolve_deep(fmt, text);
 }
 
-struct event_format *event_format_new(struct tep_handle *tep, bool hide_probes)
+struct event_format *event_format_new(bool hide_probes)
 {
 	struct event_format *formats = g_new0(struct event_format, 1);
-	int n = tep_get_events_count(tep);
-	struct tep_event **list = tep_list_events(tep, TEP_EVENT_SORT_ID);
-	unsigned int n_deep = 0;
 
+	formats->hide_probes = hide_probes;
 	formats->undeclared.type = EV_IGNORED;
 	formats->undeclared.reason = "the recording does not declare its format";
-	for (int i = 0; i < n && list; i++)
-		if (list[i]->id >= 0 && list[i]->id < 65536)
-			formats->n_ids = MAX(formats->n_ids, (unsigned int)list[i]->id + 1);
-	formats->by_id = g_new0(struct format, formats->n_ids);
-	for (int i = 0; i < n && list; i++) {
-		struct format *fmt;
+	formats->by_id = g_new0(struct format *, N_IDS);
+	return formats;
+}
 
-		if (list[i]->id < 0 || list[i]->id >= 65536)
-			continue;
-		fmt = &formats->by_id[list[i]->id];
-		resolve(fmt, list[i], hide_probes);
+bool event_format_add(struct event_format *formats, const char *system, const char *text, size_t len)
+{
+	struct format_text parsed;
+	struct format *fmt;
+
+	if (!format_text_parse(&parsed, text, len))
+		return false;
+	if (!formats->by_id[parsed.id]) {
+		fmt = g_new0(struct format, 1);
+		/* names come from the file: bounded, and fit to print */
+		fmt->system = g_strndup(system, MAX_NAME);
+		fmt->name = g_strndup(parsed.name, MIN(parsed.name_len, MAX_NAME));
+		g_strcanon(fmt->system, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-.", '?');
+		formats->by_id[parsed.id] = fmt;
+		resolve(fmt, &parsed, formats->hide_probes);
 		if (fmt->type < EV_NTYPES)
 			formats->has[fmt->type] = true;
-		n_deep = MAX(n_deep, fmt->n_deep);
+		if (fmt->n_deep > formats->n_deep) {
+			formats->n_deep = fmt->n_deep;
+			formats->state = g_renew(uint64_t, formats->state, fmt->n_deep);
+			formats->in_kernel = g_renew(uint8_t, formats->in_kernel, fmt->n_deep);
+		}
 	}
-	formats->state = g_new0(uint64_t, n_deep + 1);
-	formats->in_kernel = g_new0(uint8_t, n_deep + 1);
-	return formats;
+	format_text_release(&parsed);
+	return true;
 }
 
 void event_format_free(struct event_format *formats)
 {
 	if (!formats)
 		return;
-	for (unsigned int i = 0; i < formats->n_ids; i++) {
-		g_free(formats->by_id[i].state_offset);
-		g_free(formats->by_id[i].in_kernel_offset);
+	for (unsigned int i = 0; i < N_IDS; i++) {
+		struct format *fmt = formats->by_id[i];
+
+		if (!fmt)
+			continue;
+		g_free(fmt->system);
+		g_free(fmt->name);
+		g_free(fmt->state_offset);
+		g_free(fmt->in_kernel_offset);
+		g_free(fmt);
 	}
 	g_free(formats->by_id);
 	g_free(formats->state);
@@ -260,41 +303,70 @@ void event_format_free(struct event_format *formats)
 	g_free(formats);
 }
 
-static int64_t load(const uint8_t *p, unsigned int size, bool is_signed)
+/* Little-endian recordings on a little-endian reader: the source has checked. */
+#define LOAD(type, p) ({ type v_; memcpy(&v_, p, sizeof(v_)); v_; })
+
+static const char *load_dynamic(const struct field *f, const uint8_t *data, unsigned int size)
 {
-	uint64_t v = 0;
+	uint32_t loc = LOAD(uint32_t, data + f->offset);
+	uint32_t offset = loc & 0xffff, len = loc >> 16;
 
-	/* little-endian recordings on a little-endian reader: the source has checked */
-	memcpy(&v, p, size);
-	if (is_signed && size < 8) {
-		uint64_t sign = 1ULL << (8 * size - 1);
-
-		v = (v ^ sign) - sign;
-	}
-	return v;
+	/* a dynamic string brings its own NUL, or we do without it */
+	if (!len || offset + len > size || data[offset + len - 1])
+		return NULL;
+	return (const char *)data + offset;
 }
 
-static const char *load_string(const struct field *f, const uint8_t *data, unsigned int size)
+static void load_fields(const struct format *fmt, const uint8_t *data, unsigned int size, struct event *ev)
 {
-	uint32_t offset = f->offset;
+	for (unsigned int i = 0; i < fmt->n_fields; i++) {
+		const struct field *f = &fmt->fields[i];
+		const uint8_t *p = data + f->offset;
+		void *dst = (char *)ev + f->dst;
 
-	if (f->is_dynamic) {
-		uint32_t loc = load(data + f->offset, 4, false);
-		uint32_t len = loc >> 16;
-
-		offset = loc & 0xffff;
-		/* a dynamic string brings its own NUL, or we do without it */
-		if (!len || offset + len > size || data[offset + len - 1])
-			return NULL;
+		switch ((enum field_op)f->op) {
+		case U8:
+			*(int64_t *)dst = *p;
+			break;
+		case S8:
+			*(int64_t *)dst = (int8_t)*p;
+			break;
+		case U16:
+			*(int64_t *)dst = LOAD(uint16_t, p);
+			break;
+		case S16:
+			*(int64_t *)dst = LOAD(int16_t, p);
+			break;
+		case U32:
+			*(int64_t *)dst = LOAD(uint32_t, p);
+			break;
+		case S32:
+			*(int64_t *)dst = LOAD(int32_t, p);
+			break;
+		case U64:
+			*(int64_t *)dst = LOAD(int64_t, p);
+			break;
+		case FIXED_STRING:
+			*(const char **)dst = (const char *)p;
+			break;
+		case DYNAMIC_STRING:
+			*(const char **)dst = load_dynamic(f, data, size);
+			break;
+		case ABSENT:
+			*(int64_t *)dst = FIELD_ABSENT;
+			break;
+		case ABSENT_STRING:
+			*(const char **)dst = NULL;
+			break;
+		}
 	}
-	return (const char *)data + offset;
 }
 
 static void load_deep(struct event_format *formats, const struct format *fmt, const uint8_t *data,
 		      struct event *ev)
 {
 	for (unsigned int i = 0; i < fmt->n_deep; i++) {
-		formats->state[i] = load(data + fmt->state_offset[i], 8, false);
+		formats->state[i] = LOAD(uint64_t, data + fmt->state_offset[i]);
 		formats->in_kernel[i] = data[fmt->in_kernel_offset[i]];
 	}
 	ev->on_spin.n_deep = fmt->n_deep;
@@ -302,47 +374,47 @@ static void load_deep(struct event_format *formats, const struct format *fmt, co
 	ev->on_spin.in_kernel = formats->in_kernel;
 }
 
+static void load_marker(const uint8_t *data, unsigned int size, struct event *ev)
+{
+	const char *text = ev->marker.text;
+
+	ev->marker.len = text ? (int64_t)strnlen(text, (const char *)data + size - text) : 0;
+}
+
 void event_format_decode(struct event_format *formats, const void *record, unsigned int size,
 			 struct event *ev)
 {
 	const uint8_t *data = record;
-	struct format *fmt = &formats->undeclared;
+	struct format *fmt = NULL;
 
 	ev->type = EV_IGNORED;
 	ev->tid = 0;
-	ev->tgid = 0;
 	ev->in_irq = false;
 	if (size >= COMMON_SIZE) {
-		unsigned int id = load(data + TYPE_OFFSET, 2, false);
-
-		if (id < formats->n_ids && formats->by_id[id].tep)
-			fmt = &formats->by_id[id];
-		ev->tid = load(data + PID_OFFSET, 4, true);
+		fmt = formats->by_id[LOAD(uint16_t, data + TYPE_OFFSET)];
+		ev->tid = LOAD(int32_t, data + PID_OFFSET);
 		ev->in_irq = data[FLAGS_OFFSET] & (FLAG_HARDIRQ | FLAG_SOFTIRQ);
 	}
+	if (!fmt)
+		fmt = &formats->undeclared;
 	fmt->n++;
 	if (fmt->type == EV_IGNORED || size < fmt->min_size)
 		return;
 	fmt->used++;
 	ev->type = fmt->type;
-	for (unsigned int i = 0; i < fmt->n_fields; i++) {
-		const struct field *f = &fmt->fields[i];
-		char *dst = (char *)ev + f->dst;
-
-		if (f->is_string)
-			*(const char **)dst = load_string(f, data, size);
-		else
-			*(int64_t *)dst = f->size ? load(data + f->offset, f->size, f->is_signed) :
-						    FIELD_ABSENT;
-	}
+	load_fields(fmt, data, size, ev);
 	if (ev->type == EV_ON_SPIN)
 		load_deep(formats, fmt, data, ev);
-	if (ev->type == EV_TRACE_MARKER) {
-		const char *text = ev->marker.text;
+	else if (ev->type == EV_TRACE_MARKER)
+		load_marker(data, size, ev);
+}
 
-		ev->marker.len = text ? (const char *)data + size - text : 0;
-		ev->marker.len = text ? (int64_t)strnlen(text, MAX(ev->marker.len, 0)) : 0;
-	}
+void event_format_forget_counts(struct event_format *formats)
+{
+	for (unsigned int i = 0; i < N_IDS; i++)
+		if (formats->by_id[i])
+			formats->by_id[i]->n = formats->by_id[i]->used = 0;
+	formats->undeclared.n = 0;
 }
 
 bool event_format_has(const struct event_format *formats, enum event_type type)
@@ -350,31 +422,18 @@ bool event_format_has(const struct event_format *formats, enum event_type type)
 	return type < EV_NTYPES && formats->has[type];
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct format *x = *(const struct format *const *)a, *y = *(const struct format *const *)b;
-	int c = strcmp(x->tep->system, y->tep->system);
-
-	return c ? c : strcmp(x->tep->name, y->tep->name);
-}
-
 void event_format_for_each_count(const struct event_format *formats,
 				 void (*fn)(void *user, const char *system, const char *name,
 					    int64_t n, int64_t used, const char *reason),
 				 void *user)
 {
-	g_autoptr(GPtrArray) seen = g_ptr_array_new();
+	for (unsigned int i = 0; i < N_IDS; i++) {
+		const struct format *fmt = formats->by_id[i];
 
-	for (unsigned int i = 0; i < formats->n_ids; i++)
-		if (formats->by_id[i].n)
-			g_ptr_array_add(seen, &formats->by_id[i]);
-	g_ptr_array_sort(seen, by_name);
-	for (unsigned int i = 0; i < seen->len; i++) {
-		const struct format *fmt = seen->pdata[i];
-
-		fn(user, fmt->tep->system, fmt->tep->name, fmt->n, fmt->used,
-		   fmt->used == fmt->n ? NULL :
-		   fmt->reason ? fmt->reason : "record shorter than its format");
+		if (fmt && fmt->n)
+			fn(user, fmt->system, fmt->name, fmt->n, fmt->used,
+			   fmt->used == fmt->n ? NULL :
+			   fmt->reason ? fmt->reason : "record shorter than its format");
 	}
 	if (formats->undeclared.n)
 		fn(user, "?", "undeclared", formats->undeclared.n, 0, formats->undeclared.reason);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * source - a recording as one stream of events in time order.
+ * source - recordings as one stream of events in time order.
  *
  * A source knows bytes and formats; it keeps no state about threads or vCPUs.
  */
@@ -11,8 +11,7 @@
 #include <stdbool.h>
 
 #include "analyze/source/event.h"
-
-#define SOURCE_ERROR (g_quark_from_static_string("source"))
+#include "analyze/source/input.h"
 
 struct source;
 
@@ -25,27 +24,30 @@ struct source_info {
 };
 
 /*
- * Open the recording at path. Refuses, with one line in error, what is not a
- * recording, is cut short, comes from a 32-bit or big-endian machine, or was
- * made with a clock that cannot order events across CPUs.
+ * Read the recordings inputs[n], bursts of one: of one kernel and clock, none
+ * overlapping another. They outlive the source. Refuses, with one line in error,
+ * what is not a recording, comes from a 32-bit or big-endian machine, was made
+ * with a clock that cannot order events across CPUs, or whose header is damaged.
  */
-struct source *source_open(const char *path, bool hide_probes, GError **error);
-void source_close(struct source *source);
+struct source *source_new(struct input **inputs, unsigned int n, bool hide_probes, GError **error);
+void source_free(struct source *source);
 
 const struct source_info *source_info(const struct source *source);
 
-/* Does the recording declare events of this type (whether or not any occurred)? */
+/* Does a recording declare events of this type (whether or not any occurred)? */
 bool source_has(const struct source *source, enum event_type type);
 
 /*
- * Call fn for every event of all CPUs and buffers, ordered by time; EV_MISSED
- * precedes the record it was found at. May be called again for another pass.
- * Returns false and sets error if the file cannot be read to its end.
+ * Call fn for every event of all CPUs and buffers, ordered by time. EV_MISSED
+ * says what is not there: it comes at the time of the first record after (at
+ * T_AFTER if there is none), for one CPU or for CPU_ALL. May be called again for
+ * another pass. *taken, if given, is kept at the bytes read in this pass.
+ * Fails if bursts overlap.
  */
 bool source_read(struct source *source, void (*fn)(void *user, const struct event *ev), void *user,
-		 GError **error);
+		 _Atomic uint64_t *taken, GError **error);
 
-/* Call fn for every event type of the last pass, ordered by system and name. */
+/* Call fn for every event type of the last pass, ordered by system and name; each name once. */
 void source_for_each_count(const struct source *source,
 			   void (*fn)(void *user, const char *system, const char *name, int64_t n,
 				      int64_t used, const char *reason),

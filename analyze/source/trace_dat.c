@@ -1,30 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * trace.dat 6 and 7 through libtracecmd: all CPUs of all buffer instances,
- * merged by time.
- */
-#include "analyze/source/source.h"
-
+/* trace.dat 6 and 7: a stream for each CPU of each buffer instance. */
 #include <string.h>
-#include <trace-cmd/trace-cmd.h>
 
-#include "analyze/source/event_format.h"
+#include "analyze/source/reader.h"
+#include "analyze/source/ring_buffer.h"
 #include "analyze/source/trace_dat_header.h"
-
-struct source {
-	char *path;
-	struct trace_dat_header header;
-	struct source_info info;
-	char *kernel, *machine;
-	struct tracecmd_input *input;
-	GPtrArray *handles;		/* top level, then buffer instances */
-	struct event_format *formats;
-	bool hide_probes;
-	bool consumed;			/* input has been read to its end */
-	/* the pass under way */
-	void (*fn)(void *user, const struct event *ev);
-	void *user;
-};
 
 /* Clocks that order events across CPUs and count nanoseconds (events.md, formats.md A.4). */
 static bool clock_usable(const struct trace_dat_header *h, const char *clock)
@@ -34,170 +14,80 @@ static bool clock_usable(const struct trace_dat_header *h, const char *clock)
 	for (unsigned int i = 0; i < G_N_ELEMENTS(good); i++)
 		if (!strcmp(clock, good[i]))
 			return true;
-	return !strcmp(clock, "x86-tsc") && h->has_tsc2nsec;
+	return !strcmp(clock, "x86-tsc") && h->mult;
 }
 
-static bool check_clocks(const struct source *s, GError **error)
+/* One clock for all; a buffer that does not name one has the top level's. */
+static bool check_clocks(const struct trace_dat_header *h, const char *path, GError **error)
 {
-	const struct trace_dat_header *h = &s->header;
+	const char *clock = h->clock;
 
-	if (!h->clock) {
-		g_set_error(error, SOURCE_ERROR, 0, "'%s': does not say its trace clock", s->path);
+	for (guint i = 0; !clock && i < h->buffers->len; i++)
+		clock = ((struct trace_dat_buffer *)h->buffers->pdata[i])->clock;
+	if (!clock) {
+		g_set_error(error, SOURCE_ERROR, 0, "'%s': does not say its trace clock", path);
 		return false;
 	}
-	for (unsigned int i = 0; i < h->clocks->len; i++) {
-		const char *clock = h->clocks->pdata[i];
+	if (h->shift > 63 || !clock_usable(h, clock)) {
+		g_set_error(error, SOURCE_ERROR, 0, "'%s': trace clock '%.32s' does not order events across CPUs\n"
+			    "hint: record with the clock 'mono' (trace-cmd record -C mono)", path, clock);
+		return false;
+	}
+	for (guint i = 0; i < h->buffers->len; i++) {
+		const struct trace_dat_buffer *b = h->buffers->pdata[i];
 
-		if (!clock_usable(h, clock)) {
-			g_set_error(error, SOURCE_ERROR, 0,
-				    "'%s': trace clock '%s' does not order events across CPUs\n"
-				    "hint: record with the clock 'mono' (trace-cmd record -C mono)",
-				    s->path, clock);
-			return false;
-		}
-		if (strcmp(clock, h->clock)) {
-			g_set_error(error, SOURCE_ERROR, 0,
-				    "'%s': its buffers use different clocks, '%s' and '%s'", s->path,
-				    h->clock, clock);
+		if (b->clock && strcmp(clock, b->clock)) {
+			g_set_error(error, SOURCE_ERROR, 0, "'%s': its buffers use different clocks, '%.32s' and '%.32s'",
+				    path, clock, b->clock);
 			return false;
 		}
 	}
 	return true;
-}
-
-static bool open_input(struct source *s, GError **error)
-{
-	s->input = tracecmd_open(s->path, TRACECMD_FL_LOAD_NO_PLUGINS);
-	if (!s->input) {
-		g_set_error(error, SOURCE_ERROR, 0, "'%s': damaged: libtracecmd cannot open it", s->path);
-		return false;
-	}
-	s->handles = g_ptr_array_new();
-	g_ptr_array_add(s->handles, s->input);
-	for (int i = 0; i < tracecmd_buffer_instances(s->input); i++) {
-		struct tracecmd_input *handle = tracecmd_buffer_instance_handle(s->input, i);
-
-		if (!handle) {
-			g_set_error(error, SOURCE_ERROR, 0, "'%s': damaged: buffer instance %d cannot be opened",
-				    s->path, i);
-			return false;
-		}
-		g_ptr_array_add(s->handles, handle);
-	}
-	return true;
-}
-
-static void close_input(struct source *s)
-{
-	for (unsigned int i = 1; s->handles && i < s->handles->len; i++)
-		tracecmd_close(s->handles->pdata[i]);
-	g_clear_pointer(&s->handles, g_ptr_array_unref);
-	g_clear_pointer(&s->input, tracecmd_close);
 }
 
 /* "Linux HOST RELEASE MACHINE"; HOST may itself hold blanks, so read from the end. */
-static void split_uname(struct source *s)
+static void split_uname(struct reader *r, char *uname)
 {
-	g_auto(GStrv) words = s->header.uname ? g_strsplit(g_strstrip(s->header.uname), " ", -1) : NULL;
+	g_auto(GStrv) words = uname ? g_strsplit(g_strstrip(uname), " ", -1) : NULL;
 	unsigned int n = words ? g_strv_length(words) : 0;
 
 	if (n < 4)
 		return;
-	s->kernel = g_strdup(words[n - 2]);
-	s->machine = g_strdup(words[n - 1]);
+	r->kernel = g_strdup(words[n - 2]);
+	r->machine = g_strdup(words[n - 1]);
 }
 
-struct source *source_open(const char *path, bool hide_probes, GError **error)
+static void add_streams(struct reader *r, const struct trace_dat_header *h, const struct trace_dat_buffer *b,
+			const uint8_t *file)
 {
-	struct source *s = g_new0(struct source, 1);
+	struct ring_buffer_clock clock = { .mult = h->mult, .shift = h->shift, .offset = h->ts_offset };
 
-	tracecmd_set_loglevel(TEP_LOG_NONE);
-	tep_set_loglevel(TEP_LOG_NONE);
-	s->path = g_strdup(path);
-	s->hide_probes = hide_probes;
-	if (!trace_dat_header_read(&s->header, path, error))
-		goto fail;
-	if (!check_clocks(s, error) || !open_input(s, error))
-		goto fail;
-	s->formats = event_format_new(tracecmd_get_tep(s->input), hide_probes);
-	split_uname(s);
-	s->info = (struct source_info){
-		.format = s->header.version == 6 ? "trace.dat 6" : "trace.dat 7",
-		.kernel = s->kernel, .machine = s->machine, .clock = s->header.clock,
-		.n_cpu = s->header.n_cpu, .overruns = s->header.overruns,
-	};
-	return s;
-fail:
-	source_close(s);
-	return NULL;
-}
+	for (guint i = 0; i < b->cpus->len; i++) {
+		const struct trace_dat_cpu *cpu = &g_array_index(b->cpus, struct trace_dat_cpu, i);
+		struct ring_buffer_bytes bytes = {
+			.data = file + cpu->offset, .size = cpu->size, .page_size = b->page_size,
+			.compressed = b->compressed, .cut = cpu->cut,
+		};
 
-void source_close(struct source *s)
-{
-	if (!s)
-		return;
-	close_input(s);
-	event_format_free(s->formats);
-	trace_dat_header_release(&s->header);
-	g_free(s->kernel);
-	g_free(s->machine);
-	g_free(s->path);
-	g_free(s);
-}
-
-const struct source_info *source_info(const struct source *s)
-{
-	return &s->info;
-}
-
-bool source_has(const struct source *s, enum event_type type)
-{
-	return event_format_has(s->formats, type);
-}
-
-static int on_record(struct tracecmd_input *input, struct tep_record *record, int cpu, void *user)
-{
-	struct source *s = user;
-	struct event ev = { .t = record->ts, .cpu = cpu };
-
-	(void)input;
-	if (record->missed_events) {
-		struct event missed = { .t = record->ts, .cpu = cpu, .type = EV_MISSED };
-
-		missed.missed.events = MAX(record->missed_events, 0);
-		s->fn(s->user, &missed);
+		g_ptr_array_add(r->streams, ring_buffer_stream(cpu->cpu, &bytes, &clock));
 	}
-	event_format_decode(s->formats, record->data, record->size, &ev);
-	s->fn(s->user, &ev);
-	return 0;
 }
 
-bool source_read(struct source *s, void (*fn)(void *user, const struct event *ev), void *user,
-		 GError **error)
+bool trace_dat_open(struct reader *r, struct input *input, GError **error)
 {
-	int err;
+	const struct input_file *file = &input->files[0];
+	struct trace_dat_header h;
+	bool ok = trace_dat_header_read(&h, file, r->formats, error) && check_clocks(&h, file->name, error);
 
-	if (s->consumed) {
-		g_clear_pointer(&s->formats, event_format_free);
-		close_input(s);
-		if (!open_input(s, error))
-			return false;
-		s->formats = event_format_new(tracecmd_get_tep(s->input), s->hide_probes);
+	if (ok) {
+		split_uname(r, h.uname);
+		r->format = h.version == 6 ? "trace.dat 6" : "trace.dat 7";
+		r->clock = g_strdup(h.clock ? h.clock : ((struct trace_dat_buffer *)h.buffers->pdata[0])->clock);
+		r->n_cpu = h.n_cpu;
+		r->overruns = h.overruns;
+		for (guint i = 0; i < h.buffers->len; i++)
+			add_streams(r, &h, h.buffers->pdata[i], file->data);
 	}
-	s->consumed = true;
-	s->fn = fn;
-	s->user = user;
-	err = tracecmd_iterate_events_multi((struct tracecmd_input **)s->handles->pdata,
-					    s->handles->len, on_record, s);
-	if (err)
-		g_set_error(error, SOURCE_ERROR, 0, "'%s': damaged: its events cannot be read", s->path);
-	return !err;
-}
-
-void source_for_each_count(const struct source *s,
-			   void (*fn)(void *user, const char *system, const char *name, int64_t n,
-				      int64_t used, const char *reason),
-			   void *user)
-{
-	event_format_for_each_count(s->formats, fn, user);
+	trace_dat_header_release(&h);
+	return ok;
 }

@@ -5,69 +5,45 @@
  */
 #include "analyze/source/trace_dat_header.h"
 
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
 #include <zstd.h>
 
-#include "analyze/source/source.h"
+#include "analyze/source/cursor.h"
+#include "analyze/source/tracing_data.h"
 
 enum {
 	OPTION_DONE = 0,
+	OPTION_DATE = 1,
 	OPTION_CPUSTAT = 2,
 	OPTION_BUFFER = 3,
 	OPTION_TRACECLOCK = 4,
 	OPTION_UNAME = 5,
+	OPTION_OFFSET = 7,
 	OPTION_CPUCOUNT = 8,
 	OPTION_TSC2NSEC = 14,
 
 	SECTION_OPTIONS = 0,
-	SECTION_HEADER_SIZE = 16,
+	SECTION_HEADER_INFO = 16,
+	SECTION_FTRACE_FORMATS = 17,
+	SECTION_EVENT_FORMATS = 18,
 	SECTION_COMPRESSED = 1,
 
-	MAX_OPTION_BYTES = 64 << 20,	/* uncompressed options; real ones have kilobytes */
+	MAX_SECTION_BYTES = 64 << 20,	/* of options or formats, uncompressed; real ones have kilobytes */
+	MAX_PAGE_SIZE = 1 << 20,
+	MAX_CPUS = 8192,		/* NR_CPUS of x86 at most */
+	MAX_BUFFERS = 256,
 };
 
-/* A bounded reader: any read past the end sets bad and yields zeros. */
-struct cursor {
-	const guint8 *data;
-	gsize size, pos;
-	bool bad;
+/* The file while its header is read. */
+struct reading {
+	struct trace_dat_header *h;
+	struct event_format *formats;
+	const char *name;
+	unsigned int page_size;
+	struct cursor c;
+	GArray *instances;	/* version 6: offsets of buffer instances, with names in names */
+	GPtrArray *names;
+	bool has_pages, has_formats;
 };
-
-static const void *take(struct cursor *c, gsize n)
-{
-	const void *p = c->data + c->pos;
-
-	if (c->bad || n > c->size - c->pos) {
-		c->bad = true;
-		return NULL;
-	}
-	c->pos += n;
-	return p;
-}
-
-static guint64 take_number(struct cursor *c, unsigned int bytes)
-{
-	guint64 v = 0;
-	const void *p = take(c, bytes);
-
-	if (p)
-		memcpy(&v, p, bytes);
-	return v;
-}
-
-static const char *take_string(struct cursor *c)
-{
-	const void *start = c->data + c->pos;
-	const void *nul = c->bad ? NULL : memchr(start, 0, c->size - c->pos);
-
-	if (!nul) {
-		c->bad = true;
-		return "";
-	}
-	return take(c, (const guint8 *)nul - (const guint8 *)start + 1);
-}
 
 static bool fail(GError **error, const char *path, const char *format, ...) G_GNUC_PRINTF(3, 4);
 static bool fail(GError **error, const char *path, const char *format, ...)
@@ -82,17 +58,8 @@ static bool fail(GError **error, const char *path, const char *format, ...)
 	return false;
 }
 
-static void add_clock(struct trace_dat_header *h, const char *name, gsize len, bool top)
-{
-	char *clock = g_strndup(name, len);
-
-	g_ptr_array_add(h->clocks, clock);
-	if (top && !h->clock)
-		h->clock = g_strdup(clock);
-}
-
 /* "overrun: N" and "dropped events: N" of a per-CPU stats text */
-static void add_overruns(struct trace_dat_header *h, const char *text, gsize len)
+static void add_overruns(struct trace_dat_header *h, const char *text, size_t len)
 {
 	g_autofree char *copy = g_strndup(text, len);
 	static const char *const keys[] = { "\noverrun:", "\ndropped events:" };
@@ -100,247 +67,349 @@ static void add_overruns(struct trace_dat_header *h, const char *text, gsize len
 	for (unsigned int i = 0; i < G_N_ELEMENTS(keys); i++) {
 		const char *p = strstr(copy, keys[i]);
 
-		if (p)
-			h->overruns += MAX(g_ascii_strtoll(p + strlen(keys[i]), NULL, 10), 0);
+		/* saturates, as the text may say anything */
+		if (p && __builtin_add_overflow(h->overruns, MAX(g_ascii_strtoll(p + strlen(keys[i]), NULL, 10), 0),
+						&h->overruns))
+			h->overruns = INT64_MAX / 2;
 	}
 }
 
-static void read_option(struct trace_dat_header *h, unsigned int id, const char *data, gsize size)
+static void buffer_free(void *p)
 {
-	struct cursor c = { .data = (const guint8 *)data, .size = size };
+	struct trace_dat_buffer *b = p;
+
+	g_free(b->name);
+	g_free(b->clock);
+	g_array_unref(b->cpus);
+	g_free(b);
+}
+
+static struct trace_dat_buffer *add_buffer(struct reading *r, const char *name, const char *clock,
+					   unsigned int page_size)
+{
+	struct trace_dat_buffer *b = g_new0(struct trace_dat_buffer, 1);
+
+	b->name = g_strndup(name, 100);
+	b->clock = clock && *clock ? g_strndup(clock, 32) : NULL;
+	b->page_size = page_size;
+	b->cpus = g_array_new(FALSE, FALSE, sizeof(struct trace_dat_cpu));
+	g_ptr_array_add(r->h->buffers, b);
+	return b;
+}
+
+/* What lies past the end of the file is lost, what lies before it is not. */
+static void add_cpu(struct reading *r, struct trace_dat_buffer *b, unsigned int cpu, uint64_t offset,
+		    uint64_t size)
+{
+	struct trace_dat_cpu c = { .cpu = cpu, .offset = offset, .size = size };
+
+	if (cpu >= MAX_CPUS || !size)
+		return;
+	if (offset > r->c.size || size > r->c.size - offset) {
+		c.cut = true;
+		c.offset = MIN(offset, r->c.size);
+		c.size = r->c.size - c.offset;
+	}
+	r->h->n_cpu = MAX(r->h->n_cpu, cpu + 1);
+	g_array_append_val(b->cpus, c);
+}
+
+/* Version 7: all of a buffer is in its option. */
+static void read_buffer_option(struct reading *r, struct cursor *c)
+{
+	uint64_t offset = take_number(c, 8);
+	const char *name = take_string(c), *clock;
+	struct cursor section = r->c;
+	struct trace_dat_buffer *b;
+	unsigned int page_size, n;
+
+	if (r->h->version == 6) {
+		if (!c->bad && r->instances->len < MAX_BUFFERS) {
+			g_array_append_val(r->instances, offset);
+			g_ptr_array_add(r->names, g_strndup(name, 100));
+		}
+		return;
+	}
+	clock = take_string(c);
+	page_size = take_number(c, 4);
+	n = take_number(c, 4);
+	section.pos = MIN(offset, section.size);
+	take(&section, 2);
+	if (c->bad || r->h->buffers->len >= MAX_BUFFERS)
+		return;
+	b = add_buffer(r, name, clock, page_size);
+	b->compressed = take_number(&section, 2) & SECTION_COMPRESSED;
+	for (unsigned int i = 0; i < n && !c->bad; i++) {
+		unsigned int cpu = take_number(c, 4);
+		uint64_t at = take_number(c, 8), size = take_number(c, 8);
+
+		/* the size leaves out the count of chunks */
+		if (!c->bad)
+			add_cpu(r, b, cpu, at, size && b->compressed ? size + 4 : size);
+	}
+}
+
+static void read_option(struct reading *r, unsigned int id, const char *data, size_t size)
+{
+	struct trace_dat_header *h = r->h;
+	struct cursor c = { .data = (const uint8_t *)data, .size = size };
 	const char *open, *close;
-	unsigned int n_cpu;
+	g_autofree char *text = NULL;
 
 	switch (id) {
 	case OPTION_TRACECLOCK:
 		open = memchr(data, '[', size);
 		close = open ? memchr(open, ']', data + size - open) : NULL;
-		if (close)
-			add_clock(h, open + 1, close - open - 1, true);
+		if (close && !h->clock)
+			h->clock = g_strndup(open + 1, close - open - 1);
 		break;
 	case OPTION_UNAME:
 		if (!h->uname)
-			h->uname = g_strndup(data, strnlen(data, size));
+			h->uname = g_strndup(data, MIN(size, 1000));
 		break;
 	case OPTION_CPUSTAT:
 		add_overruns(h, data, size);
 		break;
 	case OPTION_CPUCOUNT:
-		n_cpu = take_number(&c, 4);
-		h->n_cpu = MAX(h->n_cpu, n_cpu);
+		h->n_cpu = MAX(h->n_cpu, MIN(take_number(&c, 4), MAX_CPUS));
+		break;
+	case OPTION_DATE:		/* microseconds */
+		text = g_strndup(data, MIN(size, 100));
+		h->ts_offset += g_ascii_strtoull(text, NULL, 0) * 1000;
+		break;
+	case OPTION_OFFSET:
+		text = g_strndup(data, MIN(size, 100));
+		h->ts_offset += g_ascii_strtoull(text, NULL, 0);
 		break;
 	case OPTION_TSC2NSEC:
-		h->has_tsc2nsec = true;
+		h->mult = take_number(&c, 4);
+		h->shift = take_number(&c, 4);
+		h->ts_offset += take_number(&c, 8);
 		break;
 	case OPTION_BUFFER:
-		take(&c, 8);
-		if (h->version == 7) {
-			const char *name = take_string(&c), *clock = take_string(&c);
-
-			take(&c, 4);
-			n_cpu = take_number(&c, 4);
-			h->n_cpu = MAX(h->n_cpu, n_cpu);
-			if (!c.bad && *clock)
-				add_clock(h, clock, strlen(clock), !*name);
-		}
+		read_buffer_option(r, &c);
 		break;
 	}
 }
 
 /* Options up to the DONE option; false if they run past the end. */
-static bool read_options(struct trace_dat_header *h, struct cursor *c)
+static bool read_options(struct reading *r, struct cursor *c)
 {
 	for (;;) {
 		unsigned int id = take_number(c, 2);
-		guint32 size;
+		uint32_t size;
 		const char *data;
 
 		if (c->bad)
 			return false;
+		/* in version 7 the DONE option has the place of the next options; sections are walked instead */
 		if (id == OPTION_DONE)
 			return true;
 		size = take_number(c, 4);
 		data = take(c, size);
 		if (!data)
 			return false;
-		read_option(h, id, data, size);
+		read_option(r, id, data, size);
 	}
 }
 
-static bool read_v6(struct trace_dat_header *h, struct cursor *c, const char *path, GError **error)
+static void read_cpu_table(struct reading *r, struct cursor *c, const char *name)
 {
-	guint32 n;
+	struct trace_dat_buffer *b = add_buffer(r, name, NULL, r->page_size);
+	unsigned int n_cpu = r->h->n_cpu;
 
-	for (unsigned int i = 0; i < 2; i++) {	/* header_page, header_event */
-		take_string(c);
-		take(c, take_number(c, 8));
-	}
-	n = take_number(c, 4);
-	for (guint32 i = 0; i < n && !c->bad; i++)
-		take(c, take_number(c, 8));
-	n = take_number(c, 4);
-	for (guint32 i = 0; i < n && !c->bad; i++) {
-		guint32 m;
+	for (unsigned int cpu = 0; cpu < n_cpu && !c->bad; cpu++) {
+		uint64_t offset = take_number(c, 8), size = take_number(c, 8);
 
-		take_string(c);
-		m = take_number(c, 4);
-		for (guint32 j = 0; j < m && !c->bad; j++)
-			take(c, take_number(c, 8));
+		if (!c->bad)
+			add_cpu(r, b, cpu, offset, size);
 	}
-	take(c, take_number(c, 4));		/* kallsyms */
-	take(c, take_number(c, 4));		/* printk */
-	take(c, take_number(c, 8));		/* saved_cmdlines */
-	h->n_cpu = take_number(c, 4);
+}
+
+static bool read_instances(struct reading *r, GError **error)
+{
+	for (guint i = 0; i < r->instances->len; i++) {
+		uint64_t offset = g_array_index(r->instances, uint64_t, i);
+		struct cursor c = r->c;
+		const char *tag;
+
+		c.pos = MIN(offset, c.size);
+		tag = take(&c, 10);
+		if (!tag || memcmp(tag, "flyrecord", 10))
+			return fail(error, r->name, "damaged: buffer instance '%s' is not at byte %" G_GUINT64_FORMAT,
+				    (char *)r->names->pdata[i], offset);
+		read_cpu_table(r, &c, r->names->pdata[i]);
+		if (c.bad)
+			return fail(error, r->name, "truncated in buffer instance '%s'", (char *)r->names->pdata[i]);
+	}
+	return true;
+}
+
+static bool read_v6(struct reading *r, GError **error)
+{
+	struct cursor *c = &r->c;
+	uint32_t n_cpu;
+
+	r->has_pages = tracing_data_page_layout(c);
+	tracing_data_ftrace_formats(c, r->formats);
+	tracing_data_event_formats(c, r->formats);
+	tracing_data_skip_the_rest(c);
+	n_cpu = take_number(c, 4);
+	if (n_cpu > MAX_CPUS)
+		return fail(error, r->name, "damaged header: %u CPUs", n_cpu);
+	r->h->n_cpu = n_cpu;
 	for (;;) {
 		const char *tag = take(c, 10);
 
 		if (!tag)
-			return fail(error, path, "truncated in its header, at byte %zu", c->size);
+			return fail(error, r->name, "truncated in its header, at byte %zu", c->size);
 		if (!memcmp(tag, "options  ", 10)) {
-			if (!read_options(h, c))
-				return fail(error, path, "truncated in its options");
+			if (!read_options(r, c))
+				return fail(error, r->name, "truncated in its options");
 			continue;
 		}
 		if (!memcmp(tag, "latency  ", 10))
-			return fail(error, path, "holds a latency text, no events");
+			return fail(error, r->name, "holds a latency text, no events");
 		if (!memcmp(tag, "flyrecord", 10))
 			break;
-		return fail(error, path, "damaged header: unknown part at byte %zu", c->pos - 10);
+		return fail(error, r->name, "damaged header: unknown part at byte %zu", c->pos - 10);
 	}
-	for (unsigned int cpu = 0; cpu < h->n_cpu && !c->bad; cpu++) {
-		guint64 offset = take_number(c, 8), size = take_number(c, 8);
-
-		if (!c->bad && (offset > c->size || size > c->size - offset))
-			return fail(error, path,
-				    "truncated: CPU %u's events end at byte %" G_GUINT64_FORMAT
-				    ", the file at %zu", cpu, offset + size, c->size);
-	}
+	r->h->n_cpu = n_cpu;
+	read_cpu_table(r, c, "");
 	if (c->bad)
-		return fail(error, path, "truncated in its header, at byte %zu", c->size);
-	return true;
+		return fail(error, r->name, "truncated in its header, at byte %zu", c->size);
+	return read_instances(r, error);
 }
 
-static bool read_v7_options(struct trace_dat_header *h, const guint8 *data, guint64 size, bool compressed)
+/* The plain bytes of a section as a cursor; false if they cannot be had. *plain is to be freed. */
+static bool open_section(struct cursor *out, const uint8_t *data, uint64_t size, bool compressed, void **plain)
 {
 	struct cursor c = { .data = data, .size = size };
+	uint32_t csize, usize;
+	const void *from;
+
+	*out = c;
+	if (!compressed)
+		return true;
+	csize = take_number(&c, 4);
+	usize = take_number(&c, 4);
+	from = take(&c, csize);
+	if (!from || usize > MAX_SECTION_BYTES)
+		return false;
+	*plain = g_try_malloc(MAX(usize, 1));
+	*out = (struct cursor){ .data = *plain, .size = usize };
+	return *plain && ZSTD_decompress(*plain, usize, from, csize) == usize;
+}
+
+static bool read_section(struct reading *r, unsigned int id, const uint8_t *data, uint64_t size, bool compressed)
+{
 	g_autofree void *plain = NULL;
+	struct cursor c;
 
-	if (compressed) {
-		guint32 csize = take_number(&c, 4), usize = take_number(&c, 4);
-		const void *from = take(&c, csize);
-
-		if (!from || usize > MAX_OPTION_BYTES)
-			return false;
-		plain = g_try_malloc(usize);
-		if (!plain || ZSTD_decompress(plain, usize, from, csize) != usize)
-			return false;
-		c = (struct cursor){ .data = plain, .size = usize };
+	if (id != SECTION_OPTIONS && id != SECTION_HEADER_INFO && id != SECTION_FTRACE_FORMATS &&
+	    id != SECTION_EVENT_FORMATS)
+		return true;
+	if (!open_section(&c, data, size, compressed, &plain))
+		return false;
+	switch (id) {
+	case SECTION_OPTIONS:
+		return read_options(r, &c);
+	case SECTION_HEADER_INFO:
+		r->has_pages = tracing_data_page_layout(&c);
+		break;
+	case SECTION_FTRACE_FORMATS:
+		tracing_data_ftrace_formats(&c, r->formats);
+		break;
+	case SECTION_EVENT_FORMATS:
+		tracing_data_event_formats(&c, r->formats);
+		break;
 	}
-	return read_options(h, &c);
+	return !c.bad;
 }
 
 /* Sections follow one another to the end of the file, so cutting it anywhere shows. */
-static bool read_v7(struct trace_dat_header *h, struct cursor *c, const char *path, GError **error)
+static bool read_v7(struct reading *r, GError **error)
 {
+	struct cursor *c = &r->c;
 	const char *compression = take_string(c);
-	guint64 first;
+	uint64_t first;
 	bool seen = false;
 
 	take_string(c);
 	first = take_number(c, 8);
 	if (c->bad)
-		return fail(error, path, "truncated in its header, at byte %zu", c->size);
+		return fail(error, r->name, "truncated in its header, at byte %zu", c->size);
 	if (strcmp(compression, "zstd") && strcmp(compression, "none"))
-		return fail(error, path, "compressed with '%s', only zstd and none are read",
+		return fail(error, r->name, "compressed with '%.16s', only zstd and none are read",
 			    compression);
 	if (!first || first >= c->size)
-		return fail(error, path, "truncated: the recorder did not finish it, or its end is lost");
+		return fail(error, r->name, "truncated: the recorder did not finish it, or its end is lost");
 	while (c->pos < c->size) {
-		gsize at = c->pos;
+		size_t at = c->pos;
 		unsigned int id = take_number(c, 2), flags = take_number(c, 2);
-		guint64 size;
+		uint64_t size;
 		const void *data;
 
 		take(c, 4);
 		size = take_number(c, 8);
 		data = take(c, size);
 		if (!data)
-			return fail(error, path, "truncated: section %u at byte %zu runs past the end",
+			return fail(error, r->name, "truncated: section %u at byte %zu runs past the end",
 				    id, at);
-		if (id != SECTION_OPTIONS)
-			continue;
-		if (!read_v7_options(h, data, size, flags & SECTION_COMPRESSED))
-			return fail(error, path, "damaged options section at byte %zu", at);
-		seen |= at == first;
+		if (!read_section(r, id, data, size, flags & SECTION_COMPRESSED))
+			return fail(error, r->name, "damaged section %u at byte %zu", id, at);
+		seen |= at == first && id == SECTION_OPTIONS;
 	}
 	if (!seen)
-		return fail(error, path, "damaged header: no options section at byte %"
+		return fail(error, r->name, "damaged header: no options section at byte %"
 			    G_GUINT64_FORMAT, first);
 	return true;
 }
 
-static bool read_header(struct trace_dat_header *h, struct cursor *c, const char *path, GError **error)
+static bool check_pages(const struct reading *r, GError **error)
 {
-	const char *magic = take(c, 10), *version;
-	guint8 big_endian, long_size;
+	if (!r->has_pages)
+		return fail(error, r->name, "its ring-buffer pages have a layout that is not known");
+	for (guint i = 0; i < r->h->buffers->len; i++) {
+		const struct trace_dat_buffer *b = r->h->buffers->pdata[i];
 
-	if (c->size >= 8 && (!memcmp(c->data, "PERFILE2", 8) || !memcmp(c->data, "PERFFILE", 8)))
-		return fail(error, path, "a perf.data recording, only trace.dat is read\n"
-			    "hint: record with trace-cmd, see counterspin-import(1)");
-	if (c->size >= 16 && !memcmp(c->data, "SQLite format 3", 16))
-		return fail(error, path, "a database, not a recording\n"
-			    "hint: counterspin info and replay read databases");
-	if (!magic || memcmp(magic, "\x17\x08\x44tracing", 10))
-		return fail(error, path, "not a trace.dat recording");
-	version = take_string(c);
-	big_endian = take_number(c, 1);
-	long_size = take_number(c, 1);
-	take(c, 4);
-	if (c->bad)
-		return fail(error, path, "truncated in its header, at byte %zu", c->size);
-	if (big_endian)
-		return fail(error, path, "recorded on a big-endian machine, not x86");
-	if (long_size != 8)
-		return fail(error, path, "recorded on a %u-bit machine, only 64-bit ones are read",
-			    long_size * 8);
-	if (!strcmp(version, "6"))
-		h->version = 6;
-	else if (!strcmp(version, "7"))
-		h->version = 7;
-	else
-		return fail(error, path, "trace.dat version '%.16s', only 6 and 7 are read", version);
-	return h->version == 6 ? read_v6(h, c, path, error) : read_v7(h, c, path, error);
+		if (b->page_size < 64 || b->page_size > MAX_PAGE_SIZE || b->page_size % 8)
+			return fail(error, r->name, "damaged header: pages of %u bytes", b->page_size);
+	}
+	if (!r->h->buffers->len)
+		return fail(error, r->name, "has no buffers");
+	return true;
 }
 
-bool trace_dat_header_read(struct trace_dat_header *header, const char *path, GError **error)
+bool trace_dat_header_read(struct trace_dat_header *header, const struct input_file *file,
+			   struct event_format *formats, GError **error)
 {
-	g_autoptr(GMappedFile) file = NULL;
-	struct cursor c;
-	bool ok;
+	struct reading r = {
+		.h = header, .formats = formats, .name = file->name,
+		.c = { .data = file->data, .size = file->size },
+	};
+	g_autofree char *what = g_strdup_printf("'%s'", file->name);
+	g_autoptr(GArray) instances = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	const char *version;
 
-	if (access(path, R_OK) || !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-		g_set_error(error, SOURCE_ERROR, 0, "cannot read '%s': %s", path,
-			    access(path, R_OK) ? g_strerror(errno) :
-			    g_file_test(path, G_FILE_TEST_IS_DIR) ? g_strerror(EISDIR) : "not a regular file");
+	*header = (struct trace_dat_header){ .buffers = g_ptr_array_new_with_free_func(buffer_free) };
+	r.instances = instances;
+	r.names = names;
+	if (!tracing_data_envelope(&r.c, what, &version, &r.page_size, error))
 		return false;
-	}
-	file = g_mapped_file_new(path, FALSE, NULL);
-	if (!file) {
-		g_set_error(error, SOURCE_ERROR, 0, "cannot read '%s'", path);
-		return false;
-	}
-	*header = (struct trace_dat_header){ .clocks = g_ptr_array_new_with_free_func(g_free) };
-	c = (struct cursor){ .data = (const guint8 *)g_mapped_file_get_contents(file),
-			     .size = g_mapped_file_get_length(file) };
-	ok = read_header(header, &c, path, error);
-	if (!ok)
-		trace_dat_header_release(header);
-	return ok;
+	if (!strcmp(version, "6"))
+		header->version = 6;
+	else if (!strcmp(version, "7"))
+		header->version = 7;
+	else
+		return fail(error, file->name, "trace.dat version '%.16s', only 6 and 7 are read", version);
+	return (header->version == 6 ? read_v6(&r, error) : read_v7(&r, error)) && check_pages(&r, error);
 }
 
 void trace_dat_header_release(struct trace_dat_header *header)
 {
 	g_clear_pointer(&header->clock, g_free);
 	g_clear_pointer(&header->uname, g_free);
-	g_clear_pointer(&header->clocks, g_ptr_array_unref);
+	g_clear_pointer(&header->buffers, g_ptr_array_unref);
 }

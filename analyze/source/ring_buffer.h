@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ring_buffer - the pages of one CPU's trace buffer, as the kernel wrote them, as
+ * a stream of records (include/linux/ring_buffer.h, kernel/trace/ring_buffer.c;
+ * the layout has been the same since 4.16, which added absolute time stamps).
+ */
+#ifndef ANALYZE_SOURCE_RING_BUFFER_H
+#define ANALYZE_SOURCE_RING_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "analyze/source/stream.h"
+
+/* ns = ((raw * mult) >> shift) + offset, modulo 2^64; mult 0: raw + offset */
+struct ring_buffer_clock {
+	uint32_t mult, shift;
+	uint64_t offset;
+};
+
+/* The bytes data[size], which outlive the stream. */
+struct ring_buffer_bytes {
+	const uint8_t *data;
+	size_t size;
+	unsigned int page_size;
+	bool compressed;	/* zstd, by chunks, as trace.dat 7 has them */
+	bool cut;		/* more is missing after them */
+};
+
+/*
+ * What is damaged is passed over and becomes a RECORD_LOSS: a page with a bad
+ * header, an event that leaves its page and all after it in that page, records
+ * whose time is before that of their predecessor. A page's successor tells which
+ * of the two a step in time belongs to. Freed by stream->free().
+ */
+struct stream *ring_buffer_stream(unsigned int cpu, const struct ring_buffer_bytes *bytes,
+				  const struct ring_buffer_clock *clock);
+
+#endif
