@@ -2,30 +2,30 @@
 /*
  * counterspin import - a recording becomes a database of facts.
  *
- * Two passes over the recording: the first settles who is who and gathers host
- * facts from trace markers, the second makes the facts. The database appears
- * under its name only when it is complete.
+ * This process opens files and names the database when it is complete; a child in
+ * a sandbox reads the one and fills the other.
  */
 #include "analyze/import.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-#include "analyze/model/facts.h"
-#include "analyze/model/host_facts.h"
-#include "analyze/model/identity.h"
-#include "analyze/model/model.h"
-#include "analyze/source/source.h"
+#include "analyze/import_job.h"
+#include "analyze/progress.h"
+#include "analyze/sandbox.h"
 #include "schema/command.h"
 #include "schema/db.h"
 
-#define IMPORT_ERROR (g_quark_from_static_string("import"))
+#define MIB (1ULL << 20)
+
+enum { MAX_BURSTS = 1000 };
 
 static char *option_output, *option_host_facts;
-static gboolean option_force, option_ignore_probes, option_no_host_facts;
+static gboolean option_force, option_ignore_probes, option_no_host_facts, option_strict;
 
 static const GOptionEntry options[] = {
 	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &option_output,
@@ -37,272 +37,156 @@ static const GOptionEntry options[] = {
 	{ "force", 'f', 0, G_OPTION_ARG_NONE, &option_force, "Replace an existing database", NULL },
 	{ "ignore-probes", 0, 0, G_OPTION_ARG_NONE, &option_ignore_probes,
 	  "Import as if the ground-truth probes had not been recorded", NULL },
+	{ "strict", 0, 0, G_OPTION_ARG_NONE, &option_strict, "End with status 1 if anything was lost", NULL },
 	G_OPTION_ENTRY_NULL
 };
 
 static const struct command command = {
-	.name = "import", .arguments = "RECORDING", .options = options, .min_args = 1, .max_args = 1,
-	.summary = "Turn a recording (trace.dat) into an SQLite database of facts.",
+	.name = "import", .arguments = "RECORDING…", .options = options, .min_args = 1, .max_args = MAX_BURSTS,
+	.summary = "Turn a recording (trace.dat, perf.data) into an SQLite database of facts.",
 	.description = "The recording needs scheduler and KVM events of all CPUs on one clock; "
-		       "see counterspin-import(1).",
+		       "see counterspin-import(1). Several are bursts of one.",
 };
 
-/* One import: everything it owns dies with it. */
-struct import {
-	const char *path;
-	struct input *input;
-	struct source *source;
-	struct identity *identity;
-	struct host_facts *host_facts;
-	const char *host_facts_from;	/* recording.host_facts */
-	GError *marker_error;
-	struct db_build *build;
-	struct facts *facts;
-	struct model *model;
-	struct model_result result;
-	int64_t events, used, ignored;
+struct watch {
+	struct import_job job;
+	struct import_report *report;	/* shared with the child */
+	struct progress progress;
 };
 
-static void import_release(struct import *im)
+static bool work(void *user)
 {
-	model_free(im->model);
-	if (im->facts)
-		facts_finish(im->facts, NULL);
-	db_build_abort(im->build);
-	identity_free(im->identity);
-	host_facts_free(im->host_facts);
-	g_clear_error(&im->marker_error);
-	source_free(im->source);
-	input_close(im->input);
+	struct watch *w = user;
+
+	return import_job_run(&w->job, w->report);
 }
 
-static char *sha256_of(const char *path, GError **error)
+static void tick(void *user)
 {
-	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
-	g_autofree guchar *buffer = g_malloc(1 << 20);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
+	struct watch *w = user;
+	uint64_t pass = w->report->pass;
 
-	while (fd >= 0 && (n = read(fd, buffer, 1 << 20)) > 0)
-		g_checksum_update(sum, buffer, n);
-	if (fd < 0 || n < 0) {
-		g_set_error(error, IMPORT_ERROR, 0, "cannot read '%s': %s", path, g_strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return NULL;
+	progress_show(&w->progress, (pass > 1 ? w->progress.total / 2 : 0) + w->report->taken);
+}
+
+/* What a file from anywhere may cost, set by its size: several times what the worst of real ones do. */
+static struct sandbox_limits limits_for(uint64_t bytes)
+{
+	return (struct sandbox_limits){
+		.memory_bytes = 512 * MIB,
+		.cpu_s = 20 + bytes / MIB,
+		.file_bytes = 1024 * MIB + 64 * bytes,
+	};
+}
+
+static void close_inputs(struct input **inputs, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		input_close(inputs[i]);
+	g_free(inputs);
+}
+
+static bool open_inputs(struct import_job *job, char **paths, unsigned int n, const char *output, GError **error)
+{
+	g_autofree char *dir = g_path_get_dirname(output);
+
+	job->inputs = g_new0(struct input *, n);
+	job->host_facts = g_new0(struct input *, n);
+	for (unsigned int i = 0; i < n; i++) {
+		g_autofree char *beside = g_strconcat(paths[i], ".host.json", NULL);
+		struct input *in = input_open(paths[i], error);
+
+		if (!in)
+			return false;
+		job->inputs[job->n_inputs++] = in;
+		in->scratch = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (option_no_host_facts || option_host_facts || !g_file_test(beside, G_FILE_TEST_EXISTS))
+			continue;
+		in = input_open(beside, error);
+		if (!in)
+			return false;
+		job->host_facts[job->n_host_facts++] = in;
 	}
-	close(fd);
-	return g_strdup(g_checksum_get_string(sum));
-}
-
-static void first_pass(void *user, const struct event *ev)
-{
-	struct import *im = user;
-
-	if (ev->type == EV_TRACE_MARKER && host_facts_is_marker(ev->marker.text, ev->marker.len)) {
-		g_autofree char *where = g_strdup_printf("'%s': trace marker at %" G_GINT64_FORMAT
-							 ".%09d", im->path, ev->t / 1000000000,
-							 (int)(ev->t % 1000000000));
-
-		if (host_facts_add(im->host_facts, ev->marker.text, ev->marker.len, where,
-				   im->marker_error ? NULL : &im->marker_error))
-			im->host_facts_from = "markers";
+	if (option_host_facts) {
+		job->host_facts[0] = input_open(option_host_facts, error);
+		if (!job->host_facts[0])
+			return false;
+		job->n_host_facts = 1;
 	}
-	identity_note(im->identity, ev);
+	return true;
 }
 
-/* A file named by the user, else the one beside the recording; both win over markers. */
-static bool read_host_facts(struct import *im, GError **error)
+/* A text of the child's: ended, and nothing in it that a terminal would obey. */
+static void tame(char *text, size_t room)
 {
-	g_autofree char *beside = g_strconcat(im->path, ".host.json", NULL);
-	const char *path = option_no_host_facts ? NULL : option_host_facts ? option_host_facts :
-			   g_file_test(beside, G_FILE_TEST_EXISTS) ? beside : NULL;
-
-	if (im->marker_error)
-		command_warn(&command, "%s", im->marker_error->message);
-	if (!path)
-		return true;
-	im->host_facts_from = "file";
-	return host_facts_add_file(im->host_facts, path, error);
+	text[room - 1] = '\0';
+	for (char *p = text; *p; p++)
+		if ((guchar)*p < ' ' && *p != '\n')
+			*p = '?';
 }
 
-static bool check_content(const struct import *im, GError **error)
+static void say_warnings(const struct watch *w)
 {
-	const struct identity *id = im->identity;
+	g_auto(GStrv) lines = g_strsplit(w->report->warnings, "\n", -1);
 
-	if (!identity_count(id, EV_SCHED_SWITCH))
-		g_set_error(error, IMPORT_ERROR, 0, "'%s': no scheduler events (sched:sched_switch)", im->path);
-	else if (!identity_count(id, EV_KVM_EXIT) || !identity_count(id, EV_KVM_ENTRY))
-		g_set_error(error, IMPORT_ERROR, 0, "'%s': no KVM events (kvm:kvm_entry, kvm:kvm_exit)",
-			    im->path);
-	else
-		return true;
+	for (char **line = lines; *line; line++)
+		if (**line)
+			command_warn(&command, "%s", *line);
+}
+
+static bool build(struct watch *w, const char *output, GError **error)
+{
+	struct sandbox_limits limits;
+	uint64_t bytes = 0;
+	bool ok;
+
+	w->job.build = db_build_new(output, option_force, error);
+	if (!w->job.build)
+		return false;
+	for (unsigned int i = 0; i < w->job.n_inputs; i++)
+		bytes += input_size(w->job.inputs[i]);
+	limits = limits_for(bytes);
+	progress_begin(&w->progress, "import", 2 * bytes);
+	ok = sandbox_run(&limits, work, tick, w, error);
+	progress_end(&w->progress);
+	tame(w->report->error, sizeof(w->report->error));
+	tame(w->report->warnings, sizeof(w->report->warnings));
+	say_warnings(w);
+	if (!ok && !*error)
+		g_set_error_literal(error, SANDBOX_ERROR, 0, *w->report->error ? w->report->error : "failed");
+	else if (!ok && *w->report->error && !sandbox_interrupted())
+		g_prefix_error(error, "'%s': %s: ", w->job.inputs[0]->path, w->report->error);
+	else if (!ok && !sandbox_interrupted())
+		g_prefix_error(error, "'%s': ", w->job.inputs[0]->path);
+	if (ok)
+		return db_build_commit(g_steal_pointer(&w->job.build), error);
+	db_build_abort(g_steal_pointer(&w->job.build));
 	return false;
 }
 
-static void second_pass(void *user, const struct event *ev)
+static int report(const struct watch *w, const char *output)
 {
-	model_event(((struct import *)user)->model, ev);
-}
+	const struct import_report *r = w->report;
 
-static void count_type(void *user, const char *system, const char *name, int64_t n, int64_t used,
-		       const char *reason)
-{
-	struct import *im = user;
-
-	im->events += n;
-	im->used += used;
-	im->ignored += n - used;
-	facts_event_type(im->facts, &(struct event_type_row){ system, name, n, used, reason });
-}
-
-static void write_host_params(struct import *im)
-{
-	for (guint i = 0; i < im->host_facts->params->len; i++) {
-		const struct host_facts_param *p =
-			&g_array_index(im->host_facts->params, struct host_facts_param, i);
-
-		facts_host_param(im->facts, p->name, p->when, p->value);
+	fprintf(stderr, "%s: %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT " decisions, %" G_GINT64_FORMAT
+		" lost, %" G_GINT64_FORMAT " gap%s\n", output, r->events, r->decisions, r->lost, r->gaps,
+		r->gaps == 1 ? "" : "s");
+	if (!r->gaps)
+		return EXIT_FINE;
+	if (!option_strict) {
+		command_warn(&command, "the recording has gaps; decisions that touch one are left out of estimates "
+			     "(counterspin info %s)", output);
+		return EXIT_FINE;
 	}
-}
-
-/* With them, the absence of the patches' parameters tells that the kernel is not patched. */
-static bool has_kvm_parameters(const struct host_facts *facts)
-{
-	for (guint i = 0; i < facts->params->len; i++)
-		if (g_str_has_prefix(g_array_index(facts->params, struct host_facts_param, i).name, "kvm."))
-			return true;
-	return false;
-}
-
-static void write_unknowable(struct import *im)
-{
-	const struct identity *id = im->identity;
-	const GPtrArray *vms = identity_vms(id);
-	static const struct { enum event_type type; const char *what, *why; } needed[] = {
-		{ EV_KVM_APIC_ACCEPT_IRQ, "which halted vCPUs a scan may take",
-		  "kvm:kvm_apic_accept_irq was not recorded" },
-		{ EV_KVM_APIC_IPI, "who sent interprocessor interrupts", "kvm:kvm_apic_ipi was not recorded" },
-		{ EV_KVM_EOI, "when interrupts were acknowledged", "kvm:kvm_eoi was not recorded" },
-		{ EV_KVM_USERSPACE_EXIT, "switches of vCPU threads in user space; they count as preemptions",
-		  "kvm:kvm_userspace_exit was not recorded" },
-		{ EV_SCHED_WAKING, "who woke a thread, and when", "sched:sched_waking was not recorded" },
-	};
-
-	for (unsigned int i = 0; i < G_N_ELEMENTS(needed); i++)
-		if (!source_has(im->source, needed[i].type))
-			facts_unknowable(im->facts, needed[i].what, needed[i].why);
-	if (!identity_count(id, EV_ON_SPIN))
-		facts_unknowable(im->facts, "what each decision tried and what came of it",
-				 option_ignore_probes ? "the probes were ignored" :
-				 "no probe (on_spin, yield_to, yield_to_ret) was recorded; outcomes are imputed");
-	if (!has_kvm_parameters(im->host_facts))
-		facts_unknowable(im->facts, "which policy the kernel ran; stock is assumed",
-				 "the host facts have no kvm parameters");
-	if (!im->host_facts_from)
-		facts_unknowable(im->facts, "parameters, topology, VM names, cgroups of the host",
-				 "the recording has no host facts");
-	for (guint i = 0; i < vms->len; i++) {
-		const struct vm *vm = vms->pdata[i];
-		g_autofree char *name = vm->name ? g_strdup(vm->name) :
-					g_strdup_printf("%" G_GINT64_FORMAT, vm->id);
-		g_autofree char *mode = g_strdup_printf("kernel or user mode of VM %s", name);
-		g_autofree char *members = g_strdup_printf("whether all vCPUs of VM %s are its own", name);
-		g_autofree char *order = g_strdup_printf("vcpu_idx of VM %s's vCPUs", name);
-
-		if (!vm->cpl_known)
-			facts_unknowable(im->facts, mode, "the sign of guest_rip does not tell the CPL of this guest");
-		if (vm->membership == MEMBERSHIP_UNKNOWN)
-			facts_unknowable(im->facts, members, "thread groups were not recorded and do not follow from wake-ups");
-		else if (vm->membership == MEMBERSHIP_INFERRED)
-			facts_unknowable(im->facts, members, "thread groups were not recorded; inferred from who woke whom");
-		if (!vm->idx_known)
-			facts_unknowable(im->facts, order, "neither probes nor host facts give it; the rank of vcpu_id stands in");
-	}
-}
-
-static void write_recording(struct import *im, const char *sha256)
-{
-	const struct source_info *info = source_info(im->source);
-	const struct identity_span *span = identity_span(im->identity);
-	g_autofree char *name = g_path_get_basename(im->path);
-	int64_t lost = MAX(im->result.lost, info->overruns);
-
-	if (info->overruns > im->result.lost)
-		facts_gap(im->facts, &(struct gap_row){
-			.cpu = DB_NULL, .t0 = span->t0, .t1 = span->t0,
-			.events = info->overruns - im->result.lost,
-			.why = loss_text(LOSS_UNPLACED),
-		});
-	facts_recording(im->facts, &(struct recording_row){
-		.path = name, .sha256 = sha256, .format = info->format,
-		.kernel = im->host_facts->kernel ? im->host_facts->kernel : info->kernel,
-		.machine = im->host_facts->machine ? im->host_facts->machine : info->machine,
-		.clock = info->clock, .isa = im->result.isa,
-		.n_cpu = MAX(info->n_cpu, span->n_cpu), .t0 = span->t0, .t1 = span->t1,
-		.realtime_offset = im->host_facts->realtime_offset,
-		.events = im->used + im->ignored + lost, .used = im->used, .ignored = im->ignored,
-		.lost = lost, .host_facts = im->host_facts_from,
-		.probes = identity_count(im->identity, EV_ON_SPIN) > 0,
-		.importer = "counterspin " COUNTERSPIN_VERSION,
-	});
-}
-
-static bool run(struct import *im, const char *output, GError **error)
-{
-	struct model_input input;
-	g_autofree char *sha256 = NULL;
-	struct facts *facts;
-	struct db_build *build;
-
-	im->input = input_open(im->path, error);
-	if (!im->input)
-		return false;
-	im->source = source_new(&im->input, 1, option_ignore_probes, error);
-	if (!im->source)
-		return false;
-	sha256 = sha256_of(im->path, error);
-	if (!sha256)
-		return false;
-	im->identity = identity_new();
-	im->host_facts = host_facts_new();
-	if (!source_read(im->source, first_pass, im, NULL, error) || !check_content(im, error) ||
-	    !read_host_facts(im, error))
-		return false;
-	identity_settle(im->identity, im->host_facts);
-
-	im->build = db_build_new(output, option_force, error);
-	if (!im->build)
-		return false;
-	im->facts = facts_new(db_build_handle(im->build));
-	input = (struct model_input){
-		.probes = identity_count(im->identity, EV_ON_SPIN) > 0,
-		.on_spin_ret = identity_count(im->identity, EV_ON_SPIN_RET) > 0,
-		.patched = host_facts_param(im->host_facts, "kvm.ipi_tracking_enabled") != NULL,
-		.accepts = source_has(im->source, EV_KVM_APIC_ACCEPT_IRQ),
-		.wakeups = identity_count(im->identity, EV_SCHED_WAKEUP) > 0,
-		.wakings = identity_count(im->identity, EV_SCHED_WAKING) > 0,
-	};
-	im->model = model_new(im->facts, im->identity, &input);
-	if (!source_read(im->source, second_pass, im, NULL, error))
-		return false;
-	model_finish(im->model, &im->result);
-	source_for_each_count(im->source, count_type, im);
-	write_host_params(im);
-	write_unknowable(im);
-	write_recording(im, sha256);
-	facts = g_steal_pointer(&im->facts);
-	if (!facts_finish(facts, error))
-		return false;
-	build = g_steal_pointer(&im->build);
-	return db_build_commit(build, error);
+	fprintf(stderr, "counterspin import: the recording has gaps (counterspin info %s)\n", output);
+	return EXIT_UNANSWERED;
 }
 
 int cmd_import(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	g_autofree char *output = NULL;
-	struct import im = { 0 };
+	struct watch w = { 0 };
 	int status;
 	bool ok;
 
@@ -310,12 +194,17 @@ int cmd_import(int argc, char **argv)
 		return status;
 	if (option_no_host_facts && option_host_facts)
 		return command_usage(&command, "--host-facts and --no-host-facts exclude each other");
-	im.path = argv[1];
-	output = option_output ? g_strdup(option_output) : g_strconcat(im.path, ".db", NULL);
-	ok = run(&im, output, &error);
-	if (ok)
-		fprintf(stderr, "%s: %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT " decisions, %"
-			G_GINT64_FORMAT " lost\n", output, im.events, im.result.decisions, im.result.lost);
-	import_release(&im);
-	return ok ? EXIT_FINE : command_fail(&command, error);
+	output = option_output ? g_strdup(option_output) : g_strconcat(argv[1], ".db", NULL);
+	w.report = mmap(NULL, sizeof(*w.report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (w.report == MAP_FAILED)
+		g_error("out of memory");
+	w.job.ignore_probes = option_ignore_probes;
+	ok = open_inputs(&w.job, argv + 1, argc - 1, output, &error) && build(&w, output, &error);
+	status = ok ? report(&w, output) : command_fail(&command, error);
+	close_inputs(w.job.inputs, w.job.n_inputs);
+	close_inputs(w.job.host_facts, w.job.n_host_facts);
+	munmap(w.report, sizeof(*w.report));
+	if (sandbox_interrupted())	/* let the shell see what ended it */
+		raise(sandbox_interrupted());
+	return status;
 }

@@ -5,10 +5,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "schema/sql.h"
+
+#define TEMPORARY ".counterspin-"
+enum { TEMPORARY_LETTERS = 6 };
 
 #define APPLICATION_ID 0x6373706e	/* "cspn" */
 
@@ -41,14 +45,14 @@ static int open_unnamed(const char *path, int flags, int mode)
 	return open(path, flags, mode);
 }
 
-static int open_build(struct db_build *b)
+static int open_build(struct db_build *b, int flags)
 {
 	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 	int rc;
 
 	vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)open_unnamed);
 	unnamed_fd = b->fd;
-	rc = sqlite3_open_v2(UNNAMED, &b->db, SQLITE_OPEN_READWRITE, NULL);
+	rc = sqlite3_open_v2(UNNAMED, &b->db, flags, NULL);
 	/* the file is opened by the first statement that needs it, not before */
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(b->db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF", NULL,
@@ -58,15 +62,45 @@ static int open_build(struct db_build *b)
 	return rc;
 }
 
+/*
+ * Where a build has a name, it is locked while somebody is at it: one that is not
+ * was left by a program that was killed.
+ */
+static void remove_orphans(const char *dir)
+{
+	GDir *d = g_dir_open(dir, 0, NULL);
+	const char *name;
+
+	while (d && (name = g_dir_read_name(d))) {
+		g_autofree char *path = g_build_filename(dir, name, NULL);
+		struct stat st;
+		int fd;
+
+		if (!g_str_has_prefix(name, TEMPORARY) || strlen(name) != strlen(TEMPORARY) + TEMPORARY_LETTERS)
+			continue;
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		if (fd < 0)
+			continue;
+		if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+		    !flock(fd, LOCK_EX | LOCK_NB))
+			unlink(path);
+		close(fd);
+	}
+	if (d)
+		g_dir_close(d);
+}
+
 static bool open_file(struct db_build *b, GError **error)
 {
 	b->fd = open(b->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (b->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
-		b->temporary = g_strdup_printf("%s/.counterspin-XXXXXX", b->dir);
+		b->temporary = g_strdup_printf("%s/" TEMPORARY "XXXXXX", b->dir);
 		b->fd = g_mkstemp_full(b->temporary, O_RDWR | O_CLOEXEC, 0600);
 		if (b->fd < 0)
 			g_clear_pointer(&b->temporary, g_free);
 	}
+	if (b->fd >= 0)
+		flock(b->fd, LOCK_EX | LOCK_NB);
 	if (b->fd < 0) {
 		g_set_error(error, DB_ERROR, 0, "cannot write in '%s': %s", b->dir, g_strerror(errno));
 		return false;
@@ -103,27 +137,30 @@ struct db_build *db_build_new(const char *path, bool replace, GError **error)
 	b->path = g_strdup(path);
 	b->dir = g_path_get_dirname(path);
 	b->replace = replace;
+	remove_orphans(b->dir);
 	if (!open_file(b, error)) {
 		db_build_abort(b);
 		return NULL;
 	}
-	if (open_build(b) != SQLITE_OK) {
-		set_sqlite_error(error, b->db, "cannot make a database");
-		db_build_abort(b);
-		return NULL;
-	}
+	return b;
+}
+
+bool db_build_open(struct db_build *b, GError **error)
+{
+	guint8 seed[4];
+
+	if (open_build(b, SQLITE_OPEN_READWRITE) != SQLITE_OK)
+		return set_sqlite_error(error, b->db, "cannot make a database");
+	/* opens the system's source of randomness, which later may be forbidden */
+	sqlite3_randomness(sizeof(seed), seed);
 	/* nobody else can see it, and a failure throws it away: no journal, one fsync at the end */
-	if (!db_exec(b->db,
+	return db_exec(b->db,
 		     "PRAGMA synchronous = OFF;"
 		     "PRAGMA page_size = 8192; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;"
 		     "PRAGMA application_id = " G_STRINGIFY(APPLICATION_ID) ";"
 		     "PRAGMA user_version = " G_STRINGIFY(DB_VERSION) ";"
-		     "BEGIN", error) ||
-	    !db_exec(b->db, sql_facts, error) || !db_exec(b->db, sql_results, error)) {
-		db_build_abort(b);
-		return NULL;
-	}
-	return b;
+		     "BEGIN", error) &&
+	       db_exec(b->db, sql_facts, error) && db_exec(b->db, sql_results, error);
 }
 
 sqlite3 *db_build_handle(struct db_build *build)
@@ -147,7 +184,7 @@ static bool give_temporary_name(struct db_build *b)
 	g_autofree char *from = g_strdup_printf("/proc/self/fd/%d", b->fd);
 
 	for (unsigned int i = 0; i < 100; i++) {
-		b->temporary = g_strdup_printf("%s/.counterspin-%08x", b->dir, g_random_int());
+		b->temporary = g_strdup_printf("%s/" TEMPORARY "%06x", b->dir, g_random_int() & 0xffffff);
 		if (!linkat(AT_FDCWD, from, AT_FDCWD, b->temporary, AT_SYMLINK_FOLLOW))
 			return true;
 		g_clear_pointer(&b->temporary, g_free);
@@ -206,42 +243,14 @@ static bool publish(struct db_build *b)
 	return sync_directory(b->dir);
 }
 
-bool db_build_commit(struct db_build *b, GError **error)
+bool db_build_close(struct db_build *b, GError **error)
 {
-	bool ok = db_exec(b->db, "COMMIT", error), busy = false;
-	sqlite3 *replaced = NULL;
-
-	if (ok && sqlite3_close(b->db) != SQLITE_OK)
-		ok = set_sqlite_error(error, b->db, "cannot close the database");
-	else if (ok)
-		b->db = NULL;
-	if (ok)
-		replaced = lock_replaced(b, &busy);
-	if (busy) {
-		g_set_error(error, DB_ERROR, 0, "'%s' is in use by another program", b->path);
-		ok = false;
-	} else if (ok && !publish(b)) {
-		g_set_error(error, DB_ERROR, 0, "cannot write '%s': %s", b->path, g_strerror(errno));
-		ok = false;
-	}
-	sqlite3_close(replaced);
-	db_build_abort(b);
-	return ok;
-}
-
-void db_build_abort(struct db_build *b)
-{
-	if (!b)
-		return;
-	sqlite3_close_v2(b->db);
-	if (b->temporary)
-		unlink(b->temporary);
-	if (b->fd >= 0)
-		close(b->fd);
-	g_free(b->temporary);
-	g_free(b->path);
-	g_free(b->dir);
-	g_free(b);
+	if (!db_exec(b->db, "COMMIT", error))
+		return false;
+	if (sqlite3_close(b->db) != SQLITE_OK)
+		return set_sqlite_error(error, b->db, "cannot close the database");
+	b->db = NULL;
+	return true;
 }
 
 static bool check_version(sqlite3 *db, const char *path, GError **error)
@@ -314,6 +323,59 @@ static bool check_schema(sqlite3 *db, const char *path, GError **error)
 	g_set_error(error, DB_ERROR, 0, "'%s': damaged: its tables are not those of database version %d",
 		    path, DB_VERSION);
 	return false;
+}
+
+/* Who built it has read files from anywhere: see for ourselves that it is a database of ours, with facts. */
+static bool check_build(struct db_build *b, GError **error)
+{
+	bool ok;
+
+	if (open_build(b, SQLITE_OPEN_READONLY) != SQLITE_OK)
+		return set_sqlite_error(error, b->db, "cannot read the database that was built");
+	sqlite3_db_config(b->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	ok = db_exec(b->db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", error) &&
+	     check_version(b->db, b->path, error) && check_schema(b->db, b->path, error);
+	if (ok && db_value(b->db, "SELECT count(*) FROM recording") != 1) {
+		g_set_error(error, DB_ERROR, 0, "the database that was built is not complete");
+		ok = false;
+	}
+	sqlite3_close(b->db);
+	b->db = NULL;
+	return ok;
+}
+
+bool db_build_commit(struct db_build *b, GError **error)
+{
+	bool ok = check_build(b, error), busy = false;
+	sqlite3 *replaced = NULL;
+
+	if (ok)
+		replaced = lock_replaced(b, &busy);
+	if (busy) {
+		g_set_error(error, DB_ERROR, 0, "'%s' is in use by another program", b->path);
+		ok = false;
+	} else if (ok && !publish(b)) {
+		g_set_error(error, DB_ERROR, 0, "cannot write '%s': %s", b->path, g_strerror(errno));
+		ok = false;
+	}
+	sqlite3_close(replaced);
+	db_build_abort(b);
+	return ok;
+}
+
+void db_build_abort(struct db_build *b)
+{
+	if (!b)
+		return;
+	sqlite3_close_v2(b->db);
+	if (b->temporary)
+		unlink(b->temporary);
+	if (b->fd >= 0)
+		close(b->fd);
+	g_free(b->temporary);
+	g_free(b->path);
+	g_free(b->dir);
+	g_free(b);
 }
 
 sqlite3 *db_open(const char *path, GError **error)

@@ -22,14 +22,25 @@ struct db_build;
 
 /*
  * Start building a database that will be at path. The file is unnamed (or, where
- * the file system cannot do that, a hidden temporary) in the same directory, so
- * that a killed program leaves nothing and an existing database is untouched.
- * Fails if path exists and replace is false, or is not a database of ours.
+ * the file system cannot do that, a hidden temporary, which the next build in the
+ * directory removes if this one cannot) in the same directory, so that a killed
+ * program leaves nothing and an existing database is untouched. Fails if path
+ * exists and replace is false, or is not a database of ours.
  */
 struct db_build *db_build_new(const char *path, bool replace, GError **error);
-sqlite3 *db_build_handle(struct db_build *build);
 
-/* Make it durable and give it its name, mode 0600. Frees build, also on failure. */
+/*
+ * Fill it, perhaps in a child process: from open, which makes the tables, to
+ * close, which leaves all on disk but the name.
+ */
+bool db_build_open(struct db_build *build, GError **error);
+sqlite3 *db_build_handle(struct db_build *build);
+bool db_build_close(struct db_build *build, GError **error);
+
+/*
+ * Check that the file holds a database of ours, whoever filled it, make it durable
+ * and give it its name, mode 0600. Frees build, also on failure.
+ */
 bool db_build_commit(struct db_build *build, GError **error);
 void db_build_abort(struct db_build *build);
 

@@ -24,6 +24,8 @@
  *				nor its events, wherever they stand in the script
  *	lost CPU N		the next event of CPU begins a page that says N events are
  *				missing before it; 0: some, their number unknown
+ *	page CPU		the next event of CPU begins a page; its time may be earlier than
+ *				that of the last, as after a clock that stepped back
  *	overrun CPU N		the recorder's statistics count N events as overwritten
  *
  * The events and their fields are in recording_formats.c. Numbers may be negative or
@@ -54,6 +56,7 @@ struct cpu {
 	guint64 t_last, entries, overrun;
 	gint64 missed;		/* of the page under way; -1: none */
 	gint64 lost;		/* for the page to come; -1: none */
+	bool turn;		/* the next event begins a page */
 };
 
 static struct cpu cpus[MAX_CPUS];
@@ -142,10 +145,11 @@ static void add_record(struct cpu *c, guint64 t, const GByteArray *data)
 
 	if (need > PAGE_DATA - 8)
 		die("event of %u bytes does not fit a page", data->len);
-	if (c->entries && t < c->t_last)
+	if (c->entries && t < c->t_last && !c->turn)
 		die("time goes back on its CPU");
-	if (!c->open || c->lost >= 0 || used + need > limit)
+	if (!c->open || c->lost >= 0 || c->turn || used + need > limit)
 		open_page(c, t);
+	c->turn = false;
 	delta = t - c->t_last;
 	if (delta >> DELTA_BITS) {
 		put(c->bytes, TYPE_TIME_EXTEND | (delta & ((1U << DELTA_BITS) - 1)) << 5, 4);
@@ -272,6 +276,8 @@ static void directive(char **w, bool first_round)
 		event_named(w[1])->absent = true;
 	else if (!strcmp(w[0], "lost") && n == 2 && !first_round)
 		cpu_numbered(w[1])->lost = number(w[2]);
+	else if (!strcmp(w[0], "page") && n == 1)
+		cpu_numbered(w[1])->turn = !first_round;
 	else if (!strcmp(w[0], "overrun") && n == 2)
 		cpu_numbered(w[1])->overrun = number(w[2]);
 	else if (strcmp(w[0], "lost") || n != 2)

@@ -6,7 +6,8 @@ set -euo pipefail
 
 packages=(
 	build-essential cmake pkg-config
-	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev libtraceevent-dev libtracefs-dev libtracecmd-dev
+	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev libseccomp-dev nettle-dev
+	libtraceevent-dev libtracefs-dev libtracecmd-dev
 	sqlite3 trace-cmd man-db		# the tests' own
 )
 

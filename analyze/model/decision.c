@@ -434,6 +434,7 @@ void decision_close(struct model *m, struct vcpu_run *v, int64_t t_end)
 		d->row.result = last ? last->result : DB_NULL;
 		d->row.pick_idx = known && last && last->result > 0 ? last->target_idx : DB_NULL;
 	}
+	m->result.tainted += d->row.tainted;
 	facts_decision(m->facts, &d->row);
 	write_candidates(m, v);
 	for (guint i = 0; i < d->attempts->len; i++)

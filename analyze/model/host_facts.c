@@ -2,12 +2,9 @@
 #include "analyze/model/host_facts.h"
 
 #include <cjson/cJSON.h>
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FORMAT "counterspin-host-facts"
-#define MAX_FILE_BYTES (64 << 20)
 
 typedef cJSON json;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json, cJSON_Delete)
@@ -198,6 +195,7 @@ bool host_facts_add(struct host_facts *f, const char *text, gsize len, const cha
 	}
 	if (!types_fit(root, where, error))
 		return false;
+	f->when = when;
 	cJSON_ArrayForEach(v, root) {
 		if (!strcmp(v->string, "format") || !strcmp(v->string, "version") ||
 		    !strcmp(v->string, "when"))
@@ -216,29 +214,6 @@ bool host_facts_add(struct host_facts *f, const char *text, gsize len, const cha
 		}
 	}
 	return true;
-}
-
-bool host_facts_add_file(struct host_facts *f, const char *path, GError **error)
-{
-	g_autoptr(GMappedFile) file = NULL;
-	g_autofree char *where = g_strdup_printf("'%s'", path);
-
-	if (access(path, R_OK) || !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-		g_set_error(error, HOST_FACTS_ERROR, 0, "cannot read %s: %s", where,
-			    access(path, R_OK) ? g_strerror(errno) : "not a regular file");
-		return false;
-	}
-	file = g_mapped_file_new(path, FALSE, NULL);
-	if (!file) {
-		g_set_error(error, HOST_FACTS_ERROR, 0, "cannot read %s", where);
-		return false;
-	}
-	if (g_mapped_file_get_length(file) > MAX_FILE_BYTES) {
-		g_set_error(error, HOST_FACTS_ERROR, 0, "%s: too large for host facts", where);
-		return false;
-	}
-	return host_facts_add(f, g_mapped_file_get_contents(file) ?: "", g_mapped_file_get_length(file),
-			      where, error);
 }
 
 bool host_facts_is_marker(const char *text, gsize len)

@@ -39,6 +39,7 @@ struct host_facts {
 	char *kernel, *machine;	/* NULL: not said */
 	int64_t realtime_offset;/* ns; INT64_MIN: not said */
 	GArray *vcpus, *vms, *cgroups, *params;	/* of the structs above */
+	const char *when;	/* of the document added last: "start", "stop", "" */
 };
 
 struct host_facts *host_facts_new(void);
@@ -51,7 +52,6 @@ void host_facts_free(struct host_facts *facts);
  */
 bool host_facts_add(struct host_facts *facts, const char *text, gsize len, const char *where,
 		    GError **error);
-bool host_facts_add_file(struct host_facts *facts, const char *path, GError **error);
 
 /* Does a trace marker hold host facts (and not somebody else's message)? */
 bool host_facts_is_marker(const char *text, gsize len);

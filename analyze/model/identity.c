@@ -167,6 +167,12 @@ static void add_gap(struct identity *id, int cpu, int64_t t0, int64_t t1, int64_
 	g_array_append_val(id->gaps, gap);
 }
 
+void identity_note_pause(struct identity *id, int64_t t0, int64_t t1)
+{
+	add_gap(id, -1, t0, t1, 0, LOSS_BURST);
+	id->t_last = MAX(id->t_last, t1);
+}
+
 static void note_missed(struct identity *id, const struct event *ev)
 {
 	add_gap(id, ev->cpu == CPU_ALL ? -1 : ev->cpu, ev->missed.t0, ev->t, ev->missed.events, ev->missed.why);

@@ -63,6 +63,9 @@ void identity_free(struct identity *identity);
 /* First pass: take note of one event. */
 void identity_note(struct identity *identity, const struct event *ev);
 
+/* First pass: the recorder paused, as its own markers say. */
+void identity_note_pause(struct identity *identity, int64_t t0, int64_t t1);
+
 /* Between the passes: form VMs and vCPUs. Host facts win over inference. */
 void identity_settle(struct identity *identity, const struct host_facts *facts);
 

@@ -30,7 +30,7 @@ struct model_result {
 	int64_t lost;		/* events known to be lost */
 	int64_t gaps;		/* rows of gap */
 	const char *isa;	/* "vmx", "svm"; NULL: no kvm_exit */
-	int64_t decisions;
+	int64_t decisions, tainted;	/* tainted: those that touch a gap */
 };
 
 /* identity is settled and outlives the model. */

@@ -27,7 +27,8 @@ expect "$(sql good.dat.db 'SELECT events, used, ignored, lost FROM recording')" 
 # --- the command line
 
 expect_fails 2 'missing argument' "$COUNTERSPIN" import
-expect_fails 2 "unexpected argument 'b'" "$COUNTERSPIN" import a b
+expect_fails 2 "unexpected argument 'b'" "$COUNTERSPIN" info a b
+expect_fails 3 "cannot read 'b': No such file" "$COUNTERSPIN" import good.dat b
 expect_fails 2 '--nonsense' "$COUNTERSPIN" import --nonsense good.dat
 expect_fails 2 "'imprt' is not a command; did you mean 'import'" "$COUNTERSPIN" imprt
 
@@ -38,11 +39,11 @@ mkdir bad.dat
 refuse 3 "'bad.dat'.*[Dd]irectory"
 rmdir bad.dat
 : > bad.dat
-refuse 3 'not a trace.dat recording'
+refuse 3 'not a recording, neither trace.dat nor perf.data'
 echo 'once upon a time there was a trace' > bad.dat
-refuse 3 'not a trace.dat recording'
+refuse 3 'not a recording, neither trace.dat nor perf.data'
 head -c 9 good.dat > bad.dat
-refuse 3 'not a trace.dat recording'
+refuse 3 'not a recording, neither trace.dat nor perf.data'
 cp good.dat.db bad.dat
 refuse 3 'a database, not a recording'
 printf 'PERFILE2\150' > bad.dat
@@ -87,11 +88,11 @@ cut_everywhere() {	# FILE STEP: up to the first cut that is not refused as it sh
 	size=$(stat -c %s "$1")
 	for ((at = 10; at < size && failures == before; at += $2)); do
 		head -c $at "$1" > bad.dat
-		refuse 3 "'bad.dat': (truncated|not a trace.dat|damaged)"
+		refuse 3 "'bad.dat': (truncated|not a recording|damaged|no .* and the file ends before the events do)"
 	done
 	[ $failures = $before ] || echo "($1 cut to $((at - $2)) of $size bytes)" >&2
 	head -c $((size - 1)) "$1" > bad.dat
-	refuse 3 "'bad.dat': truncated"
+	refuse 3 "'bad.dat': (truncated|no scheduler events .* and the file ends before the events do)"
 }
 
 cut_everywhere good.dat 97

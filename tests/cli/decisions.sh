@@ -90,7 +90,7 @@ expect "$(sql probed.dat.db "SELECT t_start, yield_to_kernel_mode, probed_kernel
 3110|1|1|1|4|2|1|6000|0
 4110|0|0|1|4|0|0|6000|0' 'circumstances'
 expect "$(sql probed.dat.db "SELECT yield_to_kernel_mode, probed_kernel_mode, last_boosted, n_vcpus, n_exit, n_eoi,
-	  ple_window, tainted FROM decision WHERE source = 'imputed'")" '1|NULL|NULL|4|0|0|6000|0' 'of the missed one'
+	  ple_window, tainted FROM decision WHERE source = 'imputed'")" '1|NULL|NULL|4|0|0|6000|1' 'of the missed one'
 expect "$(sql probed.dat.db "SELECT t_start, n, target_idx, attempt.result, t_call, t_ret, attempt.source
 	  FROM attempt JOIN decision d ON d.id = decision ORDER BY t_call")" \
 '1510|0|1|NULL|1520|NULL|probe

@@ -173,3 +173,129 @@ expect "$(sql late.dat.db 'SELECT t0, t1, n_cpu FROM recording')" '5000|6100|2' 
 expect "$(sql late.dat.db 'SELECT t_start, tainted FROM decision ORDER BY t_start')" \
 '2000|1
 6000|0' 'a decision before the latest first event is tainted'
+
+# --- damage: what the file itself lost
+
+# Two CPUs, three pages each, 4096 bytes a page; vCPU 0 spins on CPU 0 between the pages of CPU 1.
+pages() {	# [DIRECTIVE for CPU 1's second page]
+	cat <<- END
+		1000 0 0  sched_switch next_pid=11
+		1000 1 0  sched_switch next_pid=12
+		1100 0 11 kvm_entry vcpu_id=0
+		1100 1 12 kvm_entry vcpu_id=1
+		2000 0 11 kvm_exit vcpu_id=0 exit_reason=0x77 isa=2 guest_rip=-4096
+		2100 0 11 kvm_entry vcpu_id=0
+		page 1
+		${1:-3000} 1 12 kvm_exit vcpu_id=1 exit_reason=0x60 isa=2 guest_rip=-4096
+		$((${1:-3000} + 100)) 1 12 kvm_entry vcpu_id=1
+		4000 0 11 kvm_exit vcpu_id=0 exit_reason=0x77 isa=2 guest_rip=-4096
+		4100 0 11 kvm_entry vcpu_id=0
+		page 1
+		5000 1 12 kvm_exit vcpu_id=1 exit_reason=0x60 isa=2 guest_rip=-4096
+		5100 1 12 kvm_entry vcpu_id=1
+		6000 0 11 kvm_exit vcpu_id=0 exit_reason=0x77 isa=2 guest_rip=-4096
+		6100 0 11 kvm_entry vcpu_id=0
+	END
+}
+pages | record pages.dat
+import pages.dat
+expect "$(counts pages.dat.db) $(gaps pages.dat.db)" '14|14|0|0 ' 'whole pages'
+size=$(stat -c %s pages.dat)
+page1=$((size - 3 * 4096))	# the first of CPU 1
+
+damage() {	# NAME OFFSET BYTES...: a copy of pages.dat with the bytes (printf) at OFFSET
+	cp pages.dat "$1"
+	printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+damaged() {	# NAME EVENTS GAP...: what is found in it
+	"$COUNTERSPIN" import -f "$1" 2> "$scratch/log" || fail "$1: $(cat "$scratch/log")"
+	grep -q 'warning: the recording has gaps' "$scratch/log" || fail "$1: no warning"
+	expect "$(sql "$1.db" 'SELECT used FROM recording')" "$2" "$1: events"
+	expect "$(sql "$1.db" 'SELECT cpu, t0, t1, events, why FROM gap ORDER BY t0')" "$3" "$1: gaps"
+	expect "$(sql "$1.db" 'SELECT t_start, tainted FROM decision ORDER BY t_start')" "${4:-2000|1
+4000|1
+6000|0}" "$1: decisions"
+	"$COUNTERSPIN" info "$1.db" > "$scratch/out" || fail "info $1"
+	grep -q 'Gaps' "$scratch/out" || fail "info $1 shows no gap"
+	status=0
+	"$COUNTERSPIN" import -f --strict "$1" 2> "$scratch/log" || status=$?
+	expect "$status" 1 "$1: --strict"
+}
+
+cp pages.dat zeroed.dat
+dd if=/dev/zero of=zeroed.dat bs=1 seek=$((page1 + 4096)) count=4096 conv=notrunc status=none
+damaged zeroed.dat 12 '1|1100|5000|NULL|a page holds nothing but zeros'
+damage commit.dat $((page1 + 4096 + 8)) '\xff\xff'
+damaged commit.dat 12 '1|1100|5000|NULL|a page is damaged'
+damage overlong.dat $((page1 + 4096 + 16)) '\x1c'	# the page's first event now ends outside it
+damaged overlong.dat 12 '1|1100|5000|NULL|a page is damaged'
+damage future.dat $((page1 + 4096 + 7)) '\x20'		# 2^61 ns from now, but the next page is as it should be
+damaged future.dat 12 '1|1100|5000|NULL|a page is damaged'
+damage past.dat $((page1 + 2 * 4096)) '\x10\x00'	# the last page's clock is at 16 ns
+damaged past.dat 12 '1|3100|6100|2|the clock stepped back' '2000|0
+4000|1
+6000|1'
+pages 900 | record back.dat				# ... the second's at 900: until the third nothing can be believed
+damaged back.dat 12 '1|1100|5000|2|the clock stepped back'
+head -c $((size - 100)) pages.dat > cut.dat
+damaged cut.dat 12 '1|3100|6100|NULL|the file ends before the events do' '2000|0
+4000|1
+6000|1'
+# With the page before it gone, too, nothing is left to trust.
+head -c $((size - 4096 - 100)) pages.dat > all.dat
+expect_fails 3 "'all.dat': no facts to trust: each of its 3 decisions touches a gap" "$COUNTERSPIN" import all.dat
+
+# --- CPUs that are silent: nobody runs a vCPU for over a second without an event
+
+silent() {	# CPU-1-FIRST CPU-1-LAST: two CPUs from 1 ms to 9 s, the second with fewer events
+	for ((ms = 1; ms <= 9001; ms += 500)); do
+		echo "$((ms * 1000000)) 0 11 kvm_exit vcpu_id=0 exit_reason=0x77 isa=2 guest_rip=-4096"
+		echo "$((ms * 1000000 + 1000)) 0 11 kvm_entry vcpu_id=0"
+		((ms >= $1 && ms <= $2)) || continue
+		echo "$((ms * 1000000)) 1 12 kvm_exit vcpu_id=1 exit_reason=0x60 isa=2 guest_rip=-4096"
+		echo "$((ms * 1000000 + 1000)) 1 12 kvm_entry vcpu_id=1"
+	done
+	echo '9500000000 0 11 sched_switch prev_pid=11 prev_state=1 next_pid=0'
+}
+why() {
+	sql "$1" "SELECT cpu, t0 / 1000000, t1 / 1000000, why FROM gap ORDER BY t0"
+}
+silent 0 9999 | record regular.dat
+import regular.dat
+expect "$(why regular.dat.db)" '' 'half a second without an event is no gap'
+silent 3000 9999 | record late.dat
+import -f late.dat
+expect "$(why late.dat.db)" '1|1|3001|the CPU was busy, but its events begin late' 'a CPU that starts late'
+silent 0 6000 | record early.dat
+import early.dat
+expect "$(why early.dat.db)" '1|5501|9500|the CPU was busy, but its events end early' 'a CPU that ends early'
+silent 0 9999 | awk '$1 < 3000000000 || $1 > 6000000000' | record silent.dat
+import silent.dat
+expect "$(why silent.dat.db)" 'NULL|2501|6001|threads ran, but no CPU has events' 'a silent recording'
+# An idle CPU has nothing to show.
+{ echo '1000 1 0 sched_waking pid=11'; silent 9000 9999 | sed 's/^\([0-9]*\) 1 12 kvm_exit.*/\1 1 0 sched_switch next_pid=12/'; } |
+	record idle.dat
+import idle.dat
+expect "$(why idle.dat.db)" '' 'an idle CPU'
+
+# --- bursts
+
+silent 0 9999 | awk '$1 < 3000000000' > one
+silent 0 9999 | awk '$1 > 6000000000' > two
+record one.dat < one
+record two.dat < two
+import two.dat one.dat -o both.db
+expect "$(why both.db)" 'NULL|2501|6001|between two bursts of the recording' 'two files'
+expect "$(sql both.db 'SELECT path, events, (SELECT count(*) FROM decision), (SELECT sum(n) FROM event_type) FROM recording')" \
+	"two.dat one.dat|$(cat one two | wc -l)|$(grep -c 0x77 <(cat one two))|$(cat one two | wc -l)" 'both files are in it'
+{
+	cat one
+	echo '2800000000 0 11 print buf={"format":"counterspin-host-facts","version":1,"when":"stop"}'
+	echo '5900000000 0 11 print buf={"format":"counterspin-host-facts","version":1,"when":"start"}'
+	cat two
+} | record marked.dat
+import marked.dat
+expect "$(why marked.dat.db)" 'NULL|2800|5900|between two bursts of the recording' 'bursts in one file, marked'
+expect_fails 3 'bursts of one recording overlap in time' "$COUNTERSPIN" import one.dat one.dat -o new.db
+sed '1i clock boot' two | record other.dat
+expect_fails 3 'are not bursts of one recording' "$COUNTERSPIN" import one.dat other.dat -o new.db
