@@ -269,10 +269,11 @@ static void write_recording(struct import *im, const char *sha256)
 	});
 }
 
-static bool read_pass(struct import *im, void (*fn)(void *user, const struct event *ev), GError **error)
+static bool read_pass(struct import *im, uint64_t wanted, void (*fn)(void *user, const struct event *ev),
+		      GError **error)
 {
 	im->report->pass++;
-	return source_read(im->source, fn, im, &im->report->taken, error);
+	return source_read(im->source, wanted, fn, im, &im->report->taken, error);
 }
 
 static bool run(struct import *im, GError **error)
@@ -288,7 +289,7 @@ static bool run(struct import *im, GError **error)
 		return false;
 	im->identity = identity_new();
 	im->host_facts = host_facts_new();
-	if (!read_pass(im, first_pass, error) || !read_host_facts(im, error))
+	if (!read_pass(im, identity_wants(), first_pass, error) || !read_host_facts(im, error))
 		return false;
 	identity_settle(im->identity, im->host_facts);
 	if (!check_content(im, error))
@@ -304,7 +305,7 @@ static bool run(struct import *im, GError **error)
 		.wakings = identity_count(im->identity, EV_SCHED_WAKING) > 0,
 	};
 	im->model = model_new(im->facts, im->identity, &input);
-	if (!read_pass(im, second_pass, error))
+	if (!read_pass(im, UINT64_MAX, second_pass, error))
 		return false;
 	model_finish(im->model, &im->result);
 	if (im->result.decisions && im->result.decisions == im->result.tainted) {

@@ -275,6 +275,20 @@ static void note_waking(struct identity *id, const struct event *ev, struct thre
 		g_hash_table_add(id->wakes, g_memdup2(&evidence, sizeof(evidence)));
 }
 
+uint64_t identity_wants(void)
+{
+	static const enum event_type types[] = {
+		EV_SCHED_SWITCH, EV_SCHED_WAKING, EV_SCHED_WAKEUP, EV_SCHED_WAKEUP_NEW, EV_SCHED_PROCESS_FORK,
+		EV_SCHED_PROCESS_FREE, EV_KVM_ENTRY, EV_KVM_EXIT, EV_KVM_APIC_ACCEPT_IRQ, EV_TRACE_MARKER,
+		EV_ON_SPIN, EV_ON_SPIN_RET, EV_YIELD_TO,
+	};
+	uint64_t wanted = 0;
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(types); i++)
+		wanted |= 1ULL << types[i];
+	return wanted;
+}
+
 void identity_note(struct identity *id, const struct event *ev)
 {
 	struct cpu_note *cpu;

@@ -60,6 +60,9 @@ struct identity;
 struct identity *identity_new(void);
 void identity_free(struct identity *identity);
 
+/* Event types that the first pass wants, a bit each; of the others it wants the thread. */
+uint64_t identity_wants(void);
+
 /* First pass: take note of one event. */
 void identity_note(struct identity *identity, const struct event *ev);
 

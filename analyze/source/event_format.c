@@ -7,7 +7,7 @@
 #include "analyze/source/format_text.h"
 
 /* struct trace_entry: the same in every kernel that has KVM tracepoints */
-enum { TYPE_OFFSET = 0, FLAGS_OFFSET = 2, PID_OFFSET = 4, COMMON_SIZE = 8 };
+enum { FLAGS_OFFSET = 2, PID_OFFSET = 4, COMMON_SIZE = 8 };	/* common_type is at 0 */
 enum { FLAG_HARDIRQ = 0x08, FLAG_SOFTIRQ = 0x10 };
 
 #define MAX_FIELDS 10
@@ -90,22 +90,31 @@ static const struct { const char *system, *name; } names[EV_NTYPES] = {
 #undef X
 };
 
-/* How a field is read: the compiler's choice of instruction, made once per format. */
-enum field_op { ABSENT, ABSENT_STRING, U8, U16, U32, U64, S8, S16, S32, FIXED_STRING, DYNAMIC_STRING };
-
-struct field {
+/*
+ * How a number is read, without a branch: the eight bytes that end where the field
+ * does (the common fields before it make that safe), shifted down.
+ */
+struct number {
 	uint16_t offset, dst;
-	uint8_t op;
+	uint8_t shift;
+	bool is_signed;
+};
+
+struct string {
+	uint16_t offset, dst;
+	bool is_dynamic;	/* __data_loc */
 };
 
 struct format {
 	char *system, *name;	/* NULL: not declared */
 	enum event_type type;
-	const char *reason;	/* why it is ignored; a literal or interned */
 	uint32_t min_size;
-	uint8_t n_fields;
-	struct field fields[MAX_FIELDS];
+	uint8_t n_numbers, n_strings, n_absent, n_absent_strings;
+	struct number numbers[MAX_FIELDS];
+	struct string strings[2];
+	uint16_t absent[MAX_FIELDS], absent_strings[2];	/* members of struct event */
 	int64_t n, used;
+	const char *reason;	/* why it is ignored; a literal or interned */
 	/* on_spin only: where state_i and in_kernel_i are */
 	unsigned int n_deep;
 	uint32_t *state_offset, *in_kernel_offset;
@@ -142,38 +151,36 @@ static enum event_type type_of(const char *system, const char *name)
 	return EV_IGNORED;
 }
 
-/* Bytes of the record that the field needs; 0 and ABSENT: it cannot be read as spec wants. */
-static unsigned int resolve_field(const struct field_spec *spec, const struct format_field *f,
-				  struct field *out)
+/* Add the field to fmt. False: it is not there, or cannot be read as spec wants. */
+static bool resolve_number(struct format *fmt, const struct field_spec *spec, const struct format_field *f)
 {
-	*out = (struct field){ .dst = spec->dst, .op = spec->kind == STRING ? ABSENT_STRING : ABSENT };
-	if (!f)
-		return 0;
-	out->offset = f->offset;
-	if (spec->kind == STRING) {
-		/* the text of a marker starts where its fixed part ends */
-		if (!f->is_dynamic && f->size < COMM_SIZE && spec->dst != offsetof(struct event, marker.text))
-			return 0;
-		out->op = f->is_dynamic ? DYNAMIC_STRING : FIXED_STRING;
-		return f->offset + (f->is_dynamic ? 4 : MIN(f->size, COMM_SIZE));
+	if (!f || f->offset < COMMON_SIZE || (f->size != 1 && f->size != 2 && f->size != 4 && f->size != 8)) {
+		fmt->absent[fmt->n_absent++] = spec->dst;
+		return false;
 	}
-	switch (f->size) {
-	case 1:
-		out->op = f->is_signed ? S8 : U8;
-		break;
-	case 2:
-		out->op = f->is_signed ? S16 : U16;
-		break;
-	case 4:
-		out->op = f->is_signed ? S32 : U32;
-		break;
-	case 8:
-		out->op = U64;
-		break;
-	default:
-		return 0;
+	fmt->numbers[fmt->n_numbers++] = (struct number){
+		.offset = f->offset + f->size - 8, .dst = spec->dst, .shift = 64 - 8 * f->size,
+		.is_signed = f->is_signed,
+	};
+	fmt->min_size = MAX(fmt->min_size, f->offset + f->size);
+	return true;
+}
+
+static bool resolve_string(struct format *fmt, const struct field_spec *spec, const struct format_field *f)
+{
+	/* the text of a marker starts where its fixed part ends */
+	unsigned int size = !f ? 0 : f->is_dynamic ? 4 : spec->dst == offsetof(struct event, marker.text) ? 0 :
+			    COMM_SIZE;
+
+	if (!f || f->offset > UINT16_MAX - COMM_SIZE || (!f->is_dynamic && f->size < size)) {
+		fmt->absent_strings[fmt->n_absent_strings++] = spec->dst;
+		return false;
 	}
-	return f->offset + f->size;
+	fmt->strings[fmt->n_strings++] = (struct string){
+		.offset = f->offset, .dst = spec->dst, .is_dynamic = f->is_dynamic,
+	};
+	fmt->min_size = MAX(fmt->min_size, f->offset + size);
+	return true;
 }
 
 /* "PREFIXn" with n below MAX_DEEP, or -1 */
@@ -228,16 +235,16 @@ static void resolve(struct format *fmt, const struct format_text *text, bool hid
 	}
 	for (const struct field_spec *spec = specs[fmt->type];
 	     spec < specs[fmt->type] + MAX_FIELDS && spec->name; spec++) {
-		unsigned int end = resolve_field(spec, find_field(text, spec->name), &fmt->fields[fmt->n_fields++]);
+		const struct format_field *f = find_field(text, spec->name);
+		bool found = spec->kind == STRING ? resolve_string(fmt, spec, f) : resolve_number(fmt, spec, f);
 
-		if (!end && spec->need == NEEDED) {
+		if (!found && spec->need == NEEDED) {
 			g_autofree char *why = g_strdup_printf("its format has no usable field '%s'",
 							       spec->name);
 			fmt->reason = g_intern_string(why);
 			fmt->type = EV_IGNORED;
 			return;
 		}
-		fmt->min_size = MAX(fmt->min_size, end);
 	}
 	fmt->reason = NULL;
 	if (fmt->type == EV_ON_SPIN)
@@ -306,7 +313,7 @@ void event_format_free(struct event_format *formats)
 /* Little-endian recordings on a little-endian reader: the source has checked. */
 #define LOAD(type, p) ({ type v_; memcpy(&v_, p, sizeof(v_)); v_; })
 
-static const char *load_dynamic(const struct field *f, const uint8_t *data, unsigned int size)
+static const char *load_dynamic(const struct string *f, const uint8_t *data, unsigned int size)
 {
 	uint32_t loc = LOAD(uint32_t, data + f->offset);
 	uint32_t offset = loc & 0xffff, len = loc >> 16;
@@ -317,49 +324,28 @@ static const char *load_dynamic(const struct field *f, const uint8_t *data, unsi
 	return (const char *)data + offset;
 }
 
-static void load_fields(const struct format *fmt, const uint8_t *data, unsigned int size, struct event *ev)
+static inline void load_number(const struct number *f, const uint8_t *data, struct event *ev)
 {
-	for (unsigned int i = 0; i < fmt->n_fields; i++) {
-		const struct field *f = &fmt->fields[i];
-		const uint8_t *p = data + f->offset;
-		void *dst = (char *)ev + f->dst;
+	uint64_t raw = LOAD(uint64_t, data + f->offset);
+	int64_t as_signed = (int64_t)raw >> f->shift, as_unsigned = raw >> f->shift;
 
-		switch ((enum field_op)f->op) {
-		case U8:
-			*(int64_t *)dst = *p;
-			break;
-		case S8:
-			*(int64_t *)dst = (int8_t)*p;
-			break;
-		case U16:
-			*(int64_t *)dst = LOAD(uint16_t, p);
-			break;
-		case S16:
-			*(int64_t *)dst = LOAD(int16_t, p);
-			break;
-		case U32:
-			*(int64_t *)dst = LOAD(uint32_t, p);
-			break;
-		case S32:
-			*(int64_t *)dst = LOAD(int32_t, p);
-			break;
-		case U64:
-			*(int64_t *)dst = LOAD(int64_t, p);
-			break;
-		case FIXED_STRING:
-			*(const char **)dst = (const char *)p;
-			break;
-		case DYNAMIC_STRING:
-			*(const char **)dst = load_dynamic(f, data, size);
-			break;
-		case ABSENT:
-			*(int64_t *)dst = FIELD_ABSENT;
-			break;
-		case ABSENT_STRING:
-			*(const char **)dst = NULL;
-			break;
-		}
+	*(int64_t *)((char *)ev + f->dst) = f->is_signed ? as_signed : as_unsigned;
+}
+
+static inline void load_fields(const struct format *fmt, const uint8_t *data, unsigned int size, struct event *ev)
+{
+	for (unsigned int i = 0; i < fmt->n_numbers; i++)
+		load_number(&fmt->numbers[i], data, ev);
+	for (unsigned int i = 0; i < fmt->n_strings; i++) {
+		const struct string *f = &fmt->strings[i];
+
+		*(const char **)((char *)ev + f->dst) =
+			f->is_dynamic ? load_dynamic(f, data, size) : (const char *)data + f->offset;
 	}
+	for (unsigned int i = 0; i < fmt->n_absent; i++)
+		*(int64_t *)((char *)ev + fmt->absent[i]) = FIELD_ABSENT;
+	for (unsigned int i = 0; i < fmt->n_absent_strings; i++)
+		*(const char **)((char *)ev + fmt->absent_strings[i]) = NULL;
 }
 
 static void load_deep(struct event_format *formats, const struct format *fmt, const uint8_t *data,
@@ -382,25 +368,29 @@ static void load_marker(const uint8_t *data, unsigned int size, struct event *ev
 }
 
 void event_format_decode(struct event_format *formats, const void *record, unsigned int size,
-			 struct event *ev)
+			 uint64_t wanted, struct event *ev)
 {
 	const uint8_t *data = record;
-	struct format *fmt = NULL;
+	struct format *fmt = &formats->undeclared;
 
-	ev->type = EV_IGNORED;
-	ev->tid = 0;
-	ev->in_irq = false;
 	if (size >= COMMON_SIZE) {
-		fmt = formats->by_id[LOAD(uint16_t, data + TYPE_OFFSET)];
-		ev->tid = LOAD(int32_t, data + PID_OFFSET);
-		ev->in_irq = data[FLAGS_OFFSET] & (FLAG_HARDIRQ | FLAG_SOFTIRQ);
+		uint64_t common = LOAD(uint64_t, data);
+		struct format *declared = formats->by_id[common & 0xffff];
+
+		fmt = declared ? declared : fmt;
+		ev->in_irq = common >> (8 * FLAGS_OFFSET) & (FLAG_HARDIRQ | FLAG_SOFTIRQ);
+		ev->tid = common >> (8 * PID_OFFSET);
+	} else {
+		ev->in_irq = false;
+		ev->tid = 0;
 	}
-	if (!fmt)
-		fmt = &formats->undeclared;
 	fmt->n++;
+	ev->type = EV_IGNORED;
 	if (fmt->type == EV_IGNORED || size < fmt->min_size)
 		return;
 	fmt->used++;
+	if (!(wanted >> fmt->type & 1))
+		return;
 	ev->type = fmt->type;
 	load_fields(fmt, data, size, ev);
 	if (ev->type == EV_ON_SPIN)
@@ -440,3 +430,4 @@ void event_format_for_each_count(const struct event_format *formats,
 }
 
 G_STATIC_ASSERT(sizeof(struct event) <= 256);
+G_STATIC_ASSERT(EV_NTYPES <= 64);

@@ -26,10 +26,11 @@ void event_format_free(struct event_format *formats);
 /*
  * Decode one record into ev (all but t, cpu and tgid) and count it. A type unknown to
  * the recording, or bytes shorter than its format, give EV_IGNORED. Pointers in
- * ev are into data or into formats, and live until the next call.
+ * ev are into data or into formats, and live until the next call. Of types whose
+ * bit in wanted is not set only the thread is decoded; they, too, are EV_IGNORED.
  */
 void event_format_decode(struct event_format *formats, const void *data, unsigned int size,
-			 struct event *ev);
+			 uint64_t wanted, struct event *ev);
 
 /* Does the recording declare this type with all fields needed? */
 bool event_format_has(const struct event_format *formats, enum event_type type);

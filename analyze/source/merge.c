@@ -10,9 +10,9 @@
 
 struct entry {
 	int64_t t;
-	uint32_t stream;
-	uint32_t over;		/* 1: no more records; sorts after T_AFTER */
+	uint64_t rank;		/* stream number; OVER and more: no more records, after those of T_AFTER */
 };
+#define OVER (1ULL << 32)
 
 struct merge {
 	struct stream **streams;
@@ -23,9 +23,7 @@ struct merge {
 
 static inline bool before(const struct entry *a, const struct entry *b)
 {
-	if (a->t != b->t)
-		return a->t < b->t;
-	return a->over != b->over ? a->over < b->over : a->stream < b->stream;
+	return (a->t < b->t) | ((a->t == b->t) & (a->rank < b->rank));
 }
 
 static inline struct entry head_of(struct stream **streams, unsigned int i)
@@ -35,8 +33,8 @@ static inline struct entry head_of(struct stream **streams, unsigned int i)
 	if (s->next == s->n)
 		s->refill(s);
 	if (s->next == s->n)
-		return (struct entry){ T_AFTER, i, 1 };
-	return (struct entry){ s->records[s->next].t, i, 0 };
+		return (struct entry){ T_AFTER, OVER + i };
+	return (struct entry){ s->records[s->next].t, i };
 }
 
 /* The winner below node; fills in the losers. */
@@ -47,7 +45,7 @@ static struct entry play(struct merge *m, unsigned int node, unsigned int n)
 	if (node >= m->n_leaves) {
 		unsigned int i = node - m->n_leaves;
 
-		return i < n ? head_of(m->streams, i) : (struct entry){ T_AFTER, i, 1 };
+		return i < n ? head_of(m->streams, i) : (struct entry){ T_AFTER, OVER + i };
 	}
 	a = play(m, 2 * node, n);
 	b = play(m, 2 * node + 1, n);
@@ -76,23 +74,26 @@ void merge_free(struct merge *m)
 
 struct stream *merge_next(struct merge *m)
 {
-	return m->winner.over ? NULL : m->streams[m->winner.stream];
+	return m->winner.rank >= OVER ? NULL : m->streams[m->winner.rank];
 }
 
 void merge_took(struct merge *m)
 {
-	unsigned int leaf = m->winner.stream;
+	unsigned int leaf = m->winner.rank;
 	struct entry e;
 
 	m->streams[leaf]->next++;
 	e = head_of(m->streams, leaf);
 	for (unsigned int node = (leaf + m->n_leaves) / 2; node; node /= 2) {
-		struct entry other = m->losers[node];
+		struct entry *other = &m->losers[node];
+		/* all ones if the one that waits here wins: swapped by arithmetic, as no branch could be foretold */
+		uint64_t swap = -(uint64_t)before(other, &e);
+		uint64_t t = ((uint64_t)other->t ^ (uint64_t)e.t) & swap, rank = (other->rank ^ e.rank) & swap;
 
-		if (before(&other, &e)) {
-			m->losers[node] = e;
-			e = other;
-		}
+		other->t ^= t;
+		e.t ^= t;
+		other->rank ^= rank;
+		e.rank ^= rank;
 	}
 	m->winner = e;
 }

@@ -140,6 +140,7 @@ bool source_has(const struct source *s, enum event_type type)
 }
 
 struct pass {
+	uint64_t wanted;
 	void (*fn)(void *user, const struct event *ev);
 	void *user;
 	_Atomic uint64_t *taken;
@@ -166,7 +167,7 @@ static inline void pass_on(struct pass *p, struct reader *r, const struct stream
 	switch ((enum record_kind)rec->kind) {
 	case RECORD_EVENT:
 		ev.tgid = rec->tgid;
-		event_format_decode(r->formats, rec->data, rec->size, &ev);
+		event_format_decode(r->formats, rec->data, rec->size, p->wanted, &ev);
 		p->t_last = rec->t;
 		break;
 	case RECORD_LOSS:
@@ -209,10 +210,10 @@ static void read_burst(struct pass *p, struct reader *r)
 	p->before += taken_of(r);
 }
 
-bool source_read(struct source *s, void (*fn)(void *user, const struct event *ev), void *user,
-		 _Atomic uint64_t *taken, GError **error)
+bool source_read(struct source *s, uint64_t wanted, void (*fn)(void *user, const struct event *ev),
+		 void *user, _Atomic uint64_t *taken, GError **error)
 {
-	struct pass p = { .fn = fn, .user = user, .taken = taken, .t_last = T_BEFORE };
+	struct pass p = { .wanted = wanted, .fn = fn, .user = user, .taken = taken, .t_last = T_BEFORE };
 
 	for (unsigned int i = 0; i < s->n; i++) {
 		struct reader *r = &s->readers[i];

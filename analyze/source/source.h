@@ -40,12 +40,12 @@ bool source_has(const struct source *source, enum event_type type);
 /*
  * Call fn for every event of all CPUs and buffers, ordered by time. EV_MISSED
  * says what is not there: it comes at the time of the first record after (at
- * T_AFTER if there is none), for one CPU or for CPU_ALL. May be called again for
- * another pass. *taken, if given, is kept at the bytes read in this pass.
+ * T_AFTER if there is none), for one CPU or for CPU_ALL. Types whose bit in wanted
+ * is not set come as EV_IGNORED. May be called again for another pass. *taken, if given, is kept at the bytes read in this pass.
  * Fails if bursts overlap.
  */
-bool source_read(struct source *source, void (*fn)(void *user, const struct event *ev), void *user,
-		 _Atomic uint64_t *taken, GError **error);
+bool source_read(struct source *source, uint64_t wanted, void (*fn)(void *user, const struct event *ev),
+		 void *user, _Atomic uint64_t *taken, GError **error);
 
 /* Call fn for every event type of the last pass, ordered by system and name; each name once. */
 void source_for_each_count(const struct source *source,

@@ -10,7 +10,7 @@
 
 #include "analyze/source/event.h"
 
-#define STREAM_RECORDS 128	/* at most, in one window */
+#define STREAM_RECORDS 64	/* at most, in one window */
 
 enum record_kind {
 	RECORD_EVENT,	/* a tracepoint fired */
