@@ -52,7 +52,7 @@ static int open_build(struct db_build *b, int flags)
 
 	vfs->xSetSystemCall(vfs, "open", (sqlite3_syscall_ptr)open_unnamed);
 	unnamed_fd = b->fd;
-	rc = sqlite3_open_v2(UNNAMED, &b->db, flags, NULL);
+	rc = sqlite3_open_v2(UNNAMED, &b->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	/* the file is opened by the first statement that needs it, not before */
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(b->db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF", NULL,

@@ -12,7 +12,9 @@ struct db_rows {
 	sqlite3 *db;
 	unsigned int columns;
 	const struct db_batch *batch;	/* being inserted */
-	sqlite3_stmt *insert;
+	char *table;
+	GPtrArray *names;		/* of its columns */
+	sqlite3_stmt *insert[DB_BATCH_COLUMNS + 1];	/* by number of columns; NULL: not needed so far */
 };
 
 struct rows_vtab {
@@ -139,21 +141,45 @@ static const sqlite3_module module = {
 struct db_rows *db_rows_new(sqlite3 *db, const char *table)
 {
 	struct db_rows *rows = g_new0(struct db_rows, 1);
-	g_autofree char *count = g_strdup_printf("SELECT count(*) FROM pragma_table_info('%s')", table);
+	g_autofree char *list = g_strdup_printf("SELECT name FROM pragma_table_info('%s') ORDER BY cid", table);
 	g_autofree char *name = g_strconcat("rows_of_", table, NULL);
-	g_autofree char *insert = g_strdup_printf("INSERT INTO %s SELECT * FROM rows_of_%s", table, table);
+	g_autoptr(db_stmt) s = db_prepare(db, list);
 
 	rows->db = db;
-	rows->columns = db_value(db, count);
+	rows->table = g_strdup(table);
+	rows->names = g_ptr_array_new_with_free_func(g_free);
+	while (sqlite3_step(s) == SQLITE_ROW)
+		g_ptr_array_add(rows->names, g_strdup((const char *)sqlite3_column_text(s, 0)));
+	rows->columns = rows->names->len;
 	g_assert(rows->columns > 0 && rows->columns <= DB_BATCH_COLUMNS);
 	sqlite3_create_module(db, name, &module, rows);
-	rows->insert = db_prepare(db, insert);
 	return rows;
+}
+
+/* Columns at the end that are NULL throughout, as without probes, are better left out. */
+static sqlite3_stmt *insert_of(struct db_rows *rows, unsigned int n)
+{
+	g_autoptr(GString) names = g_string_new(NULL), columns = g_string_new(NULL);
+	g_autofree char *sql = NULL;
+
+	if (rows->insert[n])
+		return rows->insert[n];
+	for (unsigned int i = 0; i < n; i++) {
+		g_string_append_printf(names, i ? ",\"%s\"" : "\"%s\"", (char *)rows->names->pdata[i]);
+		g_string_append_printf(columns, i ? ",c%u" : "c%u", i);
+	}
+	sql = g_strdup_printf("INSERT INTO %s(%s) SELECT %s FROM rows_of_%s", rows->table, names->str, columns->str,
+			      rows->table);
+	rows->insert[n] = db_prepare(rows->db, sql);
+	return rows->insert[n];
 }
 
 void db_rows_free(struct db_rows *rows)
 {
-	sqlite3_finalize(rows->insert);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(rows->insert); i++)
+		sqlite3_finalize(rows->insert[i]);
+	g_ptr_array_unref(rows->names);
+	g_free(rows->table);
 	g_free(rows);
 }
 
@@ -175,7 +201,7 @@ void db_batch_begin(struct db_batch *batch, struct db_rows *table)
 {
 	batch->table = table;
 	batch->columns = table->columns;
-	batch->n = batch->column = 0;
+	batch->n = batch->column = batch->used = 0;
 	g_string_chunk_clear(batch->texts);
 }
 
@@ -189,7 +215,7 @@ bool db_rows_insert(struct db_batch *batch, GError **error)
 	bool ok;
 
 	batch->table->batch = batch;
-	ok = db_run(batch->table->insert, error);
+	ok = !batch->n || db_run(insert_of(batch->table, batch->used), error);
 	batch->table->batch = NULL;
 	return ok;
 }

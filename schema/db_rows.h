@@ -24,15 +24,16 @@ struct db_rows;
 struct db_rows *db_rows_new(sqlite3 *db, const char *table);
 void db_rows_free(struct db_rows *rows);
 
+enum { DB_KIND_NULL, DB_KIND_INT, DB_KIND_TEXT };
+
 struct db_batch {
 	struct db_rows *table;
 	unsigned int n, columns, column;	/* rows; their columns; of the row under way */
+	unsigned int used;			/* columns up to the last that some row has a value in */
 	uint8_t kinds[DB_BATCH_ROWS * DB_BATCH_COLUMNS];
 	int64_t values[DB_BATCH_ROWS * DB_BATCH_COLUMNS];
 	GStringChunk *texts;
 };
-
-enum { DB_KIND_NULL, DB_KIND_INT, DB_KIND_TEXT };
 
 struct db_batch *db_batch_new(void);
 void db_batch_free(struct db_batch *batch);
@@ -46,6 +47,8 @@ static inline void db_batch_value(struct db_batch *b, unsigned int kind, int64_t
 
 	b->kinds[i] = kind;
 	b->values[i] = value;
+	if (kind != DB_KIND_NULL && b->column > b->used)
+		b->used = b->column;
 }
 
 /* The next column of the row under way. DB_NULL and a NULL text are SQL NULL. */

@@ -144,6 +144,7 @@ struct event {
 		} missed;
 		struct { const char *comm; } task;	/* of ev.tid; NULL: not said */
 	};
+	int64_t unused;		/* see event_format.c */
 };
 
 #endif

@@ -2,68 +2,89 @@
 /*
  * A tree of losers (Knuth, volume 3, 5.4.1): node i holds who lost there, node 0
  * the winner. After a record is taken only the path from its leaf is played
- * again: log2(n) comparisons without mispredicted branches.
+ * again: log2(n) comparisons. An entry is one number, time above and stream below,
+ * so that a game is a minimum and a maximum and no branch that cannot be foretold.
  */
 #include "analyze/source/merge.h"
 
 #include <glib.h>
 
-struct entry {
-	int64_t t;
-	uint64_t rank;		/* stream number; OVER and more: no more records, after those of T_AFTER */
-};
-#define OVER (1ULL << 32)
-
 struct merge {
 	struct stream **streams;
-	unsigned int n_leaves;
-	struct entry winner;
-	struct entry losers[];	/* [n_leaves], 0 unused */
+	unsigned int n, n_leaves;	/* n_leaves: 2^bits */
+	unsigned int bits;
+	int64_t base;			/* times are relative to it */
+	uint64_t far;			/* entries from here on: a time too late to tell from base */
+	uint64_t over;			/* ... and from here on: no more records */
+	uint64_t winner;
+	uint64_t losers[];		/* [n_leaves], 0 unused */
 };
 
-static inline bool before(const struct entry *a, const struct entry *b)
+static inline uint64_t head_of(struct merge *m, unsigned int i)
 {
-	return (a->t < b->t) | ((a->t == b->t) & (a->rank < b->rank));
-}
-
-static inline struct entry head_of(struct stream **streams, unsigned int i)
-{
-	struct stream *s = streams[i];
+	struct stream *s = m->streams[i];
+	const struct record *r;
+	uint64_t t;
 
 	if (s->next == s->n)
 		s->refill(s);
 	if (s->next == s->n)
-		return (struct entry){ T_AFTER, OVER + i };
-	return (struct entry){ s->records[s->next].t, i };
+		return m->over | i;
+	r = &s->records[s->next];
+	if (r->kind == RECORD_EVENT)
+		__builtin_prefetch(r->data);
+	t = (uint64_t)r->t - (uint64_t)m->base;
+	return t >= m->far >> m->bits ? m->far | i : t << m->bits | i;
 }
 
 /* The winner below node; fills in the losers. */
-static struct entry play(struct merge *m, unsigned int node, unsigned int n)
+static uint64_t play(struct merge *m, unsigned int node)
 {
-	struct entry a, b;
+	uint64_t a, b;
 
 	if (node >= m->n_leaves) {
 		unsigned int i = node - m->n_leaves;
 
-		return i < n ? head_of(m->streams, i) : (struct entry){ T_AFTER, OVER + i };
+		return i < m->n ? head_of(m, i) : m->over | i;
 	}
-	a = play(m, 2 * node, n);
-	b = play(m, 2 * node + 1, n);
-	m->losers[node] = before(&a, &b) ? b : a;
-	return before(&a, &b) ? a : b;
+	a = play(m, 2 * node);
+	b = play(m, 2 * node + 1);
+	m->losers[node] = MAX(a, b);
+	return MIN(a, b);
+}
+
+/* The earliest time becomes the base. */
+static void rebase(struct merge *m)
+{
+	int64_t base = T_AFTER;
+
+	for (unsigned int i = 0; i < m->n; i++) {
+		struct stream *s = m->streams[i];
+
+		if (s->next == s->n)
+			s->refill(s);
+		if (s->next < s->n)
+			base = MIN(base, s->records[s->next].t);
+	}
+	m->base = base;
+	m->winner = play(m, 1);
 }
 
 struct merge *merge_new(struct stream **streams, unsigned int n)
 {
-	unsigned int leaves = 1;
+	unsigned int bits = 0;
 	struct merge *m;
 
-	while (leaves < n)
-		leaves *= 2;
-	m = g_malloc0(sizeof(*m) + leaves * sizeof(struct entry));
+	while (1U << bits < n)
+		bits++;
+	m = g_malloc0(sizeof(*m) + (sizeof(uint64_t) << bits));
 	m->streams = streams;
-	m->n_leaves = leaves;
-	m->winner = play(m, 1, n);
+	m->n = n;
+	m->bits = bits;
+	m->n_leaves = 1U << bits;
+	m->far = 1ULL << 62;
+	m->over = 1ULL << 63;
+	rebase(m);
 	return m;
 }
 
@@ -74,26 +95,26 @@ void merge_free(struct merge *m)
 
 struct stream *merge_next(struct merge *m)
 {
-	return m->winner.rank >= OVER ? NULL : m->streams[m->winner.rank];
+	if (G_UNLIKELY(m->winner >= m->far)) {
+		if (m->winner >= m->over)
+			return NULL;
+		rebase(m);
+	}
+	return m->streams[m->winner & (m->n_leaves - 1)];
 }
 
 void merge_took(struct merge *m)
 {
-	unsigned int leaf = m->winner.rank;
-	struct entry e;
+	unsigned int leaf = m->winner & (m->n_leaves - 1);
+	uint64_t e;
 
 	m->streams[leaf]->next++;
-	e = head_of(m->streams, leaf);
+	e = head_of(m, leaf);
 	for (unsigned int node = (leaf + m->n_leaves) / 2; node; node /= 2) {
-		struct entry *other = &m->losers[node];
-		/* all ones if the one that waits here wins: swapped by arithmetic, as no branch could be foretold */
-		uint64_t swap = -(uint64_t)before(other, &e);
-		uint64_t t = ((uint64_t)other->t ^ (uint64_t)e.t) & swap, rank = (other->rank ^ e.rank) & swap;
+		uint64_t other = m->losers[node];
 
-		other->t ^= t;
-		e.t ^= t;
-		other->rank ^= rank;
-		e.rank ^= rank;
+		m->losers[node] = MAX(other, e);
+		e = MIN(other, e);
 	}
 	m->winner = e;
 }

@@ -13,6 +13,7 @@ enum {
 	TYPE_PADDING = 29, TYPE_TIME_EXTEND = 30, TYPE_TIME_STAMP = 31,
 	DELTA_SHIFT = 27,
 	FORGET_BYTES = 1 << 20,
+	FETCH_BYTES = 48 * STREAM_RECORDS,	/* about a window */
 	MAX_CHUNK = 16 << 20,	/* trace-cmd makes chunks of 10 pages */
 };
 
@@ -258,6 +259,18 @@ static void forget_behind(struct ring_buffer *b)
 	}
 }
 
+/* With many streams, each is back to its bytes only when the caches have long lost sight of it. */
+static void fetch_ahead(const struct ring_buffer *b)
+{
+	for (const uint8_t *p = b->at; p && p < b->end && p < b->at + FETCH_BYTES; p += 64)
+		__builtin_prefetch(p, 0, 2);
+	if (b->end - b->at < FETCH_BYTES && b->pages_size - b->next_page >= b->bytes.page_size)
+		for (size_t i = 0; i < FETCH_BYTES && i < b->bytes.page_size; i += 64)
+			__builtin_prefetch(b->pages + b->next_page + i, 0, 2);
+	if (b->pages_size - b->next_page >= 2 * (size_t)b->bytes.page_size)
+		__builtin_prefetch(b->pages + b->next_page + b->bytes.page_size, 0, 2);
+}
+
 static void refill(struct stream *stream)
 {
 	struct ring_buffer *b = (struct ring_buffer *)stream;
@@ -275,7 +288,11 @@ static void refill(struct stream *stream)
 			break;
 		}
 	}
-	if (stream->n || b->ended)
+	if (stream->n) {
+		fetch_ahead(b);
+		return;
+	}
+	if (b->ended)
 		return;
 	b->ended = true;
 	if (b->bytes.cut)
