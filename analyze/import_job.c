@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyze/model/facts.h"
 #include "analyze/model/host_facts.h"
@@ -63,12 +64,13 @@ static void warn(struct import *im, const char *format, ...)
 	g_strlcat(im->report->warnings, "\n", sizeof(im->report->warnings));
 }
 
-/* Of the files' bytes, one after another; in a thread of its own. */
+/* Of the files' bytes, one after another; in a thread of its own, and not through what others have mapped. */
 static void *sha256_of(void *user)
 {
 	const struct import_job *job = user;
 	struct sha256_ctx sum;
 	uint8_t digest[SHA256_DIGEST_SIZE];
+	g_autofree uint8_t *bytes = g_malloc(HASH_STEP);
 	GString *hex = g_string_new(NULL);
 
 	sha256_init(&sum);
@@ -76,8 +78,10 @@ static void *sha256_of(void *user)
 		for (unsigned int k = 0; k < job->inputs[i]->n_files; k++) {
 			const struct input_file *f = &job->inputs[i]->files[k];
 
-			for (size_t at = 0; at < f->size; at += HASH_STEP)
-				sha256_update(&sum, MIN(HASH_STEP, f->size - at), f->data + at);
+			ssize_t n;
+
+			for (size_t at = 0; at < f->size && (n = pread(f->fd, bytes, HASH_STEP, at)) > 0; at += n)
+				sha256_update(&sum, n, bytes);
 		}
 	sha256_digest(&sum, sizeof(digest), digest);
 	for (unsigned int i = 0; i < sizeof(digest); i++)

@@ -12,6 +12,8 @@
 #include "schema/db.h"
 #include "schema/text_table.h"
 
+enum { MAX_GAPS_SHOWN = 20 };
+
 static gboolean option_json;
 
 static const GOptionEntry options[] = {
@@ -106,6 +108,9 @@ static cJSON *gather(sqlite3 *db, GError **error)
 	add(root, db, "gap_list", false,
 	    "SELECT cpu, t0 - (SELECT t0 FROM recording) AS t0, t1 - (SELECT t0 FROM recording) AS t1, events, why "
 	    "FROM gap ORDER BY gap.t0", error);
+	add(root, db, "gap_reasons", false,
+	    "SELECT why, count(*) AS gaps, count(DISTINCT cpu) AS cpus, sum(t1 - t0) AS ns, sum(events) AS events "
+	    "FROM gap GROUP BY why ORDER BY count(*) DESC, why", error);
 	add(root, db, "event_types", false,
 	    "SELECT system, name, n, used, reason FROM event_type ORDER BY system, name", error);
 	add(root, db, "unknowable", false, "SELECT what, why FROM unknowable", error);
@@ -201,19 +206,40 @@ static void print_coverage(const cJSON *root)
 	       number_of(c, "tainted"), number_of(root, "attempts"), number_of(root, "ipis"));
 }
 
-static void print_gaps(const cJSON *gaps)
+/* One line for each reason, then the first gaps one by one. */
+static void print_gaps(const cJSON *gaps, const cJSON *reasons)
 {
+	static const char *const reason_headings[] = { "why", ">gaps", ">CPUs", ">lasting (s)", ">events" };
 	static const char *const headings[] = { ">CPU", ">from (s)", ">to (s)", ">events", "why" };
 	struct text_table *t;
-	const cJSON *gap;
+	const cJSON *gap, *reason;
+	int n = cJSON_GetArraySize(gaps), shown = 0;
 
-	if (!cJSON_GetArraySize(gaps)) {
+	if (!n) {
 		puts("\nNothing was lost.");
 		return;
 	}
 	puts("\nGaps (state after them is unknown until evidence fixes it):");
+	t = text_table_new(reason_headings, G_N_ELEMENTS(reason_headings));
+	cJSON_ArrayForEach(reason, reasons) {
+		text_table_cell(t, "%s", text_of(reason, "why", ""));
+		text_table_count(t, number_of(reason, "gaps"));
+		if (number_of(reason, "cpus"))
+			text_table_count(t, number_of(reason, "cpus"));
+		else
+			text_table_cell(t, "all");
+		text_table_cell(t, "%.6f", number_of(reason, "ns") / 1e9);
+		if (is_null(reason, "events"))
+			text_table_cell(t, "?");
+		else
+			text_table_count(t, number_of(reason, "events"));
+	}
+	text_table_print(t, "  ", stdout);
+	putchar('\n');
 	t = text_table_new(headings, G_N_ELEMENTS(headings));
 	cJSON_ArrayForEach(gap, gaps) {
+		if (shown++ == MAX_GAPS_SHOWN)
+			break;
 		if (is_null(gap, "cpu"))
 			text_table_cell(t, "all");
 		else
@@ -227,6 +253,8 @@ static void print_gaps(const cJSON *gaps)
 		text_table_cell(t, "%s", text_of(gap, "why", ""));
 	}
 	text_table_print(t, "  ", stdout);
+	if (n > MAX_GAPS_SHOWN)
+		printf("  ... and %d more: --json, or the table gap\n", n - MAX_GAPS_SHOWN);
 }
 
 static void print_ignored(const cJSON *types)
@@ -259,7 +287,8 @@ static void print_text(const cJSON *root)
 	putchar('\n');
 	print_vms(cJSON_GetObjectItemCaseSensitive(root, "vms"));
 	print_coverage(root);
-	print_gaps(cJSON_GetObjectItemCaseSensitive(root, "gap_list"));
+	print_gaps(cJSON_GetObjectItemCaseSensitive(root, "gap_list"),
+		   cJSON_GetObjectItemCaseSensitive(root, "gap_reasons"));
 	print_ignored(cJSON_GetObjectItemCaseSensitive(root, "event_types"));
 	if (cJSON_GetArraySize(unknowable))
 		puts("\nNot knowable from this recording:");

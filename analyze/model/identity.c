@@ -176,7 +176,6 @@ void identity_note_pause(struct identity *id, int64_t t0, int64_t t1)
 static void note_missed(struct identity *id, const struct event *ev)
 {
 	add_gap(id, ev->cpu == CPU_ALL ? -1 : ev->cpu, ev->missed.t0, ev->t, ev->missed.events, ev->missed.why);
-	/* what the gap explains needs no other explanation */
 	if (ev->cpu == CPU_ALL)
 		id->t_last = ev->t;
 }

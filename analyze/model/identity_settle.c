@@ -359,6 +359,18 @@ static int by_t0(const void *a, const void *b)
 	return x->t0 < y->t0 ? -1 : x->t0 > y->t0;
 }
 
+/* What a gap explains needs no other explanation. */
+static bool explained(const struct identity *id, const struct identity_gap *gap)
+{
+	for (guint i = 0; i < id->gaps->len; i++) {
+		const struct identity_gap *g = &g_array_index(id->gaps, struct identity_gap, i);
+
+		if ((g->cpu < 0 || g->cpu == gap->cpu) && g->t0 <= gap->t0 && g->t1 >= gap->t1)
+			return true;
+	}
+	return false;
+}
+
 /* Gaps that no loss record tells of, and the ends of those that lie outside the events. */
 static void settle_gaps(struct identity *id)
 {
@@ -375,9 +387,9 @@ static void settle_gaps(struct identity *id)
 		struct identity_gap late = { .cpu = i, .t0 = span->t_first, .t1 = c->t_first, .why = LOSS_LATE };
 		struct identity_gap early = { .cpu = i, .t0 = c->t_last, .t1 = span->t1, .why = LOSS_EARLY };
 
-		if (c->seen && c->busy_first && late.t1 - late.t0 > SILENCE_NS)
+		if (c->seen && c->busy_first && late.t1 - late.t0 > SILENCE_NS && !explained(id, &late))
 			g_array_append_val(id->gaps, late);
-		if (c->seen && c->busy && early.t1 - early.t0 > SILENCE_NS)
+		if (c->seen && c->busy && early.t1 - early.t0 > SILENCE_NS && !explained(id, &early))
 			g_array_append_val(id->gaps, early);
 	}
 	g_array_sort(id->gaps, by_t0);
