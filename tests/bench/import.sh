@@ -50,7 +50,7 @@ else
 fi
 if [ -x "$tests/perf_recording" ]; then
 	"$tests/perf_recording" raw.dat raw.perf.data
-	[ ! -e raw.dat.host.json ] || cp raw.dat.host.json raw.perf.data.host.json
+	cp raw.dat.host.json raw.perf.data.host.json
 	what+=(perf)
 	if command -v perf > found; then
 		[ $peer = raw.dat ] || "$tests/perf_recording" peer.dat peer.perf.data
@@ -128,7 +128,7 @@ if [ -n "$profile" ]; then
 	echo 'self time of one import, trace.dat 6, by library and by function:'
 	for by in dso symbol,dso; do
 		perf report -i profile.data --stdio --no-children -g none --sort $by 2> profile.log |
-			grep -E '^ +[0-9.]+%' | head -25
+			sed -nE 's/ +(- +)*$//; /^ +[0-9.]+%/p' | head -25
 		echo
 	done
 fi
