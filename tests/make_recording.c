@@ -39,22 +39,14 @@
 #include <string.h>
 
 #include "tests/recording_formats.h"
+#include "tests/recording_writer.h"
 
-enum {
-	PAGE = 4096, PAGE_HEADER = 16, PAGE_DATA = PAGE - PAGE_HEADER,
-	DELTA_BITS = 27, TYPE_TIME_EXTEND = 30, MAX_SHORT_WORDS = 28,
-	OPTION_CPUSTAT = 2, OPTION_TRACECLOCK = 4, OPTION_UNAME = 5, OPTION_CPUCOUNT = 8,
-	MAX_CPUS = 1024,
-};
-#define MISSED_EVENTS (1U << 31)	/* in a page's commit */
-#define MISSED_STORED (1U << 30)
+enum { MAX_CPUS = 1024 };
 
 struct cpu {
-	GByteArray *bytes;	/* finished pages, then the one under way */
-	gsize page;		/* where that one begins */
-	bool open;
-	guint64 t_last, entries, overrun;
-	gint64 missed;		/* of the page under way; -1: none */
+	struct page page;	/* under way */
+	GByteArray *bytes;	/* those before it */
+	guint64 entries, overrun;
 	gint64 lost;		/* for the page to come; -1: none */
 	bool turn;		/* the next event begins a page */
 };
@@ -93,75 +85,38 @@ static guint64 number(const char *text)
 
 /* --- ring-buffer pages --- */
 
-static void put(GByteArray *to, guint64 value, unsigned int bytes)
-{
-	value = GUINT64_TO_LE(value);
-	g_byte_array_append(to, (guint8 *)&value, bytes);
-}
-
-static void pad(GByteArray *to, gsize multiple)
-{
-	while (to->len % multiple)
-		put(to, 0, 1);
-}
-
 static void close_page(struct cpu *c)
 {
-	guint64 commit = c->bytes->len - c->page - PAGE_HEADER;
-
-	if (!c->open)
+	if (!c->page.open)
 		return;
-	if (c->missed >= 0)
-		commit |= MISSED_EVENTS;
-	if (c->missed > 0) {
-		commit |= MISSED_STORED;
-		put(c->bytes, c->missed, 8);
-	}
-	commit = GUINT64_TO_LE(commit);
-	memcpy(c->bytes->data + c->page + 8, &commit, 8);
-	pad(c->bytes, PAGE);
-	c->open = false;
+	page_close(&c->page);
+	g_byte_array_append(c->bytes, c->page.bytes, RECORDING_PAGE);
 }
 
-static void open_page(struct cpu *c, guint64 t)
+static guint8 *room(struct cpu *c, guint64 t, unsigned int size)
 {
+	bool turn = c->turn || c->lost >= 0;
+	guint8 *at = turn ? NULL : page_add(&c->page, t, size);
+
+	if (at)
+		return at;
 	close_page(c);
-	c->page = c->bytes->len;
-	put(c->bytes, t, 8);
-	put(c->bytes, 0, 8);
-	c->open = true;
-	c->t_last = t;
-	c->missed = c->lost;
+	page_open(&c->page, t, c->lost);
 	c->lost = -1;
+	c->turn = false;
+	return page_add(&c->page, t, size);
 }
 
 static void add_record(struct cpu *c, guint64 t, const GByteArray *data)
 {
-	unsigned int words = (data->len + 3) / 4, head = words > MAX_SHORT_WORDS ? 8 : 4;
-	unsigned int need = head + 4 * words + 8;	/* 8: a time extend */
-	gsize used = c->open ? c->bytes->len - c->page - PAGE_HEADER : 0;
-	gsize limit = PAGE_DATA - (c->missed > 0 ? 8 : 0);
-	guint64 delta;
+	guint8 *at;
 
-	if (need > PAGE_DATA - 8)
-		die("event of %u bytes does not fit a page", data->len);
-	if (c->entries && t < c->t_last && !c->turn)
+	if (c->entries && t < c->page.t_last && !c->turn)
 		die("time goes back on its CPU");
-	if (!c->open || c->lost >= 0 || c->turn || used + need > limit)
-		open_page(c, t);
-	c->turn = false;
-	delta = t - c->t_last;
-	if (delta >> DELTA_BITS) {
-		put(c->bytes, TYPE_TIME_EXTEND | (delta & ((1U << DELTA_BITS) - 1)) << 5, 4);
-		put(c->bytes, delta >> DELTA_BITS, 4);
-		delta = 0;
-	}
-	put(c->bytes, (words > MAX_SHORT_WORDS ? 0 : words) | delta << 5, 4);
-	if (words > MAX_SHORT_WORDS)
-		put(c->bytes, 4 * words + 4, 4);
-	g_byte_array_append(c->bytes, data->data, data->len);
-	pad(c->bytes, 4);
-	c->t_last = t;
+	at = room(c, t, data->len);
+	if (!at)
+		die("event of %u bytes does not fit a page", data->len);
+	memcpy(at, data->data, data->len);
 	c->entries++;
 }
 
@@ -314,7 +269,7 @@ static void read_script(const char *text)
 		if (strchr(p, '='))
 			n_deep = MAX(n_deep, (unsigned int)g_ascii_strtoull(p + 7, NULL, 10) + 1);
 	for (unsigned int i = 0; i < MAX_CPUS; i++)
-		cpus[i] = (struct cpu){ .bytes = g_byte_array_new(), .missed = -1, .lost = -1 };
+		cpus[i] = (struct cpu){ .bytes = g_byte_array_new(), .lost = -1 };
 	read_lines(text, true);
 	event_defs_lay_out(n_deep);
 	read_lines(text, false);
@@ -327,109 +282,21 @@ static void read_script(const char *text)
 
 /* --- the file --- */
 
-static void put_text(GByteArray *to, const char *text, unsigned int size_bytes)
-{
-	put(to, strlen(text), size_bytes);
-	g_byte_array_append(to, (const guint8 *)text, strlen(text));
-}
-
-static void put_name(GByteArray *to, const char *name)
-{
-	g_byte_array_append(to, (const guint8 *)name, strlen(name) + 1);
-}
-
-static void put_system(GByteArray *to, const char *system)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < n_event_defs; i++)
-		n += !event_defs[i].absent && !strcmp(event_defs[i].system, system);
-	put(to, n, 4);
-	for (unsigned int i = 0; i < n_event_defs; i++) {
-		g_autoptr(GString) text = NULL;
-
-		if (event_defs[i].absent || strcmp(event_defs[i].system, system))
-			continue;
-		text = event_def_format(&event_defs[i]);
-		put_text(to, text->str, 8);
-	}
-}
-
-static void put_option(GByteArray *to, unsigned int id, const char *text)
-{
-	put(to, id, 2);
-	put(to, strlen(text) + 1, 4);
-	put_name(to, text);
-}
-
-static void put_options(GByteArray *to)
-{
-	g_autofree char *uname = g_strdup_printf("Linux testhost %s %s", release, machine);
-	g_autofree char *clocks = g_strdup_printf("[%s]", clock_name);
-
-	g_byte_array_append(to, (const guint8 *)"options  ", 10);
-	for (unsigned int i = 0; i < n_cpus; i++) {
-		const struct cpu *c = &cpus[i];
-		g_autofree char *text = g_strdup_printf(
-			"CPU: %u\nentries: 0\noverrun: %" G_GUINT64_FORMAT "\ncommit overrun: 0\n"
-			"bytes: %u\ndropped events: 0\nread events: %" G_GUINT64_FORMAT "\n",
-			i, c->overrun, c->bytes->len, c->entries);
-
-		put_option(to, OPTION_CPUSTAT, text);
-	}
-	if (strcmp(clock_name, "-"))
-		put_option(to, OPTION_TRACECLOCK, clocks);
-	put_option(to, OPTION_UNAME, uname);
-	put(to, OPTION_CPUCOUNT, 2);
-	put(to, 4, 4);
-	put(to, n_cpus, 4);
-	put(to, 0, 2);
-}
-
 static GByteArray *file_bytes(void)
 {
-	static const char page[] =
-		"\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;\n"
-		"\tfield: local_t commit;\toffset:8;\tsize:8;\tsigned:1;\n"
-		"\tfield: int overwrite;\toffset:8;\tsize:1;\tsigned:1;\n"
-		"\tfield: char data;\toffset:16;\tsize:4080;\tsigned:1;\n";
-	static const char event[] =
-		"# compressed entry header\n\ttype_len    :    5 bits\n\ttime_delta  :   27 bits\n"
-		"\tarray       :   32 bits\n\n\tpadding     : type == 29\n"
-		"\ttime_extend : type == 30\n\ttime_stamp : type == 31\n"
-		"\tdata max type_len  == 28\n";
-	static const char *const systems[] = { "sched", "kvm", "counterspin" };
-	GByteArray *file = g_byte_array_new();
-	gsize offset;
+	g_autofree struct recording_cpu *sections = g_new(struct recording_cpu, n_cpus);
+	struct recording r = {
+		.version = version, .says_big_endian = says_big_endian, .says_long = says_long,
+		.clock = strcmp(clock_name, "-") ? clock_name : NULL,
+		.release = release, .machine = machine,
+		.kallsyms = "", .printk = "", .cmdlines = "",
+		.n_cpus = n_cpus, .cpus = sections,
+	};
+	GByteArray *file;
 
-	g_byte_array_append(file, (const guint8 *)"\x17\x08\x44tracing", 10);
-	put_name(file, version);
-	put(file, says_big_endian, 1);
-	put(file, says_long, 1);
-	put(file, PAGE, 4);
-	put_name(file, "header_page");
-	put_text(file, page, 8);
-	put_name(file, "header_event");
-	put_text(file, event, 8);
-	put_system(file, "ftrace");
-	put(file, G_N_ELEMENTS(systems), 4);
-	for (unsigned int i = 0; i < G_N_ELEMENTS(systems); i++) {
-		put_name(file, systems[i]);
-		put_system(file, systems[i]);
-	}
-	put_text(file, "", 4);		/* kallsyms */
-	put_text(file, "", 4);		/* printk */
-	put_text(file, "", 8);		/* saved_cmdlines */
-	put(file, n_cpus, 4);
-	put_options(file);
-	g_byte_array_append(file, (const guint8 *)"flyrecord", 10);
-	offset = (file->len + 16 * n_cpus + PAGE - 1) / PAGE * PAGE;
-	for (unsigned int i = 0; i < n_cpus; i++) {
-		put(file, offset, 8);
-		put(file, cpus[i].bytes->len, 8);
-		offset += cpus[i].bytes->len;
-	}
-	pad(file, PAGE);
+	for (unsigned int i = 0; i < n_cpus; i++)
+		sections[i] = (struct recording_cpu){ cpus[i].bytes->len, cpus[i].entries, cpus[i].overrun };
+	file = recording_header_6(&r);
 	for (unsigned int i = 0; i < n_cpus; i++)
 		g_byte_array_append(file, cpus[i].bytes->data, cpus[i].bytes->len);
 	return file;
