@@ -14,6 +14,8 @@
  * directives:
  *
  *	clock NAME		trace clock (mono); '-': the file does not say
+ *	tsc2nsec MULT SHIFT OFFSET	how clock x86-tsc becomes nanoseconds (times in the
+ *				script are then cycles)
  *	cpus N			CPUs with a buffer (highest CPU used + 1)
  *	uname RELEASE MACHINE	(6.1.0-test x86_64)
  *	version TEXT, endian big, long 4
@@ -53,6 +55,7 @@ struct cpu {
 
 static struct cpu cpus[MAX_CPUS];
 static unsigned int n_cpus, n_deep;
+static guint64 tsc_mult, tsc_shift, tsc_offset;
 static const char *clock_name = "mono", *version = "6";
 static const char *release = "6.1.0-test", *machine = "x86_64";
 static bool says_big_endian;
@@ -215,6 +218,8 @@ static void directive(char **w, bool first_round)
 
 	if (!strcmp(w[0], "clock") && n == 1)
 		clock_name = g_intern_string(w[1]);
+	else if (!strcmp(w[0], "tsc2nsec") && n == 3)
+		tsc_mult = number(w[1]), tsc_shift = number(w[2]), tsc_offset = number(w[3]);
 	else if (!strcmp(w[0], "cpus") && n == 1)
 		n_cpus = CLAMP(number(w[1]), n_cpus, MAX_CPUS);
 	else if (!strcmp(w[0], "uname") && n == 2)
@@ -288,6 +293,7 @@ static GByteArray *file_bytes(void)
 	struct recording r = {
 		.version = version, .says_big_endian = says_big_endian, .says_long = says_long,
 		.clock = strcmp(clock_name, "-") ? clock_name : NULL,
+		.tsc_mult = tsc_mult, .tsc_shift = tsc_shift, .tsc_offset = tsc_offset,
 		.release = release, .machine = machine,
 		.kallsyms = "", .printk = "", .cmdlines = "",
 		.n_cpus = n_cpus, .cpus = sections,

@@ -202,6 +202,13 @@ void recording_put_options(GByteArray *to, const struct recording *r)
 	if (r->clock)
 		put_option(to, OPTION_TRACECLOCK, clocks);
 	put_option(to, OPTION_UNAME, uname);
+	if (r->tsc_mult) {
+		put_number(to, OPTION_TSC2NSEC, 2);
+		put_number(to, 16, 4);
+		put_number(to, r->tsc_mult, 4);
+		put_number(to, r->tsc_shift, 4);
+		put_number(to, r->tsc_offset, 8);
+	}
 	put_number(to, OPTION_CPUCOUNT, 2);
 	put_number(to, 4, 4);
 	put_number(to, r->n_cpus, 4);

@@ -41,6 +41,8 @@ struct recording {
 	bool says_big_endian;
 	unsigned int says_long;
 	const char *clock;		/* NULL: the file does not say */
+	guint32 tsc_mult, tsc_shift;	/* mult 0: the file does not say */
+	guint64 tsc_offset;
 	const char *release, *machine;
 	const char *kallsyms, *printk, *cmdlines;
 	unsigned int n_cpus;
@@ -50,6 +52,7 @@ struct recording {
 enum {
 	OPTION_DONE = 0, OPTION_CPUSTAT = 2, OPTION_BUFFER = 3, OPTION_TRACECLOCK = 4,
 	OPTION_UNAME = 5, OPTION_CPUCOUNT = 8, OPTION_VERSION = 9,
+	OPTION_TSC2NSEC = 14,
 };
 
 void put_number(GByteArray *to, guint64 value, unsigned int bytes);

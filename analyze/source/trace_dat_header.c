@@ -182,9 +182,9 @@ static void read_option(struct reading *r, unsigned int id, const char *data, si
 		h->ts_offset += g_ascii_strtoull(text, NULL, 0);
 		break;
 	case OPTION_TSC2NSEC:
+		/* an offset follows, which libtracecmd (1.3) does not add either: its times and ours are the same */
 		h->mult = take_number(&c, 4);
 		h->shift = take_number(&c, 4);
-		h->ts_offset += take_number(&c, 8);
 		break;
 	case OPTION_BUFFER:
 		read_buffer_option(r, &c);

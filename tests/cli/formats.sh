@@ -42,3 +42,18 @@ for r in "${recordings[@]}"; do
 	expect "$(sql c.db "SELECT events = used + ignored + lost, events = (SELECT sum(n) FROM event_type) + lost,
 		used = (SELECT sum(used) FROM event_type) FROM recording")" "1|1|1" "$(basename "$r"): events add up"
 done
+
+# --- cycles as nanoseconds, as trace-cmd has them
+
+record tsc.dat << 'END'
+clock x86-tsc
+tsc2nsec 1431655765 32 1000
+3000000 0 0 sched_switch next_pid=910
+6000000 0 910 kvm_entry vcpu_id=0
+9000000 0 910 kvm_exit vcpu_id=0 exit_reason=0x78 isa=2
+12000000 0 910 sched_switch prev_pid=910 prev_state=1
+END
+import tsc.dat
+expect "$(sql tsc.dat.db 'SELECT t0, t1 FROM recording')" '999999|3999999' 'times of the TSC'
+expect "$(trace-cmd report -t tsc.dat | sed -nE 's/.* 0\.00*([0-9]+): .*/\1/p' | sed '1p;$!d' | tr '\n' ' ')" \
+	'999999 3999999 ' "trace-cmd's times"
