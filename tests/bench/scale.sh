@@ -27,8 +27,8 @@ for number in "$shape_events" "${sizes[@]}"; do
 done
 
 head_of_table() {
-	printf '%-12s %11s %9s %9s %9s %9s %9s %12s %12s %11s\n' "$1" events 'rec. MiB' seconds ns/event \
-		'RSS MiB' 'anon MiB' 'database MiB' 'bytes/event' 'PAUSE/1000'
+	printf '%-12s %11s %9s %9s %9s %13s %9s %9s %12s %12s %11s\n' "$1" events 'rec. MiB' seconds \
+		ns/event 'CPU ns/event' 'RSS MiB' 'anon MiB' 'database MiB' 'bytes/event' 'PAUSE/1000'
 }
 
 # row TITLE EVENTS [OPTION...]: of the generator
@@ -42,11 +42,11 @@ row() {
 		run import "$counterspin" import --force r.dat -o r.db
 	done
 	awk -v title="$title" -v n="$n" -v recording="$(stat -c %s r.dat)" -v db="$(stat -c %s r.db)" \
-		-v wall="$(column import.runs 1)" -v rss="$(column import.runs 3)" \
+		-v wall="$(column import.runs 1)" -v cpu="$(column import.runs 2)" -v rss="$(column import.runs 3)" \
 		-v anon="$(column import.runs 4)" \
 		-v pause="$(sqlite3 r.db 'SELECT sum(n_pause) FROM vcpu')" 'BEGIN {
-		printf "%-12s %11d %9.1f %9.2f %9.0f %9.1f %9.1f %12.1f %12.1f %11.1f\n", title, n,
-			recording / 1048576, wall, wall / n * 1e9, rss / 1024, anon / 1024,
+		printf "%-12s %11d %9.1f %9.2f %9.0f %13.0f %9.1f %9.1f %12.1f %12.1f %11.1f\n", title, n,
+			recording / 1048576, wall, wall / n * 1e9, cpu / n * 1e9, rss / 1024, anon / 1024,
 			db / 1048576, db / n, 1000 * pause / n }'
 	rm -f r.dat r.dat.host.json r.db
 }
