@@ -114,7 +114,7 @@ CREATE TABLE on_cpu (
 CREATE TABLE exit_stat (
 	vcpu        INTEGER NOT NULL REFERENCES vcpu(id),
 	second      INTEGER NOT NULL,      -- (t - recording.t0) / 1e9, rounded down
-	exit_reason INTEGER NOT NULL,      -- VMX: low 16 bits; SVM: exit code
+	exit_reason INTEGER NOT NULL,      -- VMX: low 16 bits; SVM: exit code; -1: beyond the first 1000 reasons
 	n           INTEGER NOT NULL,
 	handling_ns INTEGER NOT NULL,      -- sum of kvm_exit to next kvm_entry, while on a CPU
 	histogram   TEXT NOT NULL,         -- JSON array: element b counts handling in [2^b, 2^(b+1)) ns

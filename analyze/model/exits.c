@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* A vCPU has a few dozen reasons to exit; a damaged recording may have any number. */
+enum { MAX_REASONS = 1000, REASON_OTHER = -1 };
+
 static struct thread_run *running_thread(const struct model *m, const struct event *ev)
 {
 	struct thread_run *t = m->cpus[ev->cpu].current;
@@ -35,20 +38,25 @@ void exits_flush(struct model *m, struct vcpu_run *v)
 static struct exit_count *count_of(struct model *m, struct vcpu_run *v, int64_t t, int64_t reason)
 {
 	int64_t offset = t - m->span.t0;
+	uint16_t *slot;
 	int64_t second = offset >= 0 ? offset / 1000000000 : -1 - (-offset - 1) / 1000000000;
 
 	if (second != v->exit_second) {
 		exits_flush(m, v);
 		v->exit_second = second;
 	}
-	for (guint i = 0; i < v->exits->len; i++) {
-		struct exit_count *c = &g_array_index(v->exits, struct exit_count, i);
-
-		if (c->reason == reason)
-			return c;
-	}
-	g_array_append_val(v->exits, (struct exit_count){ .reason = reason });
-	return &g_array_index(v->exits, struct exit_count, v->exits->len - 1);
+	if (v->exits->len >= MAX_REASONS)
+		reason = REASON_OTHER;
+	/* nearly always where the slot of the reason says */
+	slot = &v->exit_slot[(uint64_t)reason % G_N_ELEMENTS(v->exit_slot)];
+	if (*slot < v->exits->len && g_array_index(v->exits, struct exit_count, *slot).reason == reason)
+		return &g_array_index(v->exits, struct exit_count, *slot);
+	for (*slot = 0; *slot < v->exits->len; (*slot)++)
+		if (g_array_index(v->exits, struct exit_count, *slot).reason == reason)
+			break;
+	if (*slot == v->exits->len)
+		g_array_append_val(v->exits, (struct exit_count){ .reason = reason });
+	return &g_array_index(v->exits, struct exit_count, *slot);
 }
 
 void exits_entry(struct model *m, struct vcpu_run *v, const struct event *ev)

@@ -359,7 +359,8 @@ void ipi_event(struct model *m, const struct event *ev, struct thread_run *self)
 	}
 	if (v->send)
 		v->send->contiguous = false;
-	g_array_set_size(v->early_accepts, 0);
+	if (v->early_accepts->len)
+		g_array_set_size(v->early_accepts, 0);
 }
 
 void ipi_finish(struct model *m, struct vcpu_run *v)

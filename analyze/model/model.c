@@ -231,7 +231,8 @@ static void kvm_event(struct model *m, struct vcpu_run *v, const struct event *e
 	switch (ev->type) {
 	case EV_KVM_ENTRY:
 		ipi_finish_send(m, v);
-		g_array_set_size(v->early_accepts, 0);
+		if (v->early_accepts->len)
+			g_array_set_size(v->early_accepts, 0);
 		exits_entry(m, v, ev);
 		v->in_kvm_run = v->run_known = true;
 		vcpu_set(v, DY_RUNNABLE, false);

@@ -77,6 +77,7 @@ struct vcpu_run {
 	struct decision_run decision;
 	GArray *exits;			/* of struct exit_count, of exit_second */
 	int64_t exit_second;
+	uint16_t exit_slot[32];		/* by exit reason: where in exits it is likely to be */
 	/* ipi.c */
 	struct ipi_send *send;		/* under way */
 	struct ipi_edge *pending;	/* received and not yet acknowledged, newest first */
