@@ -245,6 +245,15 @@ damaged cut.dat 12 '1|3100|6100|NULL|the file ends before the events do' '2000|0
 head -c $((size - 4096 - 100)) pages.dat > all.dat
 expect_fails 3 "'all.dat': no facts to trust: each of its 3 decisions touches a gap" "$COUNTERSPIN" import all.dat
 
+# A chunk of a compressed buffer: what is before it and after it is used.
+cp "$DATA/ipi-heavy-both.dat" chunk.dat
+printf '\xff\xff\xff\xff' | dd of=chunk.dat bs=1 seek=$(($(stat -c %s chunk.dat) * 3 / 5)) conv=notrunc status=none
+import -f "$DATA/ipi-heavy-both.dat" -o whole.db
+import chunk.dat
+expect "$(sql chunk.dat.db 'SELECT cpu, events, why FROM gap')" '0|NULL|a compressed chunk is damaged' 'a damaged chunk'
+expect "$(sql chunk.dat.db "ATTACH 'whole.db' AS w; SELECT used < (SELECT used FROM w.recording),
+	used > (SELECT used FROM w.recording) * 0.9, t1 = (SELECT t1 FROM w.recording) FROM recording")" '1|1|1' 'the rest of it is used'
+
 # --- CPUs that are silent: nobody runs a vCPU for over a second without an event
 
 silent() {	# CPU-1-FIRST CPU-1-LAST: two CPUs from 1 ms to 9 s, the second with fewer events
