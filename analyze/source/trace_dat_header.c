@@ -33,6 +33,8 @@ enum {
 	MAX_BUFFERS = 256,
 };
 
+#define MAX_OVERRUNS (1LL << 40)
+
 /* The file while its header is read. */
 struct reading {
 	struct trace_dat_header *h;
@@ -78,10 +80,10 @@ static void add_overruns(struct trace_dat_header *h, const char *text, size_t le
 	for (unsigned int i = 0; i < G_N_ELEMENTS(keys); i++) {
 		const char *p = strstr(copy, keys[i]);
 
-		/* saturates, as the text may say anything */
-		if (p && __builtin_add_overflow(h->overruns, MAX(g_ascii_strtoll(p + strlen(keys[i]), NULL, 10), 0),
-						&h->overruns))
-			h->overruns = INT64_MAX / 2;
+		/* the text may say anything */
+		if (p)
+			h->overruns += CLAMP(g_ascii_strtoll(p + strlen(keys[i]), NULL, 10), 0, MAX_OVERRUNS);
+		h->overruns = MIN(h->overruns, MAX_OVERRUNS);
 	}
 }
 
