@@ -119,10 +119,17 @@ static bool open_inputs(struct import_job *job, char **paths, unsigned int n, co
 /* A text of the child's: ended, and nothing in it that a terminal would obey. */
 static void tame(char *text, size_t room)
 {
+	char *p = text;
+
 	text[room - 1] = '\0';
-	for (char *p = text; *p; p++)
-		if ((guchar)*p < ' ' && *p != '\n')
-			*p = '?';
+	while (*p) {
+		gunichar c = g_utf8_get_char_validated(p, -1);
+
+		if (c == '\n' || (c < (gunichar)-2 && g_unichar_isprint(c)))
+			p = g_utf8_next_char(p);
+		else
+			*p++ = '?';
+	}
 }
 
 static void say_warnings(const struct watch *w)

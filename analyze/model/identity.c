@@ -37,7 +37,7 @@ static guint place_hash(const void *p)
 {
 	const struct vcpu_place *v = p;
 
-	return (guint)(v->vm_pid * 31 + v->vcpu_id * 7 + v->vcpu_idx);
+	return (guint)v->vm_pid * 31 + (guint)v->vcpu_id * 7 + (guint)v->vcpu_idx;
 }
 
 static gboolean place_equal(const void *a, const void *b)
@@ -51,7 +51,7 @@ static guint wake_hash(const void *p)
 {
 	const struct wake_evidence *w = p;
 
-	return (guint)(w->waker->id * 8191 + w->woken->id * 31 + w->vcpu_id);
+	return (guint)w->waker->id * 8191 + (guint)w->woken->id * 31 + (guint)w->vcpu_id;
 }
 
 static gboolean wake_equal(const void *a, const void *b)

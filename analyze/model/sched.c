@@ -63,12 +63,13 @@ static void stretch_end(struct model *m, struct thread_run *t, int64_t t1, const
 	struct on_cpu_row *s = &t->stretch;
 	struct vcpu_run *v = t->vcpu;
 
+	t1 = MAX(t1, s->t0);	/* records that contradict each other may end it before it began */
 	s->t1 = t1;
 	s->why = why;
 	s->in_kvm_run = v && v->run_known ? v->in_kvm_run : DB_NULL;
 	s->in_kernel = v && v->vm->vm->cpl_known && v->run_known && v->in_kvm_run ? v->rip_kernel : DB_NULL;
 	if (v && v->t_entry) {
-		s->guest_ns += t1 - MAX(v->t_entry, s->t0);
+		s->guest_ns += MAX(t1 - MAX(v->t_entry, s->t0), 0);
 		v->t_entry = 0;
 	}
 	facts_on_cpu(m->facts, s);
@@ -132,10 +133,10 @@ void sched_switch(struct model *m, const struct event *ev)
 	if (prev) {
 		if (prev->on_cpu == ev->cpu)
 			stretch_end(m, prev, ev->t, state_letter(state));
-		if (runnable) {
+		if (runnable && prev->on_cpu < 0) {
 			prev->stretch.t_ready = ev->t;
 			prev->stretch.cpu_ready = ev->cpu;
-		} else {
+		} else if (!runnable) {
 			queue(m, prev, -1);
 		}
 		if (prev->vcpu) {

@@ -67,10 +67,12 @@ static uint64_t load64(const uint8_t *p)
 
 static inline int64_t in_ns(const struct ring_buffer *b, uint64_t raw)
 {
+	__int128 t = raw;
+
 	if (b->clock.mult)
-		raw = (unsigned __int128)raw * b->clock.mult >> b->clock.shift;
-	raw += b->clock.offset;
-	return raw < INT64_MAX ? (int64_t)raw : INT64_MAX - 1;
+		t = (unsigned __int128)raw * b->clock.mult >> b->clock.shift;
+	t += (int64_t)b->clock.offset;
+	return CLAMP(t, 0, T_LATEST);	/* so later ones stay later, however large */
 }
 
 /* Something is missing from here to the next record; the first reason is the one told. */

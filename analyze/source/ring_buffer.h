@@ -12,7 +12,7 @@
 
 #include "analyze/source/stream.h"
 
-/* ns = ((raw * mult) >> shift) + offset, modulo 2^64; mult 0: raw + offset */
+/* ns = ((raw * mult) >> shift) + (int64_t)offset, within 0 to T_LATEST; mult 0: raw + offset */
 struct ring_buffer_clock {
 	uint32_t mult, shift;
 	uint64_t offset;

@@ -33,6 +33,8 @@ enum {
 	MAX_BUFFERS = 256,
 };
 
+#define MAX_OVERRUNS (1LL << 40)
+
 /* The file while its header is read. */
 struct reading {
 	struct trace_dat_header *h;
@@ -58,6 +60,17 @@ static bool fail(GError **error, const char *path, const char *format, ...)
 	return false;
 }
 
+/* A name from the file, at most max bytes of it, fit to be printed. */
+static char *name_from(const char *text, size_t max)
+{
+	char *name = g_strndup(text, max);
+
+	for (char *p = name; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return name;
+}
+
 /* "overrun: N" and "dropped events: N" of a per-CPU stats text */
 static void add_overruns(struct trace_dat_header *h, const char *text, size_t len)
 {
@@ -67,10 +80,10 @@ static void add_overruns(struct trace_dat_header *h, const char *text, size_t le
 	for (unsigned int i = 0; i < G_N_ELEMENTS(keys); i++) {
 		const char *p = strstr(copy, keys[i]);
 
-		/* saturates, as the text may say anything */
-		if (p && __builtin_add_overflow(h->overruns, MAX(g_ascii_strtoll(p + strlen(keys[i]), NULL, 10), 0),
-						&h->overruns))
-			h->overruns = INT64_MAX / 2;
+		/* the text may say anything */
+		if (p)
+			h->overruns += CLAMP(g_ascii_strtoll(p + strlen(keys[i]), NULL, 10), 0, MAX_OVERRUNS);
+		h->overruns = MIN(h->overruns, MAX_OVERRUNS);
 	}
 }
 
@@ -89,8 +102,8 @@ static struct trace_dat_buffer *add_buffer(struct reading *r, const char *name, 
 {
 	struct trace_dat_buffer *b = g_new0(struct trace_dat_buffer, 1);
 
-	b->name = g_strndup(name, 100);
-	b->clock = clock && *clock ? g_strndup(clock, 32) : NULL;
+	b->name = name_from(name, 100);
+	b->clock = clock && *clock ? name_from(clock, 32) : NULL;
 	b->page_size = page_size;
 	b->cpus = g_array_new(FALSE, FALSE, sizeof(struct trace_dat_cpu));
 	g_ptr_array_add(r->h->buffers, b);
@@ -126,7 +139,7 @@ static void read_buffer_option(struct reading *r, struct cursor *c)
 	if (r->h->version == 6) {
 		if (!c->bad && r->instances->len < MAX_BUFFERS) {
 			g_array_append_val(r->instances, offset);
-			g_ptr_array_add(r->names, g_strndup(name, 100));
+			g_ptr_array_add(r->names, name_from(name, 100));
 		}
 		return;
 	}
@@ -161,11 +174,12 @@ static void read_option(struct reading *r, unsigned int id, const char *data, si
 		open = memchr(data, '[', size);
 		close = open ? memchr(open, ']', data + size - open) : NULL;
 		if (close && !h->clock)
-			h->clock = g_strndup(open + 1, close - open - 1);
+			h->clock = name_from(open + 1, MIN(close - open - 1, 32));
 		break;
 	case OPTION_UNAME:
+		text = g_strndup(data, MIN(size, 1000));
 		if (!h->uname)
-			h->uname = g_strndup(data, MIN(size, 1000));
+			h->uname = name_from(g_strstrip(text), 1000);
 		break;
 	case OPTION_CPUSTAT:
 		add_overruns(h, data, size);
@@ -339,9 +353,11 @@ static bool read_v7(struct reading *r, GError **error)
 	first = take_number(c, 8);
 	if (c->bad)
 		return fail(error, r->name, "truncated in its header, at byte %zu", c->size);
-	if (strcmp(compression, "zstd") && strcmp(compression, "none"))
-		return fail(error, r->name, "compressed with '%.16s', only zstd and none are read",
-			    compression);
+	if (strcmp(compression, "zstd") && strcmp(compression, "none")) {
+		g_autofree char *name = name_from(compression, 16);
+
+		return fail(error, r->name, "compressed with '%s', only zstd and none are read", name);
+	}
 	if (!first || first >= c->size)
 		return fail(error, r->name, "truncated: the recorder did not finish it, or its end is lost");
 	while (c->pos < c->size) {
@@ -391,6 +407,7 @@ bool trace_dat_header_read(struct trace_dat_header *header, const struct input_f
 	g_autofree char *what = g_strdup_printf("'%s'", file->name);
 	g_autoptr(GArray) instances = g_array_new(FALSE, FALSE, sizeof(uint64_t));
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *shown = NULL;
 	const char *version;
 
 	*header = (struct trace_dat_header){ .buffers = g_ptr_array_new_with_free_func(buffer_free) };
@@ -402,8 +419,10 @@ bool trace_dat_header_read(struct trace_dat_header *header, const struct input_f
 		header->version = 6;
 	else if (!strcmp(version, "7"))
 		header->version = 7;
-	else
-		return fail(error, file->name, "trace.dat version '%.16s', only 6 and 7 are read", version);
+	if (!header->version) {
+		shown = name_from(version, 16);
+		return fail(error, file->name, "trace.dat version '%s', only 6 and 7 are read", shown);
+	}
 	return (header->version == 6 ? read_v6(&r, error) : read_v7(&r, error)) && check_pages(&r, error);
 }
 
