@@ -34,7 +34,8 @@ static bool open_reader(struct reader *r, struct input *in, GError **error)
 {
 	const struct input_file *f = &in->files[0];
 
-	if (f->size >= 8 && (!memcmp(f->data, "PERFILE2", 8) || !memcmp(f->data, "PERFFILE", 8)))
+	if (f->size >= 8 && (!memcmp(f->data, "PERFILE2", 8) || !memcmp(f->data, "PERFFILE", 8) ||
+			     !memcmp(f->data, "2ELIFREP", 8)))	/* big-endian */
 		return perf_data_open(r, in, error);
 	if (f->size >= 10 && !memcmp(f->data, "\x17\x08\x44tracing", 10))
 		return trace_dat_open(r, in, error);
