@@ -249,7 +249,7 @@ expect_fails 3 "'all.dat': no facts to trust: each of its 3 decisions touches a 
 cp "$DATA/ipi-heavy-both.dat" chunk.dat
 printf '\xff\xff\xff\xff' | dd of=chunk.dat bs=1 seek=$(($(stat -c %s chunk.dat) * 3 / 5)) conv=notrunc status=none
 import -f "$DATA/ipi-heavy-both.dat" -o whole.db
-import chunk.dat
+"$COUNTERSPIN" import chunk.dat 2> "$scratch/log" || fail "chunk.dat: $(cat "$scratch/log")"
 expect "$(sql chunk.dat.db 'SELECT cpu, events, why FROM gap')" '0|NULL|a compressed chunk is damaged' 'a damaged chunk'
 expect "$(sql chunk.dat.db "ATTACH 'whole.db' AS w; SELECT used < (SELECT used FROM w.recording),
 	used > (SELECT used FROM w.recording) * 0.9, t1 = (SELECT t1 FROM w.recording) FROM recording")" '1|1|1' 'the rest of it is used'

@@ -204,7 +204,7 @@ static void show_record(GString *to, const struct record *r, struct event_format
 	case RECORD_EVENT:
 		for (unsigned int i = 0; i < r->size; i++)
 			g_assert_cmpuint(r->data[i], <, 256);	/* it can be read */
-		event_format_decode(formats, r->data, r->size, &ev);
+		event_format_decode(formats, r->data, r->size, UINT64_MAX, &ev);
 		g_string_append_printf(to, " %" G_GINT64_FORMAT ":%d", r->t, ev.tid);
 		break;
 	}
