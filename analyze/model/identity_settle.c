@@ -359,22 +359,25 @@ static int by_t0(const void *a, const void *b)
 	return x->t0 < y->t0 ? -1 : x->t0 > y->t0;
 }
 
-/* What a gap explains needs no other explanation. */
-static bool explained(const struct identity *id, const struct identity_gap *gap)
+/* Is there more than silence in gap that those known do not explain? They are in order of t0. */
+static bool unexplained(const struct identity *id, const struct identity_gap *gap)
 {
+	int64_t t = gap->t0;
+
 	for (guint i = 0; i < id->gaps->len; i++) {
 		const struct identity_gap *g = &g_array_index(id->gaps, struct identity_gap, i);
 
-		if ((g->cpu < 0 || g->cpu == gap->cpu) && g->t0 <= gap->t0 && g->t1 >= gap->t1)
-			return true;
+		if ((g->cpu < 0 || g->cpu == gap->cpu) && g->t0 <= t)
+			t = MAX(t, g->t1);
 	}
-	return false;
+	return gap->t1 - t > SILENCE_NS;
 }
 
 /* Gaps that no loss record tells of, and the ends of those that lie outside the events. */
 static void settle_gaps(struct identity *id)
 {
 	const struct identity_span *span = &id->span;
+	g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(struct identity_gap));
 
 	for (guint i = 0; i < id->gaps->len; i++) {
 		struct identity_gap *g = &g_array_index(id->gaps, struct identity_gap, i);
@@ -382,16 +385,18 @@ static void settle_gaps(struct identity *id)
 		g->t0 = CLAMP(g->t0, span->t_first, span->t1);
 		g->t1 = CLAMP(g->t1, g->t0, span->t1);
 	}
+	g_array_sort(id->gaps, by_t0);
 	for (guint i = 0; i < id->cpus->len; i++) {
 		const struct cpu_note *c = &g_array_index(id->cpus, struct cpu_note, i);
 		struct identity_gap late = { .cpu = i, .t0 = span->t_first, .t1 = c->t_first, .why = LOSS_LATE };
 		struct identity_gap early = { .cpu = i, .t0 = c->t_last, .t1 = span->t1, .why = LOSS_EARLY };
 
-		if (c->seen && c->busy_first && late.t1 - late.t0 > SILENCE_NS && !explained(id, &late))
-			g_array_append_val(id->gaps, late);
-		if (c->seen && c->busy && early.t1 - early.t0 > SILENCE_NS && !explained(id, &early))
-			g_array_append_val(id->gaps, early);
+		if (c->seen && c->busy_first && unexplained(id, &late))
+			g_array_append_val(found, late);
+		if (c->seen && c->busy && unexplained(id, &early))
+			g_array_append_val(found, early);
 	}
+	g_array_append_vals(id->gaps, found->data, found->len);
 	g_array_sort(id->gaps, by_t0);
 }
 

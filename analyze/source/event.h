@@ -65,6 +65,7 @@ enum event_type {
 	X(PAGE_ZEROED, "a page holds nothing but zeros")                        \
 	X(CHUNK, "a compressed chunk is damaged")                               \
 	X(RECORD, "a record is damaged, what follows cannot be found")          \
+	X(SAMPLE, "a record is damaged")                                        \
 	X(CUT, "the file ends before the events do")                            \
 	X(CLOCK, "the clock stepped back")                                      \
 	X(BURST, "between two bursts of the recording")                         \

@@ -34,7 +34,8 @@ static bool open_reader(struct reader *r, struct input *in, GError **error)
 {
 	const struct input_file *f = &in->files[0];
 
-	if (f->size >= 8 && (!memcmp(f->data, "PERFILE2", 8) || !memcmp(f->data, "PERFFILE", 8)))
+	if (f->size >= 8 && (!memcmp(f->data, "PERFILE2", 8) || !memcmp(f->data, "PERFFILE", 8) ||
+			     !memcmp(f->data, "2ELIFREP", 8)))	/* big-endian */
 		return perf_data_open(r, in, error);
 	if (f->size >= 10 && !memcmp(f->data, "\x17\x08\x44tracing", 10))
 		return trace_dat_open(r, in, error);
@@ -146,6 +147,8 @@ struct pass {
 	_Atomic uint64_t *taken;
 	uint64_t before;	/* bytes of the bursts already read */
 	int64_t t_last;
+	int64_t t_begin;	/* of the burst under way; T_BEFORE in the first */
+	bool is_last;
 };
 
 static uint64_t taken_of(const struct reader *r)
@@ -174,7 +177,10 @@ static inline void pass_on(struct pass *p, struct reader *r, const struct stream
 		ev.type = EV_MISSED;
 		ev.tid = 0;
 		ev.in_irq = false;
-		ev.missed.t0 = rec->t0;
+		/* what is missing at the ends of a burst is missing there, not before or after it */
+		if (rec->t == T_AFTER)
+			ev.t = p->is_last ? T_AFTER : p->t_last;
+		ev.missed.t0 = MAX(rec->t0, p->t_begin);
 		ev.missed.events = rec->events;
 		ev.missed.why = rec->why;
 		break;
@@ -213,7 +219,9 @@ static void read_burst(struct pass *p, struct reader *r)
 bool source_read(struct source *s, uint64_t wanted, void (*fn)(void *user, const struct event *ev),
 		 void *user, _Atomic uint64_t *taken, GError **error)
 {
-	struct pass p = { .wanted = wanted, .fn = fn, .user = user, .taken = taken, .t_last = T_BEFORE };
+	struct pass p = {
+		.wanted = wanted, .fn = fn, .user = user, .taken = taken, .t_last = T_BEFORE, .t_begin = T_BEFORE,
+	};
 
 	for (unsigned int i = 0; i < s->n; i++) {
 		struct reader *r = &s->readers[i];
@@ -226,10 +234,12 @@ bool source_read(struct source *s, uint64_t wanted, void (*fn)(void *user, const
 				g_set_error(error, SOURCE_ERROR, 0, "bursts of one recording overlap in time");
 				return false;
 			}
+			p.t_begin = between.t;
 			between.missed.t0 = p.t_last;
 			between.missed.why = LOSS_BURST;
 			fn(user, &between);
 		}
+		p.is_last = i + 1 == s->n;
 		read_burst(&p, r);
 	}
 	if (taken)

@@ -47,7 +47,7 @@ refuse 3 'not a recording, neither trace.dat nor perf.data'
 cp good.dat.db bad.dat
 refuse 3 'a database, not a recording'
 printf 'PERFILE2\150' > bad.dat
-refuse 3 'a perf.data recording'
+refuse 3 "'bad.dat': truncated in its header"
 
 # --- another machine, another format
 

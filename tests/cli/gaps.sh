@@ -249,7 +249,7 @@ expect_fails 3 "'all.dat': no facts to trust: each of its 3 decisions touches a 
 cp "$DATA/ipi-heavy-both.dat" chunk.dat
 printf '\xff\xff\xff\xff' | dd of=chunk.dat bs=1 seek=$(($(stat -c %s chunk.dat) * 3 / 5)) conv=notrunc status=none
 import -f "$DATA/ipi-heavy-both.dat" -o whole.db
-import chunk.dat
+"$COUNTERSPIN" import chunk.dat 2> "$scratch/log" || fail "chunk.dat: $(cat "$scratch/log")"
 expect "$(sql chunk.dat.db 'SELECT cpu, events, why FROM gap')" '0|NULL|a compressed chunk is damaged' 'a damaged chunk'
 expect "$(sql chunk.dat.db "ATTACH 'whole.db' AS w; SELECT used < (SELECT used FROM w.recording),
 	used > (SELECT used FROM w.recording) * 0.9, t1 = (SELECT t1 FROM w.recording) FROM recording")" '1|1|1' 'the rest of it is used'
@@ -305,6 +305,11 @@ expect "$(sql both.db 'SELECT path, events, (SELECT count(*) FROM decision), (SE
 } | record marked.dat
 import marked.dat
 expect "$(why marked.dat.db)" 'NULL|2800|5900|between two bursts of the recording' 'bursts in one file, marked'
+# What a burst lacks at its end is missing there, not until the end of all.
+head -c $(($(stat -c %s one.dat) - 100)) one.dat > short.dat
+"$COUNTERSPIN" import -f short.dat two.dat -o short.db 2> "$scratch/log" || fail "short.dat: $(cat "$scratch/log")"
+expect "$(why short.db)" '1|1|2501|the file ends before the events do
+NULL|2501|6001|between two bursts of the recording' 'a burst cut short'
 expect_fails 3 'bursts of one recording overlap in time' "$COUNTERSPIN" import one.dat one.dat -o new.db
 sed '1i clock boot' two | record other.dat
 expect_fails 3 'are not bursts of one recording' "$COUNTERSPIN" import one.dat other.dat -o new.db

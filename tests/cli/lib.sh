@@ -4,14 +4,16 @@
 # own, which is empty and goes away at the end; it goes on after a failed
 # expectation and fails at the end.
 #
-# From the environment: COUNTERSPIN and MAKE_RECORDING (programs), DATA (directory
-# of recordings).
+# From the environment: COUNTERSPIN, MAKE_RECORDING and PERF_RECORDING (programs), DATA
+# (directory of recordings). With PERF_TWIN every recording that a test imports is imported
+# as perf.data, too, and must give the same facts.
 
 set -eu
 set -o pipefail
-: "${COUNTERSPIN:?}" "${MAKE_RECORDING:?}" "${DATA:?}"
+: "${COUNTERSPIN:?}" "${MAKE_RECORDING:?}" "${PERF_RECORDING:?}" "${DATA:?}"
 COUNTERSPIN=$(realpath "$COUNTERSPIN")
 MAKE_RECORDING=$(realpath "$MAKE_RECORDING")
+PERF_RECORDING=$(realpath "$PERF_RECORDING")
 DATA=$(realpath "$DATA")
 export LC_ALL=C
 umask 022
@@ -67,6 +69,52 @@ import() {
 		return 1
 	fi
 	[ ! -s "$scratch/out" ] || fail "counterspin import $* wrote to standard output"
+	[ -z "${PERF_TWIN:-}" ] || compare_twin "$@"
+}
+
+# facts DB: its rows, but for what a perf.data has otherwise than a trace.dat of the same events:
+# recording.path, sha256 and format; and the groups of threads, which a trace.dat does not say.
+facts() {
+	cp "$1" "$scratch/facts.db"
+	sql "$scratch/facts.db" "UPDATE recording SET path = '', sha256 = '', format = ''; UPDATE thread SET tgid = NULL"
+	sqlite3 "$scratch/facts.db" .dump
+}
+
+# compare_twin RECORDING... [OPTION...]: what import made of them against the same in perf.data.
+compare_twin() {
+	local db= paths=() args=() n=0 arg
+
+	while [ $# -gt 0 ]; do
+		arg=$1
+		shift
+		case $arg in
+		-o) db=$1; shift ;;
+		-f|--force) ;;
+		-*) args+=("$arg") ;;
+		*) paths+=("$arg") ;;
+		esac
+	done
+	db=${db:-${paths[0]}.db}
+	# libtracecmd tells neither uname, nor clock, nor what the recorder counted as lost
+	local clock=-1 lost=$(sql "$db" 'SELECT lost FROM recording')
+	[ "$(sql "$db" 'SELECT clock FROM recording')" = perf ] || clock=1
+	for arg in "${paths[@]}"; do
+		"$PERF_RECORDING" --no-groups --clockid=$clock --lost-samples="$lost" \
+			--release="$(sql "$db" 'SELECT kernel FROM recording')" "$arg" "$scratch/twin$n"
+		[ ! -e "$arg.host.json" ] || cp "$arg.host.json" "$scratch/twin$n.host.json"
+		lost=0
+		args+=("$scratch/twin$((n++))")
+	done
+	if "$COUNTERSPIN" import -f -o "$scratch/twin.db" "${args[@]}" 2> "$scratch/twin.log"; then
+		facts "$db" > "$scratch/want"
+		facts "$scratch/twin.db" > "$scratch/got"
+		cmp -s "$scratch/want" "$scratch/got" || fail "${paths[*]}: as perf.data: other facts
+$(diff "$scratch/want" "$scratch/got" | head -5)"
+	else
+		fail "${paths[*]}: as perf.data: $(cat "$scratch/twin.log")"
+	fi
+	rm -f "$scratch"/twin*
+	echo "twin of ${paths[*]}" >&2
 }
 
 # expect_fails STATUS PATTERN COMMAND...: it exits with STATUS, says one line (and
