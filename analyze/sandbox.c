@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TICK_MS = 100, CHILD_FALSE = 1 };
+enum { TICK_MS = 100, CHILD_FALSE = 1, CHILD_NO_MEMORY = 2 };
 
 /* Sanitizers map terabytes and open files of /proc when they report. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -101,6 +101,14 @@ static void limit(int resource, uint64_t value)
 	setrlimit(resource, &r);
 }
 
+/* GLib ends the program when there is no memory: here that is how a limit shows, and the parent says so. */
+static void on_message(const char *domain, GLogLevelFlags level, const char *message, void *user)
+{
+	if (level & G_LOG_LEVEL_ERROR && (strstr(message, "failed to allocate") || strstr(message, "out of memory")))
+		_exit(CHILD_NO_MEMORY);
+	g_log_default_handler(domain, level, message, user);
+}
+
 static void child(const struct sandbox_limits *limits, bool (*work)(void *user), void *user, pid_t parent)
 {
 	bool ok;
@@ -118,6 +126,7 @@ static void child(const struct sandbox_limits *limits, bool (*work)(void *user),
 	limit(RLIMIT_CPU, limits->cpu_s);
 	if (!SANITIZED)
 		limit(RLIMIT_DATA, limits->memory_bytes);
+	g_log_set_default_handler(on_message, NULL);
 	ok = work(user);
 	if (SANITIZED)
 		exit(ok ? 0 : CHILD_FALSE);	/* leaks are reported at exit */
@@ -131,7 +140,10 @@ static bool explain(int status, const struct sandbox_limits *limits, GError **er
 		return false;
 	}
 	if (WIFEXITED(status)) {
-		if (WEXITSTATUS(status) > CHILD_FALSE)
+		if (WEXITSTATUS(status) == CHILD_NO_MEMORY)
+			g_set_error(error, SANDBOX_ERROR, 0, "reading it took more than %" G_GUINT64_FORMAT
+				    " MiB of memory", limits->memory_bytes >> 20);
+		else if (WEXITSTATUS(status) > CHILD_FALSE)
 			g_set_error(error, SANDBOX_ERROR, 0, "the process that read it ended with status %d",
 				    WEXITSTATUS(status));
 		return WEXITSTATUS(status) == 0;

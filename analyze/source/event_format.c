@@ -202,20 +202,22 @@ static int numbered(const struct format_field *f, const char *prefix)
 /* state_0, in_kernel_0, state_1 ... as the deep probe declares them, up to the first hole. */
 static void resolve_deep(struct format *fmt, const struct format_text *text)
 {
-	fmt->state_offset = g_new0(uint32_t, MAX_DEEP);
-	fmt->in_kernel_offset = g_new0(uint32_t, MAX_DEEP);
+	unsigned int room = MIN(text->fields->len, MAX_DEEP) + 1;
+
+	fmt->state_offset = g_new0(uint32_t, room);
+	fmt->in_kernel_offset = g_new0(uint32_t, room);
 	for (guint i = 0; i < text->fields->len; i++) {
 		const struct format_field *f = &g_array_index(text->fields, struct format_field, i);
 		int state = f->size == 8 ? numbered(f, "state_") : -1;
 		int in_kernel = f->size == 1 ? numbered(f, "in_kernel_") : -1;
 
-		if (state >= 0)
+		if (state >= 0 && state < (int)room)	/* one beyond the number of fields is beyond a hole */
 			fmt->state_offset[state] = f->offset;
-		else if (in_kernel >= 0)
+		else if (in_kernel >= 0 && in_kernel < (int)room)
 			fmt->in_kernel_offset[in_kernel] = f->offset;
 	}
 	/* no field of ours can be at offset 0, where common_type is */
-	while (fmt->n_deep < MAX_DEEP && fmt->state_offset[fmt->n_deep] && fmt->in_kernel_offset[fmt->n_deep]) {
+	while (fmt->n_deep < room && fmt->state_offset[fmt->n_deep] && fmt->in_kernel_offset[fmt->n_deep]) {
 		fmt->min_size = MAX(fmt->min_size, MAX(fmt->state_offset[fmt->n_deep] + 8,
 						       fmt->in_kernel_offset[fmt->n_deep] + 1));
 		fmt->n_deep++;

@@ -14,12 +14,17 @@ enum {
 	DELTA_SHIFT = 27,
 	FORGET_BYTES = 1 << 20,
 	FETCH_BYTES = 48 * STREAM_RECORDS,	/* about a window */
-	MAX_CHUNK = 16 << 20,	/* trace-cmd makes chunks of 10 pages */
+	MAX_CHUNK_PAGES = 64,	/* trace-cmd makes chunks of 10 */
+	MAX_CHUNK = 16 << 20,
 };
 
 #define MISSED_EVENTS (1U << 31)
 #define MISSED_STORED (1U << 30)
 #define STAMP_TOP (0x1fULL << 59)	/* what an absolute time stamp leaves out */
+
+struct unpacker {
+	ZSTD_DCtx *zstd;
+};
 
 struct ring_buffer {
 	struct stream stream;
@@ -35,7 +40,6 @@ struct ring_buffer {
 	/* chunks */
 	struct cursor chunks;
 	uint32_t chunks_left;
-	ZSTD_DCtx *zstd;
 	uint8_t *plain;
 	size_t plain_room;
 	bool ended;
@@ -219,9 +223,30 @@ torn:
 	b->at = b->end;
 }
 
+struct unpacker *unpacker_new(void)
+{
+	struct unpacker *u = g_rc_box_new0(struct unpacker);
+
+	u->zstd = ZSTD_createDCtx();
+	return u;
+}
+
+static void unpacker_clear(void *p)
+{
+	ZSTD_freeDCtx(((struct unpacker *)p)->zstd);
+}
+
+void unpacker_unref(struct unpacker *u)
+{
+	if (u)
+		g_rc_box_release_full(u, unpacker_clear);
+}
+
 /* The next chunk becomes the pages under way; false at the end. */
 static bool next_chunk(struct ring_buffer *b)
 {
+	size_t most = MIN((size_t)MAX_CHUNK_PAGES * b->bytes.page_size, MAX_CHUNK);
+
 	while (b->chunks_left) {
 		uint32_t csize = take_number(&b->chunks, 4), usize = take_number(&b->chunks, 4);
 		const void *from = take(&b->chunks, csize);
@@ -233,12 +258,13 @@ static bool next_chunk(struct ring_buffer *b)
 		}
 		b->chunks_left--;
 		b->pages_size = b->next_page = 0;
-		if (usize > b->plain_room && usize <= MAX_CHUNK) {
+		if (usize > b->plain_room && usize <= most) {
 			g_free(b->plain);
 			b->plain = g_malloc(usize);
 			b->plain_room = usize;
 		}
-		if (usize > MAX_CHUNK || ZSTD_decompressDCtx(b->zstd, b->plain, usize, from, csize) != usize) {
+		if (usize > most ||
+		    ZSTD_decompressDCtx(b->bytes.unpacker->zstd, b->plain, usize, from, csize) != usize) {
 			lose(b, LOSS_CHUNK, 0);
 			continue;
 		}
@@ -251,7 +277,7 @@ static bool next_chunk(struct ring_buffer *b)
 
 static void forget_behind(struct ring_buffer *b)
 {
-	size_t done = b->bytes.compressed ? b->chunks.pos : b->next_page;
+	size_t done = b->bytes.unpacker ? b->chunks.pos : b->next_page;
 
 	b->stream.taken = done;
 	/* the page under way is still in use */
@@ -284,9 +310,9 @@ static void refill(struct stream *stream)
 			walk(b);
 		} else if (b->next_page < b->pages_size) {
 			open_page(b);
-		} else if (b->bytes.compressed && stream->n) {
+		} else if (b->bytes.unpacker && stream->n) {
 			return;		/* the window points into this chunk */
-		} else if (!b->bytes.compressed || !next_chunk(b)) {
+		} else if (!b->bytes.unpacker || !next_chunk(b)) {
 			break;
 		}
 	}
@@ -313,7 +339,7 @@ static void rewind_pages(struct stream *stream)
 	b->ended = b->any = b->losing = false;
 	b->lost = 0;
 	b->forgotten = 0;
-	if (b->bytes.compressed) {
+	if (b->bytes.unpacker) {
 		b->chunks = (struct cursor){ .data = b->bytes.data, .size = b->bytes.size };
 		b->chunks_left = take_number(&b->chunks, 4);
 	} else {
@@ -326,7 +352,7 @@ static void free_pages(struct stream *stream)
 {
 	struct ring_buffer *b = (struct ring_buffer *)stream;
 
-	ZSTD_freeDCtx(b->zstd);
+	unpacker_unref(b->bytes.unpacker);
 	g_free(b->plain);
 	g_free(b);
 }
@@ -338,8 +364,8 @@ struct stream *ring_buffer_stream(unsigned int cpu, const struct ring_buffer_byt
 
 	b->bytes = *bytes;
 	b->clock = *clock;
-	if (bytes->compressed)
-		b->zstd = ZSTD_createDCtx();
+	if (bytes->unpacker)
+		g_rc_box_acquire(bytes->unpacker);
 	b->stream = (struct stream){
 		.cpu = cpu, .records = b->window, .refill = refill, .rewind = rewind_pages, .free = free_pages,
 	};

@@ -18,12 +18,18 @@ struct ring_buffer_clock {
 	uint64_t offset;
 };
 
+/* What streams of compressed pages share: 100 KB, which a thousand CPUs would have each. */
+struct unpacker;
+
+struct unpacker *unpacker_new(void);
+void unpacker_unref(struct unpacker *unpacker);
+
 /* The bytes data[size], which outlive the stream. */
 struct ring_buffer_bytes {
 	const uint8_t *data;
 	size_t size;
 	unsigned int page_size;
-	bool compressed;	/* zstd, by chunks, as trace.dat 7 has them */
+	struct unpacker *unpacker;	/* zstd, by chunks, as trace.dat 7 has them; NULL: plain pages */
 	bool cut;		/* more is missing after them */
 };
 

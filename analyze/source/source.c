@@ -256,16 +256,6 @@ static void add_count(void *user, const char *system, const char *name, int64_t 
 {
 	GArray *counts = user;
 
-	for (guint i = 0; i < counts->len; i++) {
-		struct count *c = &g_array_index(counts, struct count, i);
-
-		if (!strcmp(c->system, system) && !strcmp(c->name, name)) {
-			c->n += n;
-			c->used += used;
-			c->reason = c->reason ? c->reason : reason;
-			return;
-		}
-	}
 	g_array_append_val(counts, ((struct count){ system, name, reason, n, used }));
 }
 
@@ -287,9 +277,16 @@ void source_for_each_count(const struct source *s,
 	for (unsigned int i = 0; i < s->n; i++)
 		event_format_for_each_count(s->readers[i].formats, add_count, counts);
 	g_array_sort(counts, by_name);
-	for (guint i = 0; i < counts->len; i++) {
-		const struct count *c = &g_array_index(counts, struct count, i);
+	for (guint i = 0; i < counts->len;) {
+		struct count sum = g_array_index(counts, struct count, i);
 
-		fn(user, c->system, c->name, c->n, c->used, c->reason);
+		while (++i < counts->len && !by_name(&sum, &g_array_index(counts, struct count, i))) {
+			const struct count *c = &g_array_index(counts, struct count, i);
+
+			sum.n += c->n;
+			sum.used += c->used;
+			sum.reason = sum.reason ? sum.reason : c->reason;
+		}
+		fn(user, sum.system, sum.name, sum.n, sum.used, sum.reason);
 	}
 }

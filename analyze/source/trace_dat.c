@@ -58,7 +58,7 @@ static void split_uname(struct reader *r, char *uname)
 }
 
 static void add_streams(struct reader *r, const struct trace_dat_header *h, const struct trace_dat_buffer *b,
-			const uint8_t *file)
+			const uint8_t *file, struct unpacker *unpacker)
 {
 	struct ring_buffer_clock clock = { .mult = h->mult, .shift = h->shift, .offset = h->ts_offset };
 
@@ -66,7 +66,7 @@ static void add_streams(struct reader *r, const struct trace_dat_header *h, cons
 		const struct trace_dat_cpu *cpu = &g_array_index(b->cpus, struct trace_dat_cpu, i);
 		struct ring_buffer_bytes bytes = {
 			.data = file + cpu->offset, .size = cpu->size, .page_size = b->page_size,
-			.compressed = b->compressed, .cut = cpu->cut,
+			.unpacker = b->compressed ? unpacker : NULL, .cut = cpu->cut,
 		};
 
 		g_ptr_array_add(r->streams, ring_buffer_stream(cpu->cpu, &bytes, &clock));
@@ -80,13 +80,16 @@ bool trace_dat_open(struct reader *r, struct input *input, GError **error)
 	bool ok = trace_dat_header_read(&h, file, r->formats, error) && check_clocks(&h, file->name, error);
 
 	if (ok) {
+		struct unpacker *unpacker = unpacker_new();
+
 		split_uname(r, h.uname);
 		r->format = h.version == 6 ? "trace.dat 6" : "trace.dat 7";
 		r->clock = g_strdup(h.clock ? h.clock : ((struct trace_dat_buffer *)h.buffers->pdata[0])->clock);
 		r->n_cpu = h.n_cpu;
 		r->overruns = h.overruns;
 		for (guint i = 0; i < h.buffers->len; i++)
-			add_streams(r, &h, h.buffers->pdata[i], file->data);
+			add_streams(r, &h, h.buffers->pdata[i], file->data, unpacker);
+		unpacker_unref(unpacker);
 	}
 	trace_dat_header_release(&h);
 	return ok;

@@ -27,10 +27,11 @@ enum {
 	SECTION_EVENT_FORMATS = 18,
 	SECTION_COMPRESSED = 1,
 
-	MAX_SECTION_BYTES = 64 << 20,	/* of options or formats, uncompressed; real ones have kilobytes */
+	MAX_SECTION_BYTES = 64 << 20,	/* of options and formats, uncompressed; real ones have kilobytes */
 	MAX_PAGE_SIZE = 1 << 20,
 	MAX_CPUS = 8192,		/* NR_CPUS of x86 at most */
 	MAX_BUFFERS = 256,
+	MAX_STREAMS = 65536,		/* CPUs of all buffers */
 };
 
 #define MAX_OVERRUNS (1LL << 40)
@@ -44,6 +45,8 @@ struct reading {
 	struct cursor c;
 	GArray *instances;	/* version 6: offsets of buffer instances, with names in names */
 	GPtrArray *names;
+	uint64_t unpacked;	/* bytes of sections */
+	unsigned int n_streams;
 	bool has_pages, has_formats;
 };
 
@@ -116,7 +119,7 @@ static void add_cpu(struct reading *r, struct trace_dat_buffer *b, unsigned int 
 {
 	struct trace_dat_cpu c = { .cpu = cpu, .offset = offset, .size = size };
 
-	if (cpu >= MAX_CPUS || !size)
+	if (cpu >= MAX_CPUS || !size || ++r->n_streams > MAX_STREAMS)
 		return;
 	if (offset > r->c.size || size > r->c.size - offset) {
 		c.cut = true;
@@ -296,7 +299,8 @@ static bool read_v6(struct reading *r, GError **error)
 }
 
 /* The plain bytes of a section as a cursor; false if they cannot be had. *plain is to be freed. */
-static bool open_section(struct cursor *out, const uint8_t *data, uint64_t size, bool compressed, void **plain)
+static bool open_section(struct reading *r, struct cursor *out, const uint8_t *data, uint64_t size, bool compressed,
+			 void **plain)
 {
 	struct cursor c = { .data = data, .size = size };
 	uint32_t csize, usize;
@@ -308,7 +312,8 @@ static bool open_section(struct cursor *out, const uint8_t *data, uint64_t size,
 	csize = take_number(&c, 4);
 	usize = take_number(&c, 4);
 	from = take(&c, csize);
-	if (!from || usize > MAX_SECTION_BYTES)
+	r->unpacked += usize;
+	if (!from || r->unpacked > MAX_SECTION_BYTES)
 		return false;
 	*plain = g_try_malloc(MAX(usize, 1));
 	*out = (struct cursor){ .data = *plain, .size = usize };
@@ -323,7 +328,7 @@ static bool read_section(struct reading *r, unsigned int id, const uint8_t *data
 	if (id != SECTION_OPTIONS && id != SECTION_HEADER_INFO && id != SECTION_FTRACE_FORMATS &&
 	    id != SECTION_EVENT_FORMATS)
 		return true;
-	if (!open_section(&c, data, size, compressed, &plain))
+	if (!open_section(r, &c, data, size, compressed, &plain))
 		return false;
 	switch (id) {
 	case SECTION_OPTIONS:
@@ -382,6 +387,36 @@ static bool read_v7(struct reading *r, GError **error)
 	return true;
 }
 
+static int by_offset(const void *a, const void *b)
+{
+	const struct trace_dat_cpu *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* No byte belongs to two CPUs: else a small file could stand for any number of events. */
+static bool check_apart(const struct reading *r, GError **error)
+{
+	g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct trace_dat_cpu));
+
+	for (guint i = 0; i < r->h->buffers->len; i++) {
+		const struct trace_dat_buffer *b = r->h->buffers->pdata[i];
+
+		if (b->cpus->len)
+			g_array_append_vals(all, b->cpus->data, b->cpus->len);
+	}
+	g_array_sort(all, by_offset);
+	for (guint i = 1; i < all->len; i++) {
+		const struct trace_dat_cpu *a = &g_array_index(all, struct trace_dat_cpu, i - 1);
+		const struct trace_dat_cpu *b = &g_array_index(all, struct trace_dat_cpu, i);
+
+		/* 4: the count of chunks, of which not all versions may agree whose it is */
+		if (b->offset < r->c.size && b->offset + 4 < a->offset + a->size)
+			return fail(error, r->name, "damaged header: CPUs %u and %u share pages", a->cpu, b->cpu);
+	}
+	return true;
+}
+
 static bool check_pages(const struct reading *r, GError **error)
 {
 	if (!r->has_pages)
@@ -394,7 +429,9 @@ static bool check_pages(const struct reading *r, GError **error)
 	}
 	if (!r->h->buffers->len)
 		return fail(error, r->name, "has no buffers");
-	return true;
+	if (r->n_streams > MAX_STREAMS)
+		return fail(error, r->name, "damaged header: %u buffers of CPUs", r->n_streams);
+	return check_apart(r, error);
 }
 
 bool trace_dat_header_read(struct trace_dat_header *header, const struct input_file *file,

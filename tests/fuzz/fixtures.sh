@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What once went wrong. fixtures/*.script become recordings, *.json are host facts of a good one; each comes
-# to an end in little time and memory, with a clear message or a database, and leaves nothing else behind.
+# to an end within 10 s and 512 MiB, with a clear message or a database, and leaves nothing else behind.
 . "${BASH_SOURCE%/*}/../cli/lib.sh"
 fixtures=$SOURCE/tests/fuzz/fixtures
 
@@ -26,9 +26,13 @@ import_one() {	# NAME WANTED-STATUSES OPTION...
 	local name=$1 want=$2 status=0 left
 
 	shift 2
-	timeout 60 "$COUNTERSPIN" import "$@" -o x.db > "$scratch/out" 2> "$scratch/log" || status=$?
+	ASAN_OPTIONS=quarantine_size_mb=32 timeout 120 "$BUILD/tests/measure" "$COUNTERSPIN" import "$@" -o x.db \
+		> "$scratch/measured" 2> "$scratch/log" || status=$?
 	[[ $want == *$status* ]] || fail "$name: status $status: $(cat -v "$scratch/log")"
-	[ ! -s "$scratch/out" ] || fail "$name: wrote to standard output"
+	! grep -Eq 'reading it took more than|the process that read it' "$scratch/log" ||
+		fail "$name: said $(cat "$scratch/log")"
+	awk '$2 > 10 || $3 > 512 * 1024 { exit 1 }' "$scratch/measured" ||
+		fail "$name: took too much: $(cat "$scratch/measured") (s, CPU s, KiB, KiB)"
 	check_messages "$name" $status
 	[ $status = 3 ] || expect "$(sql x.db 'PRAGMA integrity_check; PRAGMA foreign_key_check;
 		SELECT count(*) FROM on_cpu WHERE t1 < t0 OR t_ready > t0 OR guest_ns < 0')" "ok
