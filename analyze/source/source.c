@@ -160,6 +160,16 @@ static uint64_t taken_of(const struct reader *r)
 	return sum;
 }
 
+/* A record that is shorter than its format says: what it was to tell is missing. */
+static void report_damage(struct pass *p, const struct event *ev)
+{
+	struct event missed = { .t = ev->t, .cpu = ev->cpu, .type = EV_MISSED };
+
+	missed.missed.t0 = ev->t;
+	missed.missed.why = LOSS_SAMPLE;
+	p->fn(p->user, &missed);
+}
+
 static inline void pass_on(struct pass *p, struct reader *r, const struct stream *s, const struct record *rec)
 {
 	struct event ev;
@@ -170,7 +180,8 @@ static inline void pass_on(struct pass *p, struct reader *r, const struct stream
 	switch ((enum record_kind)rec->kind) {
 	case RECORD_EVENT:
 		ev.tgid = rec->tgid;
-		event_format_decode(r->formats, rec->data, rec->size, p->wanted, &ev);
+		if (!event_format_decode(r->formats, rec->data, rec->size, p->wanted, &ev))
+			report_damage(p, &ev);
 		p->t_last = rec->t;
 		break;
 	case RECORD_LOSS:
