@@ -320,9 +320,11 @@ head -c $(($(stat -c %s one.dat) - 100)) one.dat > short.dat
 "$COUNTERSPIN" import -f short.dat two.dat -o short.db 2> "$scratch/log" || fail "short.dat: $(cat "$scratch/log")"
 expect "$(why short.db)" '1|1|2501|the file ends before the events do
 NULL|2501|6001|between two bursts of the recording' 'a burst cut short'
-expect_fails 3 'bursts of one recording overlap in time' "$COUNTERSPIN" import one.dat one.dat -o new.db
+expect_fails 3 "'one.dat': begins before 'one.dat' ends" "$COUNTERSPIN" import one.dat one.dat -o new.db
 sed '1i clock boot' two | record other.dat
-expect_fails 3 'are not bursts of one recording' "$COUNTERSPIN" import one.dat other.dat -o new.db
+expect_fails 3 'are not bursts of one recording: another clock' "$COUNTERSPIN" import one.dat other.dat -o new.db
+sed '1i cpus 3' two | record other.dat
+expect_fails 3 'are not bursts of one recording: another number of CPUs' "$COUNTERSPIN" import one.dat other.dat -o new.db
 
 # --- what only the rest of the recording shows
 
