@@ -336,8 +336,11 @@ struct stream *ring_buffer_stream(unsigned int cpu, const struct ring_buffer_byt
 
 	b->bytes = *bytes;
 	b->clock = *clock;
-	if (bytes->compressed)
+	if (bytes->compressed) {
 		b->zstd = ZSTD_createDCtx();
+		if (!b->zstd)
+			g_error("out of memory");
+	}
 	b->stream = (struct stream){
 		.cpu = cpu, .records = b->window, .refill = refill, .rewind = rewind_pages, .free = free_pages,
 	};

@@ -6,6 +6,7 @@
 #include "analyze/source/trace_dat_header.h"
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "analyze/source/cursor.h"
 #include "analyze/source/tracing_data.h"
@@ -287,6 +288,7 @@ static bool open_section(struct cursor *out, const uint8_t *data, uint64_t size,
 	struct cursor c = { .data = data, .size = size };
 	uint32_t csize, usize;
 	const void *from;
+	size_t got;
 
 	*out = c;
 	if (!compressed)
@@ -296,9 +298,12 @@ static bool open_section(struct cursor *out, const uint8_t *data, uint64_t size,
 	from = take(&c, csize);
 	if (!from || usize > MAX_SECTION_BYTES)
 		return false;
-	*plain = g_try_malloc(MAX(usize, 1));
+	*plain = g_malloc(MAX(usize, 1));
 	*out = (struct cursor){ .data = *plain, .size = usize };
-	return *plain && ZSTD_decompress(*plain, usize, from, csize) == usize;
+	got = ZSTD_decompress(*plain, usize, from, csize);
+	if (ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
+		g_error("out of memory");
+	return got == usize;
 }
 
 static bool read_section(struct reading *r, unsigned int id, const uint8_t *data, uint64_t size, bool compressed)
