@@ -6,15 +6,18 @@
  * a row here, a .c file in the folder that does the work, and a manual page
  * beside it.
  */
+#include <fcntl.h>
 #include <glib.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyze/import.h"
 #include "analyze/info.h"
 #include "replay/replay.h"
 #include "schema/command.h"
+#include "schema/last_words.h"
 
 struct subcommand {
 	const char *name;
@@ -101,8 +104,28 @@ static int run_subcommand(int argc, char **argv)
 	return unknown_command(argv[0]);
 }
 
+/* Where a standard stream is closed, the next file opened would take its place, and get what is said there. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static void last_words(const char *why)
+{
+	fprintf(stderr, "%s: %s\n", g_get_prgname() ? g_get_prgname() : "counterspin", why ? why : "out of memory");
+	_exit(EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
+	open_standard_streams();
+	last_words_begin(last_words);
 	setlocale(LC_CTYPE, "");
 	if (argc < 2) {
 		print_help(stderr);

@@ -7,7 +7,6 @@
  */
 #include "analyze/import.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,10 +14,13 @@
 #include <unistd.h>
 
 #include "analyze/import_job.h"
+#include "analyze/interrupt.h"
 #include "analyze/progress.h"
 #include "analyze/sandbox.h"
 #include "schema/command.h"
 #include "schema/db.h"
+#include "schema/last_words.h"
+#include "schema/temporary.h"
 
 #define MIB (1ULL << 20)
 
@@ -54,6 +56,13 @@ struct watch {
 	struct progress progress;
 };
 
+static void last_words(const char *why)
+{
+	db_build_abandon();
+	fprintf(stderr, "counterspin import: %s\n", why ? why : "out of memory");
+	_exit(EXIT_FAILED);
+}
+
 static bool work(void *user)
 {
 	struct watch *w = user;
@@ -75,6 +84,7 @@ static struct sandbox_limits limits_for(uint64_t bytes)
 	return (struct sandbox_limits){
 		.memory_bytes = 512 * MIB,
 		.cpu_s = 20 + bytes / MIB,
+		.wall_s = 10 * (20 + bytes / MIB),
 		.file_bytes = 1024 * MIB + 256 * bytes,
 	};
 }
@@ -90,6 +100,7 @@ static bool open_inputs(struct import_job *job, char **paths, unsigned int n, co
 {
 	g_autofree char *dir = g_path_get_dirname(output);
 
+	temporary_remove_orphans(dir);
 	job->inputs = g_new0(struct input *, n);
 	job->host_facts = g_new0(struct input *, n);
 	for (unsigned int i = 0; i < n; i++) {
@@ -99,7 +110,7 @@ static bool open_inputs(struct import_job *job, char **paths, unsigned int n, co
 		if (!in)
 			return false;
 		job->inputs[job->n_inputs++] = in;
-		in->scratch = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		in->scratch = temporary_scratch(dir);
 		if (option_no_host_facts || option_host_facts || !g_file_test(beside, G_FILE_TEST_EXISTS))
 			continue;
 		in = input_open(beside, error);
@@ -114,22 +125,6 @@ static bool open_inputs(struct import_job *job, char **paths, unsigned int n, co
 		job->n_host_facts = 1;
 	}
 	return true;
-}
-
-/* A text of the child's: ended, and nothing in it that a terminal would obey. */
-static void tame(char *text, size_t room)
-{
-	char *p = text;
-
-	text[room - 1] = '\0';
-	while (*p) {
-		gunichar c = g_utf8_get_char_validated(p, -1);
-
-		if (c == '\n' || (c < (gunichar)-2 && g_unichar_isprint(c)))
-			p = g_utf8_next_char(p);
-		else
-			*p++ = '?';
-	}
 }
 
 static void say_warnings(const struct watch *w)
@@ -156,15 +151,21 @@ static bool build(struct watch *w, const char *output, GError **error)
 	progress_begin(&w->progress, "import", 2 * bytes);
 	ok = sandbox_run(&limits, work, tick, w, error);
 	progress_end(&w->progress);
-	tame(w->report->error, sizeof(w->report->error));
-	tame(w->report->warnings, sizeof(w->report->warnings));
+	sandbox_tame(w->report->error, sizeof(w->report->error));
+	sandbox_tame(w->report->warnings, sizeof(w->report->warnings));
 	say_warnings(w);
 	if (!ok && !*error)
 		g_set_error_literal(error, SANDBOX_ERROR, 0, *w->report->error ? w->report->error : "failed");
-	else if (!ok && *w->report->error && !sandbox_interrupted())
+	else if (!ok && *w->report->error)
 		g_prefix_error(error, "'%s': %s: ", w->job.inputs[0]->path, w->report->error);
-	else if (!ok && !sandbox_interrupted())
+	else if (!ok)
 		g_prefix_error(error, "'%s': ", w->job.inputs[0]->path);
+	ok = ok && db_build_settle(w->job.build, error);
+	if (interrupt_arrived()) {	/* from here on it is too late */
+		g_clear_error(error);
+		g_set_error_literal(error, SANDBOX_ERROR, 0, "interrupted");
+		ok = false;
+	}
 	if (ok)
 		return db_build_commit(g_steal_pointer(&w->job.build), error);
 	db_build_abort(g_steal_pointer(&w->job.build));
@@ -174,7 +175,10 @@ static bool build(struct watch *w, const char *output, GError **error)
 static int report(const struct watch *w, const char *output)
 {
 	const struct import_report *r = w->report;
+	g_autoptr(GError) error = NULL;
 
+	if (!db_sync_name(output, &error))
+		command_warn(&command, "%s", error->message);
 	fprintf(stderr, "%s: %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT " decisions, %" G_GINT64_FORMAT
 		" lost, %" G_GINT64_FORMAT " gap%s\n", output, r->events, r->decisions, r->lost, r->gaps,
 		r->gaps == 1 ? "" : "s");
@@ -206,12 +210,14 @@ int cmd_import(int argc, char **argv)
 	if (w.report == MAP_FAILED)
 		g_error("out of memory");
 	w.job.ignore_probes = option_ignore_probes;
+	last_words_begin(last_words);
+	signal(SIGPIPE, SIG_IGN);	/* the database matters more than who listens */
+	interrupt_hold();
 	ok = open_inputs(&w.job, argv + 1, argc - 1, output, &error) && build(&w, output, &error);
 	status = ok ? report(&w, output) : command_fail(&command, error);
 	close_inputs(w.job.inputs, w.job.n_inputs);
 	close_inputs(w.job.host_facts, w.job.n_host_facts);
 	munmap(w.report, sizeof(*w.report));
-	if (sandbox_interrupted())	/* let the shell see what ended it */
-		raise(sandbox_interrupted());
+	interrupt_release();
 	return status;
 }

@@ -17,6 +17,7 @@
 #include "analyze/model/model.h"
 #include "analyze/sandbox.h"
 #include "analyze/source/source.h"
+#include "schema/last_words.h"
 
 #define IMPORT_ERROR (g_quark_from_static_string("import"))
 
@@ -64,29 +65,35 @@ static void warn(struct import *im, const char *format, ...)
 	g_strlcat(im->report->warnings, "\n", sizeof(im->report->warnings));
 }
 
-/* Of the files' bytes, one after another; in a thread of its own, and not through what others have mapped. */
+/*
+ * Of the files' bytes, one after another; in a thread of its own, and not through what others have
+ * mapped. NULL: a file cannot be read.
+ */
 static void *sha256_of(void *user)
 {
 	const struct import_job *job = user;
 	struct sha256_ctx sum;
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	g_autofree uint8_t *bytes = g_malloc(HASH_STEP);
-	GString *hex = g_string_new(NULL);
+	g_autoptr(GString) hex = g_string_new(NULL);
 
+	last_words_thread();
 	sha256_init(&sum);
 	for (unsigned int i = 0; i < job->n_inputs; i++)
 		for (unsigned int k = 0; k < job->inputs[i]->n_files; k++) {
 			const struct input_file *f = &job->inputs[i]->files[k];
-
 			ssize_t n;
 
-			for (size_t at = 0; at < f->size && (n = pread(f->fd, bytes, HASH_STEP, at)) > 0; at += n)
+			for (size_t at = 0; at < f->size && (n = pread(f->fd, bytes, HASH_STEP, at)); at += n) {
+				if (n < 0)
+					return NULL;
 				sha256_update(&sum, n, bytes);
+			}
 		}
 	sha256_digest(&sum, sizeof(digest), digest);
 	for (unsigned int i = 0; i < sizeof(digest); i++)
 		g_string_append_printf(hex, "%02x", digest[i]);
-	return g_string_free(hex, FALSE);
+	return g_string_free(g_steal_pointer(&hex), FALSE);
 }
 
 static void marker(struct import *im, const struct event *ev)
@@ -323,6 +330,11 @@ static bool run(struct import *im, GError **error)
 	write_host_params(im);
 	write_unknowable(im);
 	sha256 = g_thread_join(g_steal_pointer(&im->hasher));
+	if (!sha256) {
+		g_set_error(error, IMPORT_ERROR, 0, "cannot read '%s' to its end",
+			    job->inputs[0]->path);
+		return false;
+	}
 	write_recording(im, sha256);
 	facts = g_steal_pointer(&im->facts);
 	return facts_finish(facts, error) && db_build_close(job->build, error);

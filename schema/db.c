@@ -5,16 +5,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "schema/sql.h"
-
-#define TEMPORARY ".counterspin-"
-enum { TEMPORARY_LETTERS = 6 };
+#include "schema/temporary.h"
 
 #define APPLICATION_ID 0x6373706e	/* "cspn" */
+
+enum { MAX_LINKS = 40 };	/* as the kernel */
 
 struct db_build {
 	sqlite3 *db;
@@ -24,9 +23,21 @@ struct db_build {
 	bool replace;
 };
 
+static const struct db_build *under_way;
+
+/* With what the system said, where SQLite tells. */
 static bool set_sqlite_error(GError **error, sqlite3 *db, const char *what)
 {
-	g_set_error(error, DB_ERROR, 0, "%s: %s", what, sqlite3_errmsg(db));
+	int rc = sqlite3_errcode(db) & 0xff, err = 0;
+
+	if (rc == SQLITE_IOERR)
+		sqlite3_file_control(db, NULL, SQLITE_FCNTL_LAST_ERRNO, &err);
+	else if (rc == SQLITE_CANTOPEN)
+		err = sqlite3_system_errno(db);
+	if (err)
+		g_set_error(error, DB_ERROR, 0, "%s: %s (%s)", what, sqlite3_errmsg(db), g_strerror(err));
+	else
+		g_set_error(error, DB_ERROR, 0, "%s: %s", what, sqlite3_errmsg(db));
 	return false;
 }
 
@@ -62,52 +73,6 @@ static int open_build(struct db_build *b, int flags)
 	return rc;
 }
 
-/*
- * Where a build has a name, it is locked while somebody is at it: one that is not
- * was left by a program that was killed.
- */
-static void remove_orphans(const char *dir)
-{
-	GDir *d = g_dir_open(dir, 0, NULL);
-	const char *name;
-
-	while (d && (name = g_dir_read_name(d))) {
-		g_autofree char *path = g_build_filename(dir, name, NULL);
-		struct stat st;
-		int fd;
-
-		if (!g_str_has_prefix(name, TEMPORARY) || strlen(name) != strlen(TEMPORARY) + TEMPORARY_LETTERS)
-			continue;
-		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-		if (fd < 0)
-			continue;
-		if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
-		    !flock(fd, LOCK_EX | LOCK_NB))
-			unlink(path);
-		close(fd);
-	}
-	if (d)
-		g_dir_close(d);
-}
-
-static bool open_file(struct db_build *b, GError **error)
-{
-	b->fd = open(b->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (b->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
-		b->temporary = g_strdup_printf("%s/" TEMPORARY "XXXXXX", b->dir);
-		b->fd = g_mkstemp_full(b->temporary, O_RDWR | O_CLOEXEC, 0600);
-		if (b->fd < 0)
-			g_clear_pointer(&b->temporary, g_free);
-	}
-	if (b->fd >= 0)
-		flock(b->fd, LOCK_EX | LOCK_NB);
-	if (b->fd < 0) {
-		g_set_error(error, DB_ERROR, 0, "cannot write in '%s': %s", b->dir, g_strerror(errno));
-		return false;
-	}
-	return true;
-}
-
 bool db_is_ours(const char *path)
 {
 	guint8 header[72] = { 0 };
@@ -120,25 +85,81 @@ bool db_is_ours(const char *path)
 	       ((guint32)header[68] << 24 | header[69] << 16 | header[70] << 8 | header[71]) == APPLICATION_ID;
 }
 
+/* Where path leads by symbolic links, as whoever else writes a file follows them. NULL: in circles. */
+static char *follow_links(const char *path)
+{
+	char *at = g_strdup(path);
+
+	for (unsigned int i = 0; i < MAX_LINKS; i++) {
+		g_autofree char *link = g_file_read_link(at, NULL), *dir = g_path_get_dirname(at);
+		char *next;
+
+		if (!link)
+			return at;
+		next = g_path_is_absolute(link) ? g_strdup(link) : g_build_filename(dir, link, NULL);
+		g_free(at);
+		at = next;
+	}
+	g_free(at);
+	errno = ELOOP;
+	return NULL;
+}
+
+static bool set_write_error(GError **error, const char *path)
+{
+	g_set_error(error, DB_ERROR, 0, "cannot write '%s': %s", path, g_strerror(errno));
+	return false;
+}
+
+static bool set_exists_error(GError **error, const char *path)
+{
+	g_set_error(error, DB_ERROR, 0, "'%s' exists\nhint: --force replaces it", path);
+	return false;
+}
+
+/* See now what would fail at the end. */
+static bool may_become(const char *path, bool replace, GError **error)
+{
+	struct stat st;
+
+	if (stat(path, &st)) {
+		if (errno == ENOENT && *path)
+			return true;
+		return set_write_error(error, path);
+	}
+	if (S_ISREG(st.st_mode) && access(path, R_OK)) {
+		g_set_error(error, DB_ERROR, 0, "'%s' exists and cannot be read: %s", path, g_strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(st.st_mode) || !db_is_ours(path)) {
+		g_set_error(error, DB_ERROR, 0, "'%s' exists and is not one of counterspin's databases", path);
+		return false;
+	}
+	return replace || set_exists_error(error, path);
+}
+
 struct db_build *db_build_new(const char *path, bool replace, GError **error)
 {
-	struct db_build *b;
+	struct db_build *b = g_new0(struct db_build, 1);
 
-	if (g_file_test(path, G_FILE_TEST_EXISTS) &&
-	    (!g_file_test(path, G_FILE_TEST_IS_REGULAR) || !db_is_ours(path))) {
-		g_set_error(error, DB_ERROR, 0, "'%s' exists and is not one of counterspin's databases", path);
-		return NULL;
-	}
-	if (!replace && g_file_test(path, G_FILE_TEST_EXISTS)) {
-		g_set_error(error, DB_ERROR, 0, "'%s' exists\nhint: --force replaces it", path);
-		return NULL;
-	}
-	b = g_new0(struct db_build, 1);
-	b->path = g_strdup(path);
-	b->dir = g_path_get_dirname(path);
+	under_way = b;
+	b->fd = -1;
 	b->replace = replace;
-	remove_orphans(b->dir);
-	if (!open_file(b, error)) {
+	b->path = follow_links(path);
+	if (!b->path) {
+		set_write_error(error, path);
+		db_build_abort(b);
+		return NULL;
+	}
+	b->dir = g_path_get_dirname(b->path);
+	temporary_remove_orphans(b->dir);
+	if (!may_become(b->path, replace, error)) {
+		db_build_abort(b);
+		return NULL;
+	}
+	b->fd = temporary_open(b->dir, &b->temporary);
+	if (b->fd < 0) {
+		g_set_error(error, DB_ERROR, 0, "cannot write in '%s': %s", b->dir, g_strerror(errno));
 		db_build_abort(b);
 		return NULL;
 	}
@@ -168,32 +189,6 @@ sqlite3 *db_build_handle(struct db_build *build)
 	return build->db;
 }
 
-static bool sync_directory(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && !fsync(fd);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-/* An unnamed file gets a hidden name first, as only rename() can replace. */
-static bool give_temporary_name(struct db_build *b)
-{
-	g_autofree char *from = g_strdup_printf("/proc/self/fd/%d", b->fd);
-
-	for (unsigned int i = 0; i < 100; i++) {
-		b->temporary = g_strdup_printf("%s/" TEMPORARY "%06x", b->dir, g_random_int() & 0xffffff);
-		if (!linkat(AT_FDCWD, from, AT_FDCWD, b->temporary, AT_SYMLINK_FOLLOW))
-			return true;
-		g_clear_pointer(&b->temporary, g_free);
-		if (errno != EEXIST)
-			return false;
-	}
-	return false;
-}
-
 /*
  * A journal beside the database belongs to what is replaced, never to what comes:
  * SQLite would roll it back into the new one.
@@ -209,38 +204,78 @@ static void remove_journals(const struct db_build *b)
 	}
 }
 
-/* Keep others out of the database that is being replaced; NULL with busy unset: there is none. */
-static sqlite3 *lock_replaced(const struct db_build *b, bool *busy)
+/*
+ * Keep others out of the database that is being replaced. What a journal beside it holds goes into
+ * it first: should it after all not be replaced, it is as it was. One that is not to be read does
+ * not stand in the way, and *db is NULL if there is none.
+ */
+static bool lock_replaced(const struct db_build *b, sqlite3 **db, GError **error)
 {
-	sqlite3 *db = NULL;
+	int rc;
 
-	*busy = false;
-	if (!g_file_test(b->path, G_FILE_TEST_EXISTS))
-		return NULL;
-	if (sqlite3_open_v2(b->path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
-		sqlite3_busy_timeout(db, 2000);
-		*busy = sqlite3_exec(db, "BEGIN EXCLUSIVE", NULL, NULL, NULL) == SQLITE_BUSY;
-	}
-	return db;
+	*db = NULL;
+	if (!g_file_test(b->path, G_FILE_TEST_EXISTS) ||
+	    sqlite3_open_v2(b->path, db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		return true;
+	sqlite3_busy_timeout(*db, 2000);
+	rc = sqlite3_exec(*db, "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE", NULL, NULL, NULL);
+	if (rc != SQLITE_BUSY)
+		return true;
+	g_set_error(error, DB_ERROR, 0, "'%s' is in use by another program", b->path);
+	return false;
 }
 
-static bool publish(struct db_build *b)
+static bool replace(struct db_build *b, GError **error)
 {
-	if (fsync(b->fd))
-		return false;
-	remove_journals(b);
-	if (!b->replace && !b->temporary) {
-		g_autofree char *from = g_strdup_printf("/proc/self/fd/%d", b->fd);
+	sqlite3 *replaced = NULL;
+	bool ok = lock_replaced(b, &replaced, error);
 
-		return !linkat(AT_FDCWD, from, AT_FDCWD, b->path, AT_SYMLINK_FOLLOW) &&
-		       sync_directory(b->dir);
+	if (ok) {
+		if (!b->temporary)
+			b->temporary = temporary_name(b->fd, b->dir);
+		if (b->temporary)
+			remove_journals(b);
+		ok = b->temporary && !rename(b->temporary, b->path);
+		if (ok)
+			g_clear_pointer(&b->temporary, g_free);
+		else
+			set_write_error(error, b->path);
 	}
-	if (!b->temporary && !give_temporary_name(b))
+	sqlite3_close(replaced);
+	return ok;
+}
+
+/* Only if nobody else has made it meanwhile. */
+static bool rename_new(const char *from, const char *to)
+{
+	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
+		return true;
+	if (errno != EINVAL && errno != ENOSYS)
 		return false;
-	if (rename(b->temporary, b->path))
+	/* the file system cannot do that at once: the next best, and what any can do */
+	if (!link(from, to)) {
+		unlink(from);
+		return true;
+	}
+	if (errno == EEXIST)
 		return false;
-	g_clear_pointer(&b->temporary, g_free);
-	return sync_directory(b->dir);
+	if (!access(to, F_OK)) {
+		errno = EEXIST;
+		return false;
+	}
+	return !rename(from, to);
+}
+
+static bool appear(struct db_build *b, GError **error)
+{
+	if (g_file_test(b->path, G_FILE_TEST_EXISTS))
+		return set_exists_error(error, b->path);
+	remove_journals(b);
+	if (b->temporary ? rename_new(b->temporary, b->path) : temporary_appear(b->fd, b->path)) {
+		g_clear_pointer(&b->temporary, g_free);
+		return true;
+	}
+	return errno == EEXIST ? set_exists_error(error, b->path) : set_write_error(error, b->path);
 }
 
 bool db_build_close(struct db_build *b, GError **error)
@@ -291,36 +326,45 @@ static bool check_version(sqlite3 *db, const char *path, GError **error)
 	return true;
 }
 
-/* Our tables and views in db, as SQL; user tables and indices beside them do not matter. */
-static char *schema_text(sqlite3 *db, sqlite3 *names)
+static void append_column(GString *text, sqlite3_stmt *stmt)
 {
-	g_autoptr(GString) text = g_string_new(NULL);
+	const char *value = (const char *)sqlite3_column_text(stmt, 0);
+
+	g_string_append(text, value ? value : "");
+}
+
+/* Our tables and views in db, as SQL; user tables and indices beside them do not matter. */
+static bool schema_text(sqlite3 *db, sqlite3 *names, GString *text, GError **error)
+{
+	GError *failed = NULL;
 	g_autoptr(db_stmt) list = db_prepare(names, "SELECT name FROM sqlite_schema WHERE sql NOT NULL ORDER BY name");
 	g_autoptr(db_stmt) get = db_prepare(db, "SELECT sql FROM sqlite_schema WHERE name = ?");
 
-	while (sqlite3_step(list) == SQLITE_ROW) {
-		sqlite3_bind_text(get, 1, (const char *)sqlite3_column_text(list, 0), -1, SQLITE_TRANSIENT);
-		if (sqlite3_step(get) == SQLITE_ROW)
-			g_string_append(text, (const char *)sqlite3_column_text(get, 0));
+	while (!failed && db_next(list, &failed)) {
+		sqlite3_bind_value(get, 1, sqlite3_column_value(list, 0));
+		if (db_next(get, &failed))
+			append_column(text, get);
 		g_string_append_c(text, ';');
 		sqlite3_reset(get);
 	}
-	return g_string_free(g_steal_pointer(&text), FALSE);
+	if (failed)
+		g_propagate_error(error, failed);
+	return !failed;
 }
 
 /* exact: nothing beside our tables and views, such as a trigger, either. */
 static bool check_schema(sqlite3 *db, const char *path, bool exact, GError **error)
 {
 	g_autoptr(sqlite3) model = NULL;
-	g_autofree char *want = NULL, *have = NULL;
+	g_autoptr(GString) want = g_string_new(NULL), have = g_string_new(NULL);
 
-	if (sqlite3_open(":memory:", &model) != SQLITE_OK ||
-	    !db_exec(model, sql_facts, error) || !db_exec(model, sql_results, error))
+	if (sqlite3_open(":memory:", &model) != SQLITE_OK)
+		return set_sqlite_error(error, model, "database");
+	if (!db_exec(model, sql_facts, error) || !db_exec(model, sql_results, error) ||
+	    !schema_text(model, model, want, error) || !schema_text(db, model, have, error))
 		return false;
-	want = schema_text(model, model);
-	have = schema_text(db, model);
-	if (!strcmp(want, have) && (!exact || db_value(db, "SELECT count(*) FROM sqlite_schema") ==
-						db_value(model, "SELECT count(*) FROM sqlite_schema")))
+	if (!strcmp(want->str, have->str) && (!exact || db_value(db, "SELECT count(*) FROM sqlite_schema") ==
+						       db_value(model, "SELECT count(*) FROM sqlite_schema")))
 		return true;
 	g_set_error(error, DB_ERROR, 0, "'%s': damaged: its tables are not those of database version %d",
 		    path, DB_VERSION);
@@ -346,23 +390,40 @@ static bool check_build(struct db_build *b, GError **error)
 	return ok;
 }
 
+bool db_build_settle(struct db_build *b, GError **error)
+{
+	if (!check_build(b, error))
+		return false;
+	return !fsync(b->fd) || set_write_error(error, b->path);
+}
+
 bool db_build_commit(struct db_build *b, GError **error)
 {
-	bool ok = check_build(b, error), busy = false;
-	sqlite3 *replaced = NULL;
+	bool ok = b->replace ? replace(b, error) : appear(b, error);
 
-	if (ok)
-		replaced = lock_replaced(b, &busy);
-	if (busy) {
-		g_set_error(error, DB_ERROR, 0, "'%s' is in use by another program", b->path);
-		ok = false;
-	} else if (ok && !publish(b)) {
-		g_set_error(error, DB_ERROR, 0, "cannot write '%s': %s", b->path, g_strerror(errno));
-		ok = false;
-	}
-	sqlite3_close(replaced);
 	db_build_abort(b);
 	return ok;
+}
+
+bool db_sync_name(const char *path, GError **error)
+{
+	g_autofree char *file = follow_links(path), *dir = file ? g_path_get_dirname(file) : NULL;
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	/* file systems that cannot do it need not */
+	bool ok = fd >= 0 && (!fsync(fd) || errno == EINVAL || errno == EOPNOTSUPP);
+
+	if (!ok)
+		g_set_error(error, DB_ERROR, 0, "'%s' is complete, but a power failure now may take its name: "
+			    "cannot sync its directory: %s", path, g_strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+void db_build_abandon(void)
+{
+	if (under_way && under_way->temporary)
+		unlink(under_way->temporary);
 }
 
 void db_build_abort(struct db_build *b)
@@ -372,6 +433,8 @@ void db_build_abort(struct db_build *b)
 	sqlite3_close_v2(b->db);
 	if (b->temporary)
 		unlink(b->temporary);
+	if (b == under_way)
+		under_way = NULL;
 	if (b->fd >= 0)
 		close(b->fd);
 	g_free(b->temporary);

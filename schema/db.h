@@ -21,11 +21,11 @@
 struct db_build;
 
 /*
- * Start building a database that will be at path. The file is unnamed (or, where
- * the file system cannot do that, a hidden temporary, which the next build in the
- * directory removes if this one cannot) in the same directory, so that a killed
- * program leaves nothing and an existing database is untouched. Fails if path
- * exists and replace is false, or is not a database of ours.
+ * Start building a database that will be at path, or where path leads if it is a
+ * symbolic link. The file is a temporary one (schema/temporary.h) in the same
+ * directory, so that an existing database is untouched and a killed program leaves
+ * nothing, or what the next build in the directory removes. Fails if path exists
+ * and replace is false, or is not a database of ours, or cannot be written.
  */
 struct db_build *db_build_new(const char *path, bool replace, GError **error);
 
@@ -37,12 +37,22 @@ bool db_build_open(struct db_build *build, GError **error);
 sqlite3 *db_build_handle(struct db_build *build);
 bool db_build_close(struct db_build *build, GError **error);
 
+/* Check that the file holds a database of ours, whoever filled it, and have it on disk, all but the name. */
+bool db_build_settle(struct db_build *build, GError **error);
+
 /*
- * Check that the file holds a database of ours, whoever filled it, make it durable
- * and give it its name, mode 0600. Frees build, also on failure.
+ * Give it its name, mode 0600, in place of a database that is there if and only if
+ * replace was set. True: it is there; false: nothing has changed. Frees build in
+ * any case.
  */
 bool db_build_commit(struct db_build *build, GError **error);
 void db_build_abort(struct db_build *build);
+
+/* This process ends now, and has no memory to do more: leave no file of a build that is under way. */
+void db_build_abandon(void);
+
+/* Have the name of the database at path on disk, too. */
+bool db_sync_name(const char *path, GError **error);
 
 /*
  * Open the database at path and check that it is one of ours, of this version

@@ -144,12 +144,15 @@ struct db_rows *db_rows_new(sqlite3 *db, const char *table)
 	g_autofree char *list = g_strdup_printf("SELECT name FROM pragma_table_info('%s') ORDER BY cid", table);
 	g_autofree char *name = g_strconcat("rows_of_", table, NULL);
 	g_autoptr(db_stmt) s = db_prepare(db, list);
+	int rc;
 
 	rows->db = db;
 	rows->table = g_strdup(table);
 	rows->names = g_ptr_array_new_with_free_func(g_free);
-	while (sqlite3_step(s) == SQLITE_ROW)
+	while ((rc = sqlite3_step(s)) == SQLITE_ROW)
 		g_ptr_array_add(rows->names, g_strdup((const char *)sqlite3_column_text(s, 0)));
+	if (rc != SQLITE_DONE)
+		g_error("%s: %s", table, sqlite3_errmsg(db));
 	rows->columns = rows->names->len;
 	g_assert(rows->columns > 0 && rows->columns <= DB_BATCH_COLUMNS);
 	sqlite3_create_module(db, name, &module, rows);

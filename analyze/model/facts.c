@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "schema/db_rows.h"
+#include "schema/last_words.h"
 
 enum table {
 	VM, VCPU, THREAD, ON_CPU, EXIT_STAT, IPI, EOI, DECISION, CANDIDATE, ATTEMPT, GAP, EVENT_TYPE,
@@ -38,6 +39,7 @@ static void *write_batches(void *user)
 	struct facts *f = user;
 	struct db_batch *batch;
 
+	last_words_thread();
 	while ((batch = g_async_queue_pop(f->full))->table) {
 		if (!f->error)
 			db_rows_insert(batch, &f->error);

@@ -6,6 +6,7 @@
 #include "analyze/source/trace_dat_header.h"
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "analyze/source/cursor.h"
 #include "analyze/source/tracing_data.h"
@@ -307,6 +308,7 @@ static bool open_section(struct reading *r, struct cursor *out, const uint8_t *d
 	struct cursor c = { .data = data, .size = size };
 	uint32_t csize, usize;
 	const void *from;
+	size_t got;
 
 	*out = c;
 	if (!compressed)
@@ -317,9 +319,12 @@ static bool open_section(struct reading *r, struct cursor *out, const uint8_t *d
 	r->unpacked += usize;
 	if (!from || r->unpacked > MAX_SECTION_BYTES)
 		return false;
-	*plain = g_try_malloc(MAX(usize, 1));
+	*plain = g_malloc(MAX(usize, 1));
 	*out = (struct cursor){ .data = *plain, .size = usize };
-	return *plain && ZSTD_decompress(*plain, usize, from, csize) == usize;
+	got = ZSTD_decompress(*plain, usize, from, csize);
+	if (ZSTD_getErrorCode(got) == ZSTD_error_memory_allocation)
+		g_error("out of memory");
+	return got == usize;
 }
 
 static bool read_section(struct reading *r, unsigned int id, const uint8_t *data, uint64_t size, bool compressed)

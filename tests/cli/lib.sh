@@ -5,8 +5,9 @@
 # expectation and fails at the end.
 #
 # From the environment: COUNTERSPIN, MAKE_RECORDING and PERF_RECORDING (programs), DATA
-# (directory of recordings). With PERF_TWIN every recording that a test imports is imported
-# as perf.data, too, and must give the same facts.
+# (directory of recordings), INJECT_LIBRARY (tests/inject.c), SANITIZED (the program is).
+# With PERF_TWIN every recording that a test imports is imported as perf.data, too, and
+# must give the same facts.
 
 set -eu
 set -o pipefail
@@ -15,6 +16,7 @@ COUNTERSPIN=$(realpath "$COUNTERSPIN")
 MAKE_RECORDING=$(realpath "$MAKE_RECORDING")
 PERF_RECORDING=$(realpath "$PERF_RECORDING")
 DATA=$(realpath "$DATA")
+[ -z "${INJECT_LIBRARY-}" ] || INJECT_LIBRARY=$(realpath "$INJECT_LIBRARY")
 export LC_ALL=C
 umask 022
 
@@ -23,9 +25,14 @@ mkdir "$scratch/work"
 cd "$scratch/work"
 failures=0
 
+clean_up() {	# for tests to say what else is to be done at the end
+	:
+}
+
 at_exit() {
 	status=$?
 	cd /
+	clean_up
 	rm -rf "$scratch"
 	if [ $status -ne 0 ]; then
 		echo "FAIL: ${0##*/} stopped with status $status" >&2
@@ -120,15 +127,35 @@ $(diff "$scratch/want" "$scratch/got" | head -5)"
 	echo "twin of ${paths[*]}" >&2
 }
 
+# injected RULES ARGUMENT...: 'counterspin import', some of whose calls fail (tests/inject.c). Its
+# status is that of the program, without a word of the shell's if a signal ends it.
+injected() {
+	exec_injected "$@" &
+	wait $! 2> /dev/null
+}
+
+# As the last command of a process. Nothing is ignored, as SIGINT is in the background; signals end
+# a sanitized program, too.
+exec_injected() {
+	exec env --default-signal LD_PRELOAD="$INJECT_LIBRARY" INJECT="$1" \
+		ASAN_OPTIONS=verify_asan_link_order=0:handle_segv=0:handle_sigbus=0 \
+		"$COUNTERSPIN" import "${@:2}"
+}
+
+# Files and what tells that one was changed, or is another; of directories, that they are there.
+listing_of_all() {
+	find . -type d -printf '%p\n' -o -printf '%p %s %i %T@\n' | sort
+}
+
 # expect_fails STATUS PATTERN COMMAND...: it exits with STATUS, says one line (and
 # perhaps a hint) that matches PATTERN (grep -E), writes nothing and leaves no file.
 expect_fails() {
 	local want=$1 pattern=$2 got=0 before after
 
 	shift 2
-	before=$(find . -printf '%p %s %i %T@\n' | sort)
+	before=$(listing_of_all)
 	"$@" > "$scratch/out" 2> "$scratch/err" || got=$?
-	after=$(find . -printf '%p %s %i %T@\n' | sort)
+	after=$(listing_of_all)
 	[ $got = "$want" ] || fail "${*##*/}: status $got, wanted $want"
 	[ ! -s "$scratch/out" ] || fail "${*##*/}: wrote to standard output"
 	grep -Eq -- "$pattern" "$scratch/err" ||
