@@ -121,7 +121,7 @@ static struct thread *note_thread(struct identity *id, int64_t tid, int64_t t)
 		thread->t1 = t;
 		return thread;
 	}
-	if (tid <= 0 || tid > INT32_MAX)
+	if (tid <= 0 || tid > MAX_TID)
 		return NULL;
 	thread = g_new0(struct thread, 1);
 	thread->id = id->threads->len + 1;

@@ -9,10 +9,11 @@
 #define MAX_VCPUS 4096	/* KVM_MAX_VCPUS, arch/x86/include/asm/kvm_host.h, 6.1 to 7.2 */
 
 /*
- * Threads by TID: the life that events refer to at this point of the pass. TIDs
- * reach 2^22 (PID_MAX_LIMIT), in a damaged recording anything.
+ * Threads by TID: the life that events refer to at this point of the pass. In a
+ * damaged recording TIDs may be anything; one that no kernel gives is nobody's.
  */
-enum { TID_PAGE_BITS = 9, TID_PAGE = 1 << TID_PAGE_BITS, TID_PAGES = 1 << (31 - TID_PAGE_BITS) };
+enum { MAX_TID = (1 << 22) - 1 };	/* PID_MAX_LIMIT, include/linux/threads.h */
+enum { TID_PAGE_BITS = 9, TID_PAGE = 1 << TID_PAGE_BITS, TID_PAGES = (MAX_TID >> TID_PAGE_BITS) + 1 };
 
 /*
  * A CPU that runs a vCPU shows an event at least this often, as it exits at every
@@ -72,7 +73,7 @@ static inline struct thread *tid_lookup(const struct identity *id, int64_t tid)
 {
 	struct thread **page;
 
-	if (tid <= 0 || tid > INT32_MAX)
+	if (tid <= 0 || tid > MAX_TID)
 		return NULL;
 	page = id->tids[tid >> TID_PAGE_BITS];
 	return page ? page[tid & (TID_PAGE - 1)] : NULL;
