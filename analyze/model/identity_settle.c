@@ -11,19 +11,36 @@
 
 #include <string.h>
 
+/*
+ * In a damaged recording there may be more threads, lives, vCPUs than any host has, and to
+ * compare all with all would take hours: what is compared is limited.
+ */
+enum { MAX_LIVES = 1000, MAX_COMPARED = 20 * 1000 * 1000 };
+
 /* Threads that belong together, while VMs are being formed. */
 struct group {
 	int32_t tgid;		/* 0: not known */
 	bool inferred;		/* some member has no tgid of its own */
 	bool ambiguous;
-	GPtrArray *threads;
+	GPtrArray *threads;	/* empty: merged into another */
+	GHashTable *vcpu_ids;	/* set of int64_t */
+};
+
+/* What probes and host facts tell of vCPUs that may have no thread here. */
+struct told {
+	GHashTable *idx;	/* set of struct vcpu_place: one of each tgid and vcpu_id */
+	GHashTable *vcpu_ids;	/* tgid -> GArray of int64_t */
+	GHashTable *names;	/* tgid -> name, of host facts */
 };
 
 static void group_free(void *p)
 {
 	struct group *g = p;
 
+	if (!g)
+		return;
 	g_ptr_array_unref(g->threads);
+	g_hash_table_unref(g->vcpu_ids);
 	g_free(g);
 }
 
@@ -31,8 +48,9 @@ static void group_free(void *p)
 static struct thread *last_life(const struct identity *id, int64_t tid, int64_t vcpu_id)
 {
 	struct thread *last = tid_lookup(id, tid);
+	unsigned int n = 0;
 
-	for (struct thread *t = last; t; t = t->previous)
+	for (struct thread *t = last; t && n++ < MAX_LIVES; t = t->previous)
 		if (vcpu_id < 0 || t->vcpu_id == vcpu_id)
 			return t;
 	return last;
@@ -66,43 +84,58 @@ static void apply_thread_facts(struct identity *id, const struct host_facts *fac
 	}
 }
 
-static bool group_has_vcpu_id(const struct group *g, int64_t vcpu_id)
+static void add_thread(struct group *g, struct thread *t)
 {
-	for (guint i = 0; i < g->threads->len; i++)
-		if (((struct thread *)g->threads->pdata[i])->vcpu_id == vcpu_id)
-			return true;
-	return false;
+	g_ptr_array_add(g->threads, t);
+	g_hash_table_add(g->vcpu_ids, &t->vcpu_id);
 }
 
-static bool groups_compatible(const struct group *a, const struct group *b)
+static bool groups_compatible(const struct group *a, const struct group *b, unsigned int *compared)
 {
+	const struct group *fewer = g_hash_table_size(a->vcpu_ids) < g_hash_table_size(b->vcpu_ids) ? a : b;
+	const struct group *more = fewer == a ? b : a;
+	GHashTableIter iter;
+	void *key;
+
+	++*compared;
 	if (a->tgid && b->tgid && a->tgid != b->tgid)
 		return false;
-	for (guint i = 0; i < a->threads->len; i++)
-		if (group_has_vcpu_id(b, ((struct thread *)a->threads->pdata[i])->vcpu_id))
+	g_hash_table_iter_init(&iter, fewer->vcpu_ids);
+	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+		++*compared;
+		if (g_hash_table_contains(more->vcpu_ids, key))
 			return false;
+	}
 	return true;
 }
 
-/* b's threads go to a, b out of groups. */
-static void merge(GPtrArray *groups, struct group *a, struct group *b)
+/* The threads of both are one's, and the other is empty. */
+static struct group *merge(struct group *a, struct group *b)
 {
-	for (guint i = 0; i < b->threads->len; i++)
-		g_ptr_array_add(a->threads, b->threads->pdata[i]);
-	a->tgid = a->tgid ? a->tgid : b->tgid;
-	a->inferred |= b->inferred;
-	g_ptr_array_remove(groups, b);
+	struct group *all = a->threads->len >= b->threads->len ? a : b, *none = all == a ? b : a;
+
+	for (guint i = 0; i < none->threads->len; i++)
+		add_thread(all, none->threads->pdata[i]);
+	all->tgid = a->tgid ? a->tgid : b->tgid;
+	all->inferred = a->inferred || b->inferred;
+	g_ptr_array_set_size(none->threads, 0);
+	return all;
 }
 
-static struct group *group_of(const GPtrArray *groups, const struct thread *t)
+static void remove_empty(GPtrArray *groups)
 {
+	guint n = 0;
+
 	for (guint i = 0; i < groups->len; i++) {
 		struct group *g = groups->pdata[i];
 
-		if (g_ptr_array_find(g->threads, t, NULL))
-			return g;
+		groups->pdata[i] = NULL;
+		if (g->threads->len)
+			groups->pdata[n++] = g;
+		else
+			group_free(g);
 	}
-	return NULL;
+	g_ptr_array_set_size(groups, n);
 }
 
 static GPtrArray *initial_groups(const struct identity *id)
@@ -122,93 +155,115 @@ static GPtrArray *initial_groups(const struct identity *id)
 			g->tgid = t->tgid;
 			g->inferred = !t->tgid;
 			g->threads = g_ptr_array_new();
+			g->vcpu_ids = g_hash_table_new(g_int64_hash, g_int64_equal);
 			g_ptr_array_add(groups, g);
 			if (t->tgid)
 				g_hash_table_insert(by_tgid, key, g);
 		}
-		g_ptr_array_add(g->threads, t);
+		add_thread(g, t);
 	}
 	return groups;
 }
 
 static void merge_by_wakes(const struct identity *id, GPtrArray *groups)
 {
+	g_autofree struct group **group_of = g_new0(struct group *, id->threads->len + 1);	/* by thread id */
+	unsigned int compared = 0;
 	GHashTableIter iter;
 	void *key;
 
+	for (guint i = 0; i < groups->len; i++) {
+		struct group *g = groups->pdata[i];
+
+		for (guint k = 0; k < g->threads->len; k++)
+			group_of[((struct thread *)g->threads->pdata[k])->id] = g;
+	}
 	g_hash_table_iter_init(&iter, id->wakes);
-	while (g_hash_table_iter_next(&iter, &key, NULL)) {
+	while (g_hash_table_iter_next(&iter, &key, NULL) && compared < MAX_COMPARED) {
 		const struct wake_evidence *w = key;
-		struct group *a, *b;
+		struct group *a, *b, *all, *none;
 
 		if (w->waker->vcpu_id < 0 || w->woken->vcpu_id != w->vcpu_id ||
 		    (w->waker->tgid && w->woken->tgid))
 			continue;
-		a = group_of(groups, w->waker);
-		b = group_of(groups, w->woken);
-		if (a && b && a != b && groups_compatible(a, b))
-			merge(groups, a, b);
+		a = group_of[w->waker->id];
+		b = group_of[w->woken->id];
+		if (!a || !b || a == b || !groups_compatible(a, b, &compared))
+			continue;
+		none = a->threads->len >= b->threads->len ? b : a;
+		all = none == a ? b : a;
+		for (guint k = 0; k < none->threads->len; k++)
+			group_of[((struct thread *)none->threads->pdata[k])->id] = all;
+		merge(a, b);
 	}
+	remove_empty(groups);
 }
 
 /* The least number of VMs: no VM has one vcpu_id twice. */
 static unsigned int least_vms(const GPtrArray *groups)
 {
+	g_autoptr(GHashTable) count = g_hash_table_new(g_int64_hash, g_int64_equal);
 	unsigned int least = 1;
 
 	for (guint i = 0; i < groups->len; i++) {
-		const struct group *g = groups->pdata[i];
+		GHashTableIter iter;
+		void *key;
 
-		for (guint j = 0; j < g->threads->len; j++) {
-			int64_t vcpu_id = ((struct thread *)g->threads->pdata[j])->vcpu_id;
-			unsigned int n = 0;
+		g_hash_table_iter_init(&iter, ((struct group *)groups->pdata[i])->vcpu_ids);
+		while (g_hash_table_iter_next(&iter, &key, NULL)) {
+			unsigned int n = GPOINTER_TO_UINT(g_hash_table_lookup(count, key)) + 1;
 
-			for (guint k = 0; k < groups->len; k++)
-				n += group_has_vcpu_id(groups->pdata[k], vcpu_id);
+			g_hash_table_insert(count, key, GUINT_TO_POINTER(n));
 			least = MAX(least, n);
 		}
 	}
 	return least;
 }
 
+/* The groups that g fits; *one is the last of them. */
+static unsigned int count_fits(const GPtrArray *groups, const struct group *g, struct group **one,
+			       unsigned int *compared)
+{
+	unsigned int n = 0;
+
+	for (guint j = 0; j < groups->len; j++) {
+		struct group *other = groups->pdata[j];
+
+		if (other != g && other->threads->len && (!g->tgid || !other->tgid) &&
+		    groups_compatible(g, other, compared)) {
+			n++;
+			*one = other;
+		}
+	}
+	return n;
+}
+
 /* Join what fits in one place only; mark what fits in several. */
 static void merge_the_rest(GPtrArray *groups)
 {
-	unsigned int least = least_vms(groups);
+	unsigned int least = least_vms(groups), n_groups = groups->len, compared = 0;
 	bool changed = true;
+	struct group *fit;
 
-	while (changed && groups->len > least) {
+	while (changed && n_groups > least && compared < MAX_COMPARED) {
 		changed = false;
-		for (guint i = 0; i < groups->len && !changed; i++) {
-			struct group *g = groups->pdata[i], *fit = NULL;
-			unsigned int n_fit = 0;
+		for (guint i = 0; i < groups->len && !changed && compared < MAX_COMPARED; i++) {
+			struct group *g = groups->pdata[i];
+			unsigned int n_fit = g->tgid || !g->threads->len ? 0 : count_fits(groups, g, &fit, &compared);
 
-			if (g->tgid)
-				continue;
-			for (guint j = 0; j < groups->len; j++) {
-				struct group *other = groups->pdata[j];
-
-				if (other != g && groups_compatible(g, other)) {
-					n_fit++;
-					fit = other;
-				}
-			}
 			/* with one VM in all, every group belongs to it */
 			if (n_fit == 1 || (n_fit && least == 1)) {
-				merge(groups, fit, g);
+				merge(fit, g);
+				n_groups--;
 				changed = true;
 			}
 		}
 	}
+	remove_empty(groups);
 	for (guint i = 0; i < groups->len && groups->len > least; i++) {
 		struct group *g = groups->pdata[i];
 
-		for (guint j = 0; j < groups->len; j++) {
-			struct group *other = groups->pdata[j];
-
-			if (other != g && (!g->tgid || !other->tgid) && groups_compatible(g, other))
-				g->ambiguous = true;
-		}
+		g->ambiguous = compared >= MAX_COMPARED || count_fits(groups, g, &fit, &compared);
 	}
 }
 
@@ -219,73 +274,117 @@ static int by_vcpu_id(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* vcpu_idx of vcpu_id as a probe or the host facts give it; -1: they do not. */
-static int64_t told_idx(const struct identity *id, const struct host_facts *facts, int32_t tgid,
-			int64_t vcpu_id)
+static guint place_hash(const void *p)
+{
+	const struct vcpu_place *v = p;
+
+	return (guint)v->vm_pid * 31 + (guint)v->vcpu_id;
+}
+
+static gboolean place_equal(const void *a, const void *b)
+{
+	const struct vcpu_place *x = a, *y = b;
+
+	return x->vm_pid == y->vm_pid && x->vcpu_id == y->vcpu_id;
+}
+
+/* What is said later counts. */
+static void tell(struct told *told, int64_t tgid, int64_t vcpu_id, int64_t vcpu_idx)
+{
+	struct vcpu_place place = { .vm_pid = tgid, .vcpu_id = vcpu_id, .vcpu_idx = vcpu_idx };
+	void *key = GINT_TO_POINTER(place.vm_pid);
+	GArray *ids = g_hash_table_lookup(told->vcpu_ids, key);
+
+	if (tgid <= 0 || tgid > INT32_MAX || vcpu_id < 0)
+		return;
+	if (!ids) {
+		ids = g_array_new(FALSE, FALSE, sizeof(int64_t));
+		g_hash_table_insert(told->vcpu_ids, key, ids);
+	}
+	g_array_append_val(ids, vcpu_id);
+	if (vcpu_idx >= 0 && vcpu_idx < MAX_VCPUS)
+		g_hash_table_add(told->idx, g_memdup2(&place, sizeof(place)));
+}
+
+/* Probes have the last word. */
+static void told_init(struct told *told, const struct identity *id, const struct host_facts *facts)
 {
 	GHashTableIter iter;
 	void *key;
 
+	told->idx = g_hash_table_new_full(place_hash, place_equal, g_free, NULL);
+	told->vcpu_ids = g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)g_array_unref);
+	told->names = g_hash_table_new(NULL, NULL);
+	for (guint i = 0; i < facts->vcpus->len; i++) {
+		const struct host_facts_vcpu *v = &g_array_index(facts->vcpus, struct host_facts_vcpu, i);
+
+		tell(told, v->tgid, v->vcpu_id, v->vcpu_idx);
+	}
+	for (guint i = 0; i < facts->vms->len; i++) {
+		const struct host_facts_vm *v = &g_array_index(facts->vms, struct host_facts_vm, i);
+
+		if (v->name && v->tgid > 0 && v->tgid <= INT32_MAX)
+			g_hash_table_insert(told->names, GINT_TO_POINTER((int)v->tgid), v->name);
+	}
 	g_hash_table_iter_init(&iter, id->places);
 	while (g_hash_table_iter_next(&iter, &key, NULL)) {
 		const struct vcpu_place *p = key;
 
-		if (p->vm_pid == tgid && p->vcpu_id == vcpu_id)
-			return p->vcpu_idx;
+		tell(told, p->vm_pid, p->vcpu_id, p->vcpu_idx);
 	}
-	for (guint i = facts->vcpus->len; i-- > 0;) {	/* what was said last counts */
-		const struct host_facts_vcpu *v =
-			&g_array_index(facts->vcpus, struct host_facts_vcpu, i);
-
-		if (v->tgid == tgid && v->vcpu_id == vcpu_id && v->vcpu_idx >= 0 && v->vcpu_idx < MAX_VCPUS)
-			return v->vcpu_idx;
-	}
-	return -1;
 }
 
-static GArray *vcpu_ids(const struct identity *id, const struct host_facts *facts, const struct group *g)
+static void told_release(struct told *told)
+{
+	g_hash_table_unref(told->idx);
+	g_hash_table_unref(told->vcpu_ids);
+	g_hash_table_unref(told->names);
+}
+
+/* vcpu_idx of vcpu_id; -1: nobody tells. */
+static int64_t told_idx(const struct told *told, int32_t tgid, int64_t vcpu_id)
+{
+	const struct vcpu_place key = { .vm_pid = tgid, .vcpu_id = vcpu_id };
+	const struct vcpu_place *p = g_hash_table_lookup(told->idx, &key);
+
+	return p ? p->vcpu_idx : -1;
+}
+
+/* At most MAX_VCPUS, ascending. */
+static GArray *vcpu_ids(const struct told *told, const struct group *g)
 {
 	GArray *ids = g_array_new(FALSE, FALSE, sizeof(int64_t));
-	GHashTableIter iter;
-	void *key;
+	/* vCPUs that never ran have no thread here, yet they occupy a vcpu_idx */
+	const GArray *more = g->tgid ? g_hash_table_lookup(told->vcpu_ids, GINT_TO_POINTER(g->tgid)) : NULL;
 	guint n = 0;
 
 	for (guint i = 0; i < g->threads->len; i++)
 		g_array_append_val(ids, ((struct thread *)g->threads->pdata[i])->vcpu_id);
-	/* vCPUs that never ran have no thread here, yet they occupy a vcpu_idx */
-	for (guint i = 0; g->tgid && i < facts->vcpus->len; i++) {
-		const struct host_facts_vcpu *v =
-			&g_array_index(facts->vcpus, struct host_facts_vcpu, i);
-
-		if (v->tgid == g->tgid && v->vcpu_id >= 0)
-			g_array_append_val(ids, v->vcpu_id);
-	}
-	g_hash_table_iter_init(&iter, id->places);
-	while (g->tgid && g_hash_table_iter_next(&iter, &key, NULL))
-		if (((struct vcpu_place *)key)->vm_pid == g->tgid)
-			g_array_append_val(ids, ((struct vcpu_place *)key)->vcpu_id);
+	if (more)
+		g_array_append_vals(ids, more->data, more->len);
 	g_array_sort(ids, by_vcpu_id);
-	for (guint i = 0; i < ids->len; i++)
+	for (guint i = 0; i < ids->len && n < MAX_VCPUS; i++)
 		if (!i || g_array_index(ids, int64_t, i) != g_array_index(ids, int64_t, n - 1))
 			g_array_index(ids, int64_t, n++) = g_array_index(ids, int64_t, i);
 	g_array_set_size(ids, n);
 	return ids;
 }
 
-static void add_vcpus(struct vm *vm, const struct identity *id, const struct host_facts *facts,
-		      const struct group *g)
+static void add_vcpus(struct vm *vm, const struct identity *id, const struct told *told, const struct group *g)
 {
-	g_autoptr(GArray) ids = vcpu_ids(id, facts, g);
+	g_autoptr(GArray) ids = vcpu_ids(told, g);
 	g_autofree int64_t *idx = g_new(int64_t, ids->len);
+	g_autofree bool *taken = g_new0(bool, MAX_VCPUS);
+	g_autoptr(GHashTable) by_id = g_hash_table_new(g_int64_hash, g_int64_equal);
 	int64_t highest = -1;
 
 	vm->idx_known = true;
 	for (guint i = 0; i < ids->len; i++) {
-		idx[i] = told_idx(id, facts, vm->tgid, g_array_index(ids, int64_t, i));
-		for (guint j = 0; j < i; j++)
-			if (idx[j] == idx[i])
-				idx[i] = -1;	/* two vCPUs cannot share one */
-		vm->idx_known &= idx[i] >= 0;
+		idx[i] = told_idx(told, vm->tgid, g_array_index(ids, int64_t, i));
+		/* two vCPUs cannot share one */
+		vm->idx_known &= idx[i] >= 0 && !taken[idx[i]];
+		if (idx[i] >= 0)
+			taken[idx[i]] = true;
 	}
 	for (guint i = 0; i < ids->len; i++) {
 		if (!vm->idx_known)
@@ -302,10 +401,16 @@ static void add_vcpus(struct vm *vm, const struct identity *id, const struct hos
 		v->idx = idx[i];
 		v->vcpu_id = g_array_index(ids, int64_t, i);
 		vm->vcpus[v->idx] = v;
+		g_hash_table_insert(by_id, &v->vcpu_id, v);
+	}
+	for (guint i = 0; i < g->threads->len; i++) {
+		struct thread *t = g->threads->pdata[i];
+
+		t->vcpu = g_hash_table_lookup(by_id, &t->vcpu_id);
 	}
 }
 
-static void add_vm(struct identity *id, const struct host_facts *facts, const struct group *g)
+static void add_vm(struct identity *id, const struct told *told, const struct group *g)
 {
 	struct vm *vm = g_new0(struct vm, 1);
 	int64_t n_high = 0, n_low_pause = 0;
@@ -314,20 +419,12 @@ static void add_vm(struct identity *id, const struct host_facts *facts, const st
 	vm->tgid = g->tgid;
 	vm->membership = g->ambiguous ? MEMBERSHIP_UNKNOWN :
 			 g->inferred ? MEMBERSHIP_INFERRED : MEMBERSHIP_TGID;
-	for (guint i = facts->vms->len; i-- > 0;) {
-		const struct host_facts_vm *v = &g_array_index(facts->vms, struct host_facts_vm, i);
-
-		if (v->tgid == vm->tgid && v->name && !vm->name)
-			vm->name = g_strdup(v->name);
-	}
-	add_vcpus(vm, id, facts, g);
+	vm->name = vm->tgid ? g_strdup(g_hash_table_lookup(told->names, GINT_TO_POINTER(vm->tgid))) : NULL;
+	add_vcpus(vm, id, told, g);
 	vm->created = true;
 	for (guint i = 0; i < g->threads->len; i++) {
-		struct thread *t = g->threads->pdata[i];
+		const struct thread *t = g->threads->pdata[i];
 
-		for (unsigned int k = 0; k < vm->n_vcpus; k++)
-			if (vm->vcpus[k] && vm->vcpus[k]->vcpu_id == t->vcpu_id)
-				t->vcpu = vm->vcpus[k];
 		vm->created &= t->born || (t->first == FIRST_SWITCHED_IN && t->slept_first);
 		n_high += t->n_high;
 		n_low_pause += t->n_low_pause;
@@ -403,14 +500,17 @@ static void settle_gaps(struct identity *id)
 void identity_settle(struct identity *id, const struct host_facts *facts)
 {
 	g_autoptr(GPtrArray) groups = NULL;
+	struct told told;
 
 	apply_thread_facts(id, facts);
+	told_init(&told, id, facts);
 	groups = initial_groups(id);
 	merge_by_wakes(id, groups);
 	merge_the_rest(groups);
 	g_ptr_array_sort(groups, by_first_thread);
 	for (guint i = 0; i < groups->len; i++)
-		add_vm(id, facts, groups->pdata[i]);
+		add_vm(id, &told, groups->pdata[i]);
+	told_release(&told);
 	for (guint i = id->threads->len; i-- > 0;)	/* the first life of each TID is the present one again */
 		tid_set(id, id->threads->pdata[i]);
 	id->n_events = 0;
