@@ -20,7 +20,7 @@
 
 #define IMPORT_ERROR (g_quark_from_static_string("import"))
 
-enum { MAX_HOST_FACTS = 16 << 20, HASH_STEP = 1 << 20 };
+enum { MAX_HOST_FACTS = 4 << 20, HASH_STEP = 1 << 20 };
 
 /* One import: everything it owns dies with it. */
 struct import {

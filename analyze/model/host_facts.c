@@ -49,6 +49,7 @@ struct host_facts *host_facts_new(void)
 	f->vms = array_new(sizeof(struct host_facts_vm), clear_vm);
 	f->cgroups = array_new(sizeof(struct host_facts_cgroup), clear_cgroup);
 	f->params = array_new(sizeof(struct host_facts_param), clear_param);
+	f->param_at = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return f;
 }
 
@@ -62,6 +63,7 @@ void host_facts_free(struct host_facts *f)
 	g_array_unref(f->vms);
 	g_array_unref(f->cgroups);
 	g_array_unref(f->params);
+	g_hash_table_unref(f->param_at);
 	g_free(f);
 }
 
@@ -80,19 +82,46 @@ static char *string(const cJSON *object, const char *key)
 	return g_strdup(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key)));
 }
 
+static struct host_facts_param *find_param(const struct host_facts *f, const char *name, const char *when)
+{
+	g_autofree char *key = g_strconcat(when, "/", name, NULL);
+	guint at = GPOINTER_TO_UINT(g_hash_table_lookup(f->param_at, key));
+
+	return at ? &g_array_index(f->params, struct host_facts_param, at - 1) : NULL;
+}
+
+static void note_place(struct host_facts *f, guint i)
+{
+	const struct host_facts_param *p = &g_array_index(f->params, struct host_facts_param, i);
+
+	g_hash_table_insert(f->param_at, g_strconcat(p->when, "/", p->name, NULL), GUINT_TO_POINTER(i + 1));
+}
+
+static void forget_param(struct host_facts *f, const char *name, const char *when)
+{
+	g_autofree char *key = g_strconcat(when, "/", name, NULL);
+	guint at = GPOINTER_TO_UINT(g_hash_table_lookup(f->param_at, key));
+
+	if (!at)
+		return;
+	g_hash_table_remove(f->param_at, key);
+	g_array_remove_index_fast(f->params, at - 1);
+	if (at - 1 < f->params->len)	/* the last one has taken its place */
+		note_place(f, at - 1);
+}
+
 /* Takes value. */
 static void set_param(struct host_facts *f, const char *name, const char *when, char *value)
 {
-	struct host_facts_param param = { .name = g_strdup(name), .value = value, .when = when };
+	struct host_facts_param param = { .name = g_strdup(name), .value = value, .when = when, .said = ++f->n_said };
 
-	/* said of no time in particular, as in a file, it stands for all */
-	for (guint i = f->params->len; i-- > 0;) {
-		const struct host_facts_param *p = &g_array_index(f->params, struct host_facts_param, i);
-
-		if (!strcmp(p->name, name) && (!*when || !strcmp(p->when, when)))
-			g_array_remove_index(f->params, i);
+	forget_param(f, name, when);
+	if (!*when) {	/* said of no time in particular, as in a file, it stands for all */
+		forget_param(f, name, "start");
+		forget_param(f, name, "stop");
 	}
 	g_array_append_val(f->params, param);
+	note_place(f, f->params->len - 1);
 }
 
 static char *value_text(const cJSON *v)
@@ -223,13 +252,14 @@ bool host_facts_is_marker(const char *text, gsize len)
 
 const char *host_facts_param(const struct host_facts *f, const char *name)
 {
-	const char *value = NULL;
+	static const char *const whens[] = { "", "start", "stop" };
+	const struct host_facts_param *last = NULL;
 
-	for (guint i = 0; i < f->params->len; i++) {
-		const struct host_facts_param *p = &g_array_index(f->params, struct host_facts_param, i);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(whens); i++) {
+		const struct host_facts_param *p = find_param(f, name, whens[i]);
 
-		if (!strcmp(p->name, name))
-			value = p->value;
+		if (p && (!last || p->said > last->said))
+			last = p;
 	}
-	return value;
+	return last ? last->value : NULL;
 }

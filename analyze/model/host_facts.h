@@ -33,6 +33,7 @@ struct host_facts_cgroup {
 struct host_facts_param {
 	char *name, *value;
 	const char *when;	/* "start", "stop", "" */
+	uint64_t said;		/* the higher, the later */
 };
 
 struct host_facts {
@@ -40,6 +41,8 @@ struct host_facts {
 	int64_t realtime_offset;/* ns; INT64_MIN: not said */
 	GArray *vcpus, *vms, *cgroups, *params;	/* of the structs above */
 	const char *when;	/* of the document added last: "start", "stop", "" */
+	GHashTable *param_at;	/* "when/name" -> index in params + 1 */
+	uint64_t n_said;
 };
 
 struct host_facts *host_facts_new(void);
