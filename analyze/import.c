@@ -75,7 +75,7 @@ static struct sandbox_limits limits_for(uint64_t bytes)
 	return (struct sandbox_limits){
 		.memory_bytes = 512 * MIB,
 		.cpu_s = 20 + bytes / MIB,
-		.file_bytes = 1024 * MIB + 64 * bytes,
+		.file_bytes = 1024 * MIB + 256 * bytes,
 	};
 }
 

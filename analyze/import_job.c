@@ -253,12 +253,14 @@ static void write_recording(struct import *im, const char *sha256)
 	g_autofree char *name = file_names(im->job);
 	int64_t lost = MAX(im->result.lost, info->overruns);
 
-	if (info->overruns > im->result.lost)
+	if (info->overruns > im->result.lost) {
 		facts_gap(im->facts, &(struct gap_row){
-			.cpu = DB_NULL, .t0 = span->t0, .t1 = span->t0,
+			.cpu = DB_NULL, .t0 = span->t_first, .t1 = span->t1,
 			.events = info->overruns - im->result.lost,
 			.why = loss_text(LOSS_UNPLACED),
 		});
+		im->result.gaps++;
+	}
 	facts_recording(im->facts, &(struct recording_row){
 		.path = name, .sha256 = sha256, .format = info->format,
 		.kernel = im->host_facts->kernel ? im->host_facts->kernel : info->kernel,
@@ -287,10 +289,10 @@ static bool run(struct import *im, GError **error)
 	struct facts *facts;
 	g_autofree char *sha256 = NULL;
 
-	im->hasher = g_thread_new("sha256", sha256_of, (void *)job);
 	im->source = source_new(job->inputs, job->n_inputs, job->ignore_probes, error);
 	if (!im->source)
 		return false;
+	im->hasher = g_thread_new("sha256", sha256_of, (void *)job);
 	im->identity = identity_new();
 	im->host_facts = host_facts_new();
 	if (!read_pass(im, identity_wants(), first_pass, error) || !read_host_facts(im, error))

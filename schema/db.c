@@ -308,7 +308,8 @@ static char *schema_text(sqlite3 *db, sqlite3 *names)
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-static bool check_schema(sqlite3 *db, const char *path, GError **error)
+/* exact: nothing beside our tables and views, such as a trigger, either. */
+static bool check_schema(sqlite3 *db, const char *path, bool exact, GError **error)
 {
 	g_autoptr(sqlite3) model = NULL;
 	g_autofree char *want = NULL, *have = NULL;
@@ -318,7 +319,8 @@ static bool check_schema(sqlite3 *db, const char *path, GError **error)
 		return false;
 	want = schema_text(model, model);
 	have = schema_text(db, model);
-	if (!strcmp(want, have))
+	if (!strcmp(want, have) && (!exact || db_value(db, "SELECT count(*) FROM sqlite_schema") ==
+						db_value(model, "SELECT count(*) FROM sqlite_schema")))
 		return true;
 	g_set_error(error, DB_ERROR, 0, "'%s': damaged: its tables are not those of database version %d",
 		    path, DB_VERSION);
@@ -334,7 +336,7 @@ static bool check_build(struct db_build *b, GError **error)
 		return set_sqlite_error(error, b->db, "cannot read the database that was built");
 	sqlite3_db_config(b->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	ok = db_exec(b->db, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", error) &&
-	     check_version(b->db, b->path, error) && check_schema(b->db, b->path, error);
+	     check_version(b->db, b->path, error) && check_schema(b->db, b->path, true, error);
 	if (ok && db_value(b->db, "SELECT count(*) FROM recording") != 1) {
 		g_set_error(error, DB_ERROR, 0, "the database that was built is not complete");
 		ok = false;
@@ -395,7 +397,11 @@ sqlite3 *db_open(const char *path, GError **error)
 		return NULL;
 	}
 	sqlite3_busy_timeout(db, 30000);
-	if (!check_version(db, path, error) || !check_schema(db, path, error)) {
+	/* it may come from anybody */
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	if (!check_version(db, path, error) || !check_schema(db, path, false, error)) {
 		sqlite3_close(db);
 		return NULL;
 	}

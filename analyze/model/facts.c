@@ -109,9 +109,27 @@ static inline void word(struct facts *f, const char *value)
 	db_batch_word(f->batch, value);
 }
 
+/* A text from a file: kept as UTF-8 without control characters, as terminals are to show it. */
 static void text(struct facts *f, const char *value)
 {
-	db_batch_text(f->batch, value);
+	g_autofree char *valid = NULL;
+	g_autoptr(GString) clean = NULL;
+	const char *p = value;
+
+	while (p && *p >= ' ' && *p < 0x7f)
+		p++;
+	if (!p || !*p) {
+		db_batch_text(f->batch, value);
+		return;
+	}
+	valid = g_utf8_make_valid(value, -1);
+	clean = g_string_new(NULL);
+	for (p = valid; *p; p = g_utf8_next_char(p)) {
+		gunichar c = g_utf8_get_char(p);
+
+		g_string_append_unichar(clean, g_unichar_iscntrl(c) ? '?' : c);
+	}
+	db_batch_text(f->batch, clean->str);
 }
 
 static inline void bits(struct facts *f, uint64_t w)

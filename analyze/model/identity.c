@@ -170,14 +170,14 @@ static void add_gap(struct identity *id, int cpu, int64_t t0, int64_t t1, int64_
 void identity_note_pause(struct identity *id, int64_t t0, int64_t t1)
 {
 	add_gap(id, -1, t0, t1, 0, LOSS_BURST);
-	id->t_last = MAX(id->t_last, t1);
+	id->t_last = id->t_told = MAX(id->t_last, t1);
 }
 
 static void note_missed(struct identity *id, const struct event *ev)
 {
 	add_gap(id, ev->cpu == CPU_ALL ? -1 : ev->cpu, ev->missed.t0, ev->t, ev->missed.events, ev->missed.why);
 	if (ev->cpu == CPU_ALL)
-		id->t_last = ev->t;
+		id->t_last = id->t_told = ev->t;
 }
 
 /* A group is of the TID's present life, or of the one about to begin. */
@@ -190,16 +190,28 @@ static void note_task(struct identity *id, const struct event *ev)
 		t->tgid = ev->tgid;
 }
 
+static struct cpu_note *cpu_of(struct identity *id, unsigned int cpu)
+{
+	if (cpu >= id->cpus->len)
+		g_array_set_size(id->cpus, cpu + 1);
+	return &g_array_index(id->cpus, struct cpu_note, cpu);
+}
+
+static bool runs_vcpu(const struct cpu_note *cpu)
+{
+	return cpu->runs && cpu->runs->vcpu_id >= 0;
+}
+
 static struct cpu_note *note_cpu(struct identity *id, const struct event *ev)
 {
-	struct cpu_note *cpu;
-	bool busy = ev->type == EV_SCHED_SWITCH ? ev->sched_switch.next_tid != 0 : ev->tid != 0;
+	struct cpu_note *cpu = cpu_of(id, ev->cpu);
 
-	if (ev->cpu >= id->cpus->len)
-		g_array_set_size(id->cpus, ev->cpu + 1);
-	cpu = &g_array_index(id->cpus, struct cpu_note, ev->cpu);
-	if (id->n_busy && ev->t - id->t_last > SILENCE_NS)
+	if (id->n_busy && ev->t - id->t_last > SILENCE_NS) {
 		add_gap(id, -1, id->t_last, ev->t, 0, LOSS_SILENCE);
+		id->t_told = ev->t;
+	} else if (cpu->seen && runs_vcpu(cpu) && ev->t - MAX(cpu->t_last, id->t_told) > SILENCE_NS) {
+		add_gap(id, ev->cpu, cpu->t_last, ev->t, 0, LOSS_SILENCE_CPU);
+	}
 	if (!id->any)
 		id->span.t_first = ev->t;
 	id->any = true;
@@ -208,14 +220,33 @@ static struct cpu_note *note_cpu(struct identity *id, const struct event *ev)
 	if (!cpu->seen) {
 		cpu->seen = true;
 		cpu->t_first = ev->t;
-		cpu->busy_first = ev->tid != 0;
-		id->span.t0 = MAX(id->span.t0, ev->t);
-	}
-	if (busy != cpu->busy) {
-		cpu->busy = busy;
-		id->n_busy += busy ? 1 : -1;
+		/* an idle CPU that shows nothing has nothing to show */
+		if (ev->tid)
+			id->span.t0 = ev->t;
+		id->span.t0 = MAX(id->span.t0, id->span.t_first);
 	}
 	return cpu;
+}
+
+/* After an event: who runs on its CPU from now on, or NULL. */
+static void note_running(struct identity *id, struct cpu_note *cpu, struct thread *self, const struct event *ev)
+{
+	if (!cpu->first_known) {
+		cpu->first = self;
+		cpu->first_known = true;
+	}
+	cpu->runs = ev->type == EV_SCHED_SWITCH ? tid_lookup(id, ev->sched_switch.next_tid) : self;
+	if (runs_vcpu(cpu) != cpu->busy) {
+		cpu->busy = !cpu->busy;
+		id->n_busy += cpu->busy ? 1 : -1;
+	}
+}
+
+/* A thread was queued there, so it ought to have events. */
+static void note_queued(struct identity *id, int64_t cpu)
+{
+	if (cpu >= 0 && cpu < MAX_CPUS)
+		cpu_of(id, cpu)->named = true;
 }
 
 static void note_switch(struct identity *id, const struct event *ev)
@@ -230,7 +261,8 @@ static void note_switch(struct identity *id, const struct event *ev)
 	set_comm(next, ev->sched_switch.next_comm);
 	if (next && !known) {
 		next->first = FIRST_SWITCHED_IN;
-		next->born = ev->t > id->span.t_first + STARVED_NS;
+		/* what was missing may have held its wake-up */
+		next->born = !id->gaps->len && ev->t > id->span.t_first + STARVED_NS;
 	}
 }
 
@@ -277,7 +309,8 @@ static void note_waking(struct identity *id, const struct event *ev, struct thre
 uint64_t identity_wants(void)
 {
 	static const enum event_type types[] = {
-		EV_SCHED_SWITCH, EV_SCHED_WAKING, EV_SCHED_WAKEUP, EV_SCHED_WAKEUP_NEW, EV_SCHED_PROCESS_FORK,
+		EV_SCHED_SWITCH, EV_SCHED_WAKING, EV_SCHED_WAKEUP, EV_SCHED_WAKEUP_NEW, EV_SCHED_MIGRATE_TASK,
+		EV_SCHED_PROCESS_FORK,
 		EV_SCHED_PROCESS_FREE, EV_KVM_ENTRY, EV_KVM_EXIT, EV_KVM_APIC_ACCEPT_IRQ, EV_TRACE_MARKER,
 		EV_ON_SPIN, EV_ON_SPIN_RET, EV_YIELD_TO,
 	};
@@ -288,23 +321,11 @@ uint64_t identity_wants(void)
 	return wanted;
 }
 
-void identity_note(struct identity *id, const struct event *ev)
+static void note_event(struct identity *id, const struct event *ev, struct cpu_note *cpu, struct thread *self)
 {
-	struct cpu_note *cpu;
-	struct thread *self, *other;
+	struct thread *other;
 	bool known;
 
-	id->n_events++;
-	if (ev->type == EV_MISSED) {
-		note_missed(id, ev);
-		return;
-	}
-	if (ev->type == EV_TASK) {
-		note_task(id, ev);
-		return;
-	}
-	cpu = note_cpu(id, ev);
-	self = note_thread(id, ev->tid, ev->t);
 	if (ev->type < EV_NTYPES)
 		id->count[ev->type]++;
 	if (self && ev->tgid)
@@ -318,7 +339,11 @@ void identity_note(struct identity *id, const struct event *ev)
 	case EV_SCHED_WAKING:
 		note_waking(id, ev, self, cpu);
 		return;
+	case EV_SCHED_MIGRATE_TASK:
+		note_queued(id, ev->migrate.dest_cpu);
+		break;
 	case EV_SCHED_WAKEUP:
+		note_queued(id, ev->wake.target_cpu);
 		known = is_live(id, ev->wake.tid);
 		other = note_thread(id, ev->wake.tid, ev->t);
 		set_comm(other, ev->wake.comm);
@@ -334,6 +359,7 @@ void identity_note(struct identity *id, const struct event *ev)
 		}
 		break;
 	case EV_SCHED_WAKEUP_NEW:
+		note_queued(id, ev->wake.target_cpu);
 		known = is_live(id, ev->wake.tid);
 		other = note_thread(id, ev->wake.tid, ev->t);
 		set_comm(other, ev->wake.comm);
@@ -372,6 +398,26 @@ void identity_note(struct identity *id, const struct event *ev)
 		break;
 	}
 	cpu->accept_tid = 0;
+}
+
+void identity_note(struct identity *id, const struct event *ev)
+{
+	struct cpu_note *cpu;
+	struct thread *self;
+
+	id->n_events++;
+	if (ev->type == EV_MISSED) {
+		note_missed(id, ev);
+		return;
+	}
+	if (ev->type == EV_TASK) {
+		note_task(id, ev);
+		return;
+	}
+	cpu = note_cpu(id, ev);
+	self = note_thread(id, ev->tid, ev->t);
+	note_event(id, ev, cpu, self);
+	note_running(id, cpu_of(id, ev->cpu), self, ev);
 }
 
 void identity_follow(struct identity *id)

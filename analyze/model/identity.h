@@ -86,7 +86,7 @@ unsigned int identity_n_vcpus(const struct identity *identity);	/* vcpu ids are 
 
 /* First pass: span of the recording, and whether a type of event occurred at all. */
 struct identity_span {
-	int64_t t0;		/* latest first event over CPUs */
+	int64_t t0;		/* latest first event over CPUs that were not idle before it */
 	int64_t t_first, t1;	/* first and last event of all */
 	unsigned int n_cpu;	/* highest CPU seen + 1 */
 };

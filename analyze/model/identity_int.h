@@ -5,6 +5,7 @@
 
 #include "analyze/model/identity.h"
 
+#define MAX_CPUS 8192	/* NR_CPUS of x86 at most */
 #define MAX_VCPUS 4096	/* KVM_MAX_VCPUS, arch/x86/include/asm/kvm_host.h, 6.1 to 7.2 */
 
 /*
@@ -15,9 +16,9 @@ enum { MAX_TID = (1 << 22) - 1 };	/* PID_MAX_LIMIT, include/linux/threads.h */
 enum { TID_PAGE_BITS = 9, TID_PAGE = 1 << TID_PAGE_BITS, TID_PAGES = (MAX_TID >> TID_PAGE_BITS) + 1 };
 
 /*
- * A CPU that runs a thread shows an event at least this often: a vCPU exits at
- * every timer interrupt, others are switched. In the recordings that this was
- * made with, a busy CPU was silent for 152 ms at most.
+ * A CPU that runs a vCPU shows an event at least this often, as it exits at every
+ * timer interrupt; other threads may run for as long as they please. In the
+ * recordings that this was made with, a busy CPU was silent for 152 ms at most.
  */
 #define SILENCE_NS 1000000000LL
 
@@ -35,8 +36,9 @@ struct wake_evidence {
 
 struct cpu_note {
 	int64_t t_first, t_last;
-	bool seen;
-	bool busy_first, busy;	/* a thread other than idle ran at the first event, and after the last */
+	bool seen, named, first_known;	/* named: as where a thread was queued */
+	bool busy;		/* runs is a vCPU's */
+	struct thread *first, *runs;	/* at the first event, since the last; NULL: the idle thread */
 	int32_t accept_tid;	/* an accept in this thread's context, nothing else since; 0: none */
 	int64_t accept_vcpu_id;
 };
@@ -61,6 +63,7 @@ struct identity {
 	unsigned int n_vcpus;
 	struct identity_span span;
 	unsigned int n_busy;	/* CPUs whose busy is set */
+	int64_t t_told;		/* until then a gap of all CPUs explains that they are silent */
 	bool any;
 	int64_t t_last;		/* the last event of any CPU, or the end of a gap of all */
 	int64_t count[EV_NTYPES];

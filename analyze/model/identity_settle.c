@@ -485,12 +485,15 @@ static void settle_gaps(struct identity *id)
 	g_array_sort(id->gaps, by_t0);
 	for (guint i = 0; i < id->cpus->len; i++) {
 		const struct cpu_note *c = &g_array_index(id->cpus, struct cpu_note, i);
+		struct identity_gap absent = { .cpu = i, .t0 = span->t_first, .t1 = span->t1, .why = LOSS_ABSENT };
 		struct identity_gap late = { .cpu = i, .t0 = span->t_first, .t1 = c->t_first, .why = LOSS_LATE };
 		struct identity_gap early = { .cpu = i, .t0 = c->t_last, .t1 = span->t1, .why = LOSS_EARLY };
 
-		if (c->seen && c->busy_first && unexplained(id, &late))
+		if (c->named && !c->seen)
+			g_array_append_val(found, absent);
+		if (c->seen && c->first && c->first->vcpu_id >= 0 && unexplained(id, &late))
 			g_array_append_val(found, late);
-		if (c->seen && c->busy && unexplained(id, &early))
+		if (c->seen && c->runs && c->runs->vcpu_id >= 0 && unexplained(id, &early))
 			g_array_append_val(found, early);
 	}
 	g_array_append_vals(id->gaps, found->data, found->len);

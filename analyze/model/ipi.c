@@ -21,7 +21,7 @@ enum {
 	AVIC_TARGET_NOT_RUNNING = 1,
 	VMX_EXIT_EOI_INDUCED = 45,
 	ISA_VMX = 1,
-	MAX_PENDING = 4096,	/* unacknowledged edges kept per receiver */
+	MAX_PENDING = 512,	/* unacknowledged edges kept per receiver: two for each vector */
 };
 
 static const char *const mode_names[] = {
@@ -372,6 +372,12 @@ void ipi_finish(struct model *m, struct vcpu_run *v)
 		edge_done(m, e);
 	}
 	v->n_pending = 0;
+}
+
+void ipi_gap(struct vcpu_run *v)
+{
+	g_array_set_size(v->early_accepts, 0);
+	v->wrote_xapic_icr = false;
 }
 
 void ipi_free_edges(struct model *m)

@@ -166,7 +166,11 @@ static void gap_ends(struct model *m, const struct identity_gap *gap)
 		/* an acknowledgement may be among what is missing; the next one is another's */
 		ipi_finish_send(m, &m->vcpus[i]);
 		ipi_finish(m, &m->vcpus[i]);
+		ipi_gap(&m->vcpus[i]);
+		m->vcpus[i].ple_window = m->vcpus[i].ple_window_at_exit = DB_NULL;
 	}
+	for (unsigned int i = 0; i < m->span.n_cpu; i++)
+		m->cpus[i].loose_accept = -1;
 	sched_gap(m, gap->cpu, gap->t0);
 }
 
@@ -282,6 +286,9 @@ void model_event(struct model *m, const struct event *ev)
 	identity_follow(m->identity);
 	/* the first pass has taken these */
 	if (ev->type == EV_MISSED || ev->type == EV_TASK)
+		return;
+	/* only if the file was changed between the passes */
+	if (ev->cpu >= m->span.n_cpu)
 		return;
 	if (ev->t >= m->t_next_gap)
 		follow_gaps(m, ev->t);

@@ -177,6 +177,7 @@ void ipi_event(struct model *m, const struct event *ev, struct thread_run *self)
 void ipi_finish_send(struct model *m, struct vcpu_run *v);
 void ipi_flush_eoi(struct model *m, struct vcpu_run *v, const struct event *next);
 void ipi_finish(struct model *m, struct vcpu_run *v);
+void ipi_gap(struct vcpu_run *v);	/* acceptances and writes before it belong to no send after it */
 void ipi_free_edges(struct model *m);
 
 #endif

@@ -69,9 +69,11 @@ enum event_type {
 	X(CUT, "the file ends before the events do")                            \
 	X(CLOCK, "the clock stepped back")                                      \
 	X(BURST, "between two bursts of the recording")                         \
-	X(LATE, "the CPU was busy, but its events begin late")                  \
-	X(EARLY, "the CPU was busy, but its events end early")                  \
-	X(SILENCE, "threads ran, but no CPU has events")                        \
+	X(LATE, "the CPU ran a vCPU, but its events begin late")                \
+	X(EARLY, "the CPU ran a vCPU, but its events end early")                \
+	X(SILENCE_CPU, "the CPU ran a vCPU, but has no events")                 \
+	X(SILENCE, "vCPUs ran, but no CPU has events")                          \
+	X(ABSENT, "threads were queued on the CPU, but it has no events")       \
 	X(PROBE, "the on_spin probe missed a call")                             \
 	X(RETURN_PROBE, "a return probe missed a return")                       \
 	X(UNPLACED, "the recorder counted them as lost, the events do not show where")

@@ -376,7 +376,7 @@ static void load_marker(const uint8_t *data, unsigned int size, struct event *ev
 	ev->marker.len = text ? (int64_t)strnlen(text, (const char *)data + size - text) : 0;
 }
 
-void event_format_decode(struct event_format *formats, const void *record, unsigned int size,
+bool event_format_decode(struct event_format *formats, const void *record, unsigned int size,
 			 uint64_t wanted, struct event *ev)
 {
 	const uint8_t *data = record;
@@ -395,17 +395,20 @@ void event_format_decode(struct event_format *formats, const void *record, unsig
 	}
 	fmt->n++;
 	ev->type = EV_IGNORED;
-	if (fmt->type == EV_IGNORED || size < fmt->min_size)
-		return;
+	if (fmt->type == EV_IGNORED)
+		return true;
+	if (size < fmt->min_size)
+		return false;
 	fmt->used++;
 	if (!(wanted >> fmt->type & 1))
-		return;
+		return true;
 	ev->type = fmt->type;
 	load_fields(fmt, data, size, ev);
 	if (ev->type == EV_ON_SPIN)
 		load_deep(formats, fmt, data, ev);
 	else if (ev->type == EV_TRACE_MARKER)
 		load_marker(data, size, ev);
+	return true;
 }
 
 void event_format_forget_counts(struct event_format *formats)

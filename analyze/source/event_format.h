@@ -28,8 +28,9 @@ void event_format_free(struct event_format *formats);
  * the recording, or bytes shorter than its format, give EV_IGNORED. Pointers in
  * ev are into data or into formats, and live until the next call. Of types whose
  * bit in wanted is not set only the thread is decoded; they, too, are EV_IGNORED.
+ * False: the type is one we use, but the record is shorter than its format.
  */
-void event_format_decode(struct event_format *formats, const void *data, unsigned int size,
+bool event_format_decode(struct event_format *formats, const void *data, unsigned int size,
 			 uint64_t wanted, struct event *ev);
 
 /* Does the recording declare this type with all fields needed? */

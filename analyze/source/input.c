@@ -56,7 +56,9 @@ static bool open_directory(struct input *in, GError **error)
 	if (!dir || !g_file_test(first, G_FILE_TEST_EXISTS)) {
 		if (dir)
 			g_dir_close(dir);
-		return fail(error, in->path, EISDIR);
+		g_set_error(error, SOURCE_ERROR, 0, "cannot read '%s': %s, and not one of perf record --threads",
+			    in->path, g_strerror(EISDIR));
+		return false;
 	}
 	while ((name = g_dir_read_name(dir)))
 		if (g_str_has_prefix(name, "data."))

@@ -44,13 +44,17 @@ static struct cursor section_of(const struct cursor *c, uint64_t offset, uint64_
 	return s;
 }
 
-/* u32 length, then a string padded with NULs */
+/* u32 length, then a string padded with NULs; fit to be printed. */
 static char *take_text(struct cursor *c)
 {
 	uint32_t len = take_number(c, 4);
-	const char *text = take(c, len);
+	const char *bytes = take(c, len);
+	char *text = bytes ? g_strndup(bytes, MIN(len, MAX_STRING)) : NULL;
 
-	return text ? g_strndup(text, MIN(len, MAX_STRING)) : NULL;
+	for (char *p = text; p && *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+	return text;
 }
 
 static bool read_formats(struct perf_header *h, struct cursor *c, GError **error)

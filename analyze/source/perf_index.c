@@ -14,6 +14,8 @@ enum {
 	COMMON_PID = 4,			/* struct trace_entry */
 };
 
+#define MAX_LOST (1ULL << 40)
+
 /*
  * Whose a record is, if it is not a CPU's: of those who are in the run under way, as it means
  * nothing; of threads that were there before; nobody's, and no stream should see it. Or no more
@@ -147,9 +149,9 @@ static int lost_samples(struct walk *w, const uint8_t *p, unsigned int size)
 		return LANE_NONE;
 	if (a->trailer_time && perf_load64(p + size - a->trailer_time))
 		return lane_of_other(w, PERF_RECORD_LOST_SAMPLES, p, size);
-	n = perf_load64(p + 8);
-	if (n < 1ULL << 40 && w->index->lost < 1LL << 40)
-		w->index->lost += n;
+	n = perf_load64(p + 8) + w->index->lost;
+	if (n >= (uint64_t)w->index->lost)
+		w->index->lost = MIN(n, MAX_LOST);
 	return LANE_NONE;
 }
 

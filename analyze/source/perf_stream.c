@@ -14,9 +14,13 @@ enum {
 	MAX_PASSED = 256,
 	COMM_SIZE = 16,			/* TASK_COMM_LEN */
 	COMMON_PID = 4,			/* struct trace_entry */
+	FETCH_BYTES = 104 * STREAM_RECORDS,	/* about a window */
 	FORGET_RUN = 1 << 20,
 	FORGET_ALL = 16 << 20,
 };
+
+/* A LOST record that says more is not believed; sums of others fit 64 bits. */
+#define MAX_LOST (1ULL << 32)
 
 struct perf_stream {
 	struct stream stream;
@@ -132,7 +136,7 @@ static inline void take_sample(struct perf_stream *s, const uint8_t *p, unsigned
 		return;
 	raw = a->raw ? a->raw : perf_attr_find_raw(a, p, size);
 	r->t = perf_load64(p + a->time);
-	if (G_UNLIKELY(!raw || r->t < 0 || r->t == T_AFTER || perf_load32(p + a->cpu) != s->stream.cpu)) {
+	if (G_UNLIKELY(!raw || (uint64_t)r->t > T_LATEST || perf_load32(p + a->cpu) != s->stream.cpu)) {
 		lose(s, LOSS_SAMPLE, 1);
 		return;
 	}
@@ -152,7 +156,7 @@ static int64_t time_of_other(const struct perf_attr *a, const uint8_t *p, unsign
 {
 	uint64_t t = a->trailer_time ? perf_load64(p + size - a->trailer_time) : 0;
 
-	return MIN(t, INT64_MAX - 1);
+	return MIN(t, T_LATEST);
 }
 
 /* COMM: u32 pid, tid, name. FORK: u32 pid, ppid, tid, ptid, u64 time. */
@@ -182,7 +186,7 @@ static void take_loss(struct perf_stream *s, uint32_t type, const uint8_t *p, un
 	if (size < 8 + fields)
 		return;
 	n = perf_load64(p + fields);
-	lose(s, LOSS_RECORDER, n < 1ULL << 40 ? n : 0);
+	lose(s, LOSS_RECORDER, n < MAX_LOST ? n : 0);
 }
 
 static bool next_extent(struct perf_stream *s)
@@ -293,6 +297,15 @@ static uint64_t consumed(const struct perf_stream *s)
 	return s->done - (s->end - s->at);
 }
 
+/* With many streams, each is back to its bytes only when the caches have long lost sight of it. */
+static void fetch_ahead(const struct perf_stream *s)
+{
+	size_t left = s->end - s->at;
+
+	for (size_t i = 0; i < left && i < FETCH_BYTES; i += 64)
+		__builtin_prefetch(s->at + i, 0, 2);
+}
+
 static void refill(struct stream *stream)
 {
 	struct perf_stream *s = (struct perf_stream *)stream;
@@ -314,6 +327,7 @@ static void refill(struct stream *stream)
 	give_out(s, more ? s->n_held - HOLD : MIN(s->n_held, STREAM_RECORDS));
 	stream->taken = consumed(s) * s->recording->bytes_per_byte;
 	forget_behind(s, consumed(s) - before);
+	fetch_ahead(s);
 }
 
 static void rewind_run(struct stream *stream)

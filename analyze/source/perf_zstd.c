@@ -98,7 +98,7 @@ bool perf_zstd_map(struct perf_zstd *z, const uint8_t **data, size_t *size, GErr
 	if (!flush(z, error))
 		return false;
 	if (z->size)
-		map = mmap(NULL, z->size, PROT_READ, MAP_SHARED, z->fd, 0);
+		map = mmap(NULL, z->size, PROT_READ, MAP_PRIVATE, z->fd, 0);
 	if (map == MAP_FAILED) {
 		g_set_error(error, SOURCE_ERROR, 0, "'%s': cannot map its records unpacked: %s", z->name,
 			    g_strerror(errno));

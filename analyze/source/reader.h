@@ -11,6 +11,7 @@
 #include "analyze/source/stream.h"
 
 struct reader {
+	const char *path;	/* of its input */
 	struct event_format *formats;
 	GPtrArray *streams;	/* of struct stream */
 	const char *format;	/* "trace.dat 7" */

@@ -14,6 +14,7 @@ enum {
 	DELTA_SHIFT = 27,
 	FORGET_BYTES = 1 << 20,
 	FETCH_BYTES = 48 * STREAM_RECORDS,	/* about a window */
+	CHUNK_HEADER = 8,
 	MAX_CHUNK_PAGES = 64,	/* trace-cmd makes chunks of 10 */
 	MAX_CHUNK = 16 << 20,
 };
@@ -206,7 +207,8 @@ static void walk(struct ring_buffer *b)
 		default:	/* a discarded event, or one whose length is its first word */
 			if (extra < 4 || extra > left)
 				goto torn;
-			b->ts += delta;
+			/* a discarded event that had no delta was given one, as 0 means the page's end */
+			b->ts += type == TYPE_PADDING && delta == 1 ? 0 : delta;
 			if (b->ts > b->limit)
 				goto torn;
 			if (!type)
@@ -271,6 +273,10 @@ static bool next_chunk(struct ring_buffer *b)
 		b->pages = b->plain;
 		b->pages_size = usize;
 		return true;
+	}
+	if (b->chunks.size - b->chunks.pos >= CHUNK_HEADER) {	/* more than the count says */
+		lose(b, LOSS_CHUNK, 0);
+		b->chunks.pos = b->chunks.size;
 	}
 	return false;
 }

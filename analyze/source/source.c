@@ -11,7 +11,6 @@ enum { REPORT_EVENTS = 1 << 16 };	/* between two updates of *taken */
 
 struct source {
 	struct reader *readers;
-	struct input **inputs;
 	unsigned int n;
 	struct source_info info;
 };
@@ -77,10 +76,14 @@ static int by_first_time(const void *a, const void *b)
 static bool same_host(const struct source *s, GError **error)
 {
 	for (unsigned int i = 1; i < s->n; i++) {
-		if (g_strcmp0(s->readers[0].clock, s->readers[i].clock) ||
-		    g_strcmp0(s->readers[0].kernel, s->readers[i].kernel)) {
+		const struct reader *a = &s->readers[0], *b = &s->readers[i];
+		const char *what = g_strcmp0(a->clock, b->clock) ? "clock" :
+				   g_strcmp0(a->kernel, b->kernel) || g_strcmp0(a->machine, b->machine) ? "kernel" :
+				   a->n_cpu && b->n_cpu && a->n_cpu != b->n_cpu ? "number of CPUs" : NULL;
+
+		if (what) {
 			g_set_error(error, SOURCE_ERROR, 0, "'%s' and '%s' are not bursts of one recording: "
-				    "another kernel or clock", s->inputs[0]->path, s->inputs[i]->path);
+				    "another %s", a->path, b->path, what);
 			return false;
 		}
 	}
@@ -92,10 +95,10 @@ struct source *source_new(struct input **inputs, unsigned int n, bool hide_probe
 	struct source *s = g_new0(struct source, 1);
 
 	s->readers = g_new0(struct reader, n);
-	s->inputs = inputs;
 	for (s->n = 0; s->n < n;) {
 		struct reader *r = &s->readers[s->n++];
 
+		r->path = inputs[s->n - 1]->path;
 		r->formats = event_format_new(hide_probes);
 		r->streams = g_ptr_array_new();
 		if (!open_reader(r, inputs[s->n - 1], error))
@@ -160,6 +163,16 @@ static uint64_t taken_of(const struct reader *r)
 	return sum;
 }
 
+/* A record that is shorter than its format says: what it was to tell is missing. */
+static void report_damage(struct pass *p, const struct event *ev)
+{
+	struct event missed = { .t = ev->t, .cpu = ev->cpu, .type = EV_MISSED };
+
+	missed.missed.t0 = ev->t;
+	missed.missed.why = LOSS_SAMPLE;
+	p->fn(p->user, &missed);
+}
+
 static inline void pass_on(struct pass *p, struct reader *r, const struct stream *s, const struct record *rec)
 {
 	struct event ev;
@@ -170,7 +183,8 @@ static inline void pass_on(struct pass *p, struct reader *r, const struct stream
 	switch ((enum record_kind)rec->kind) {
 	case RECORD_EVENT:
 		ev.tgid = rec->tgid;
-		event_format_decode(r->formats, rec->data, rec->size, p->wanted, &ev);
+		if (!event_format_decode(r->formats, rec->data, rec->size, p->wanted, &ev))
+			report_damage(p, &ev);
 		p->t_last = rec->t;
 		break;
 	case RECORD_LOSS:
@@ -231,7 +245,8 @@ bool source_read(struct source *s, uint64_t wanted, void (*fn)(void *user, const
 			struct event between = { .t = first_time(r), .cpu = CPU_ALL, .type = EV_MISSED };
 
 			if (between.t < p.t_last) {
-				g_set_error(error, SOURCE_ERROR, 0, "bursts of one recording overlap in time");
+				g_set_error(error, SOURCE_ERROR, 0, "'%s': begins before '%s' ends: bursts of one "
+					    "recording do not overlap", r->path, s->readers[i - 1].path);
 				return false;
 			}
 			p.t_begin = between.t;

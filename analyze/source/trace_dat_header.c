@@ -171,6 +171,7 @@ static void read_option(struct reading *r, unsigned int id, const char *data, si
 	struct cursor c = { .data = (const uint8_t *)data, .size = size };
 	const char *open, *close;
 	g_autofree char *text = NULL;
+	unsigned int n_cpu;
 
 	switch (id) {
 	case OPTION_TRACECLOCK:
@@ -188,7 +189,8 @@ static void read_option(struct reading *r, unsigned int id, const char *data, si
 		add_overruns(h, data, size);
 		break;
 	case OPTION_CPUCOUNT:
-		h->n_cpu = MAX(h->n_cpu, MIN(take_number(&c, 4), MAX_CPUS));
+		n_cpu = take_number(&c, 4);
+		h->n_cpu = CLAMP(n_cpu, h->n_cpu, MAX_CPUS);
 		break;
 	case OPTION_DATE:		/* microseconds */
 		text = g_strndup(data, MIN(size, 100));

@@ -100,6 +100,14 @@ for whole in "$DATA"/*.dat; do
 	cut_everywhere "$whole" $(($(stat -c %s "$whole") / 30))
 done
 
+# --- what a terminal would obey is not kept
+
+printf '%s' '{"format":"counterspin-host-facts","version":1,"kernel":"6.1\u001b[31m\nX","kvm.x":"a\u0007\u009bb"}' > facts.json
+import -f --host-facts=facts.json -o names.db good.dat
+expect "$("$COUNTERSPIN" info names.db | LC_ALL=C grep -c "$(printf '[\001-\010\013-\037\177]')")" 0 'control characters in info'
+expect "$(sql names.db "SELECT kernel, (SELECT value FROM host_param WHERE name = 'kvm.x') FROM recording")" '6.1?[31m?X|a??b' 'names kept'
+rm names.db facts.json
+
 # --- host facts
 
 rm bad.dat

@@ -86,12 +86,12 @@ expect "$(gaps first.dat.db)" '1|1000|1000|9' 'a gap before the first event'
 { echo 'overrun 0 3'; echo 'overrun 1 4'; lossy ''; } | record overrun.dat
 import overrun.dat
 expect "$(counts overrun.dat.db)" '23|16|0|7' 'overruns are lost events'
-expect "$(gaps overrun.dat.db)" 'NULL|1000|1000|7' 'overruns nobody can place'
+expect "$(gaps overrun.dat.db)" 'NULL|1000|6100|7' 'overruns nobody can place'
 { echo 'overrun 1 7'; lossy 'lost 1 5'; } | record both.dat
 import both.dat
 expect "$(counts both.dat.db)" '23|16|0|7' 'marks are among the overruns'
 expect "$(gaps both.dat.db)" \
-'NULL|1000|1000|2
+'NULL|1000|6100|2
 1|1400|3000|5' 'the rest of the overruns has no place'
 
 # --- a decision during which events are lost
@@ -159,20 +159,30 @@ expect "$(sql queue.dat.db 'SELECT t_start, nr_running FROM decision ORDER BY t_
 
 # --- before every CPU has shown its first event, anything may be missing
 
-record late.dat << 'END'
+cat > late.script << 'END'
 1000 0 0  sched_switch next_pid=11
 1100 0 11 kvm_entry vcpu_id=0
 2000 0 11 kvm_exit vcpu_id=0 exit_reason=0x77 isa=2 guest_rip=-4096
 2100 0 11 kvm_entry vcpu_id=0
-5000 1 0  sched_switch next_pid=12
+5000 1 12 sched_switch prev_pid=12 next_pid=13
 6000 0 11 kvm_exit vcpu_id=0 exit_reason=0x77 isa=2 guest_rip=-4096
 6100 0 11 kvm_entry vcpu_id=0
 END
+record late.dat < late.script
 import late.dat
 expect "$(sql late.dat.db 'SELECT t0, t1, n_cpu FROM recording')" '5000|6100|2' 'span'
 expect "$(sql late.dat.db 'SELECT t_start, tainted FROM decision ORDER BY t_start')" \
 '2000|1
 6000|0' 'a decision before the latest first event is tainted'
+
+# An idle CPU that shows nothing has nothing to show.
+sed -i 's/5000 1 12 sched_switch prev_pid=12/5000 1 0 sched_switch prev_pid=0/' late.script
+record slept.dat < late.script
+import slept.dat
+expect "$(sql slept.dat.db 'SELECT t0, t1, n_cpu FROM recording')" '1000|6100|2' 'span'
+expect "$(sql slept.dat.db 'SELECT t_start, tainted FROM decision ORDER BY t_start')" \
+'2000|0
+6000|0' 'a decision before an idle CPU wakes up'
 
 # --- damage: what the file itself lost
 
@@ -274,13 +284,13 @@ import regular.dat
 expect "$(why regular.dat.db)" '' 'half a second without an event is no gap'
 silent 3000 9999 | record late.dat
 import -f late.dat
-expect "$(why late.dat.db)" '1|1|3001|the CPU was busy, but its events begin late' 'a CPU that starts late'
+expect "$(why late.dat.db)" '1|1|3001|the CPU ran a vCPU, but its events begin late' 'a CPU that starts late'
 silent 0 6000 | record early.dat
 import early.dat
-expect "$(why early.dat.db)" '1|5501|9500|the CPU was busy, but its events end early' 'a CPU that ends early'
+expect "$(why early.dat.db)" '1|5501|9500|the CPU ran a vCPU, but its events end early' 'a CPU that ends early'
 silent 0 9999 | awk '$1 < 3000000000 || $1 > 6000000000' | record silent.dat
 import silent.dat
-expect "$(why silent.dat.db)" 'NULL|2501|6001|threads ran, but no CPU has events' 'a silent recording'
+expect "$(why silent.dat.db)" 'NULL|2501|6001|vCPUs ran, but no CPU has events' 'a silent recording'
 # An idle CPU has nothing to show.
 { echo '1000 1 0 sched_waking pid=11'; silent 9000 9999 | sed 's/^\([0-9]*\) 1 12 kvm_exit.*/\1 1 0 sched_switch next_pid=12/'; } |
 	record idle.dat
@@ -310,6 +320,28 @@ head -c $(($(stat -c %s one.dat) - 100)) one.dat > short.dat
 "$COUNTERSPIN" import -f short.dat two.dat -o short.db 2> "$scratch/log" || fail "short.dat: $(cat "$scratch/log")"
 expect "$(why short.db)" '1|1|2501|the file ends before the events do
 NULL|2501|6001|between two bursts of the recording' 'a burst cut short'
-expect_fails 3 'bursts of one recording overlap in time' "$COUNTERSPIN" import one.dat one.dat -o new.db
+expect_fails 3 "'one.dat': begins before 'one.dat' ends" "$COUNTERSPIN" import one.dat one.dat -o new.db
 sed '1i clock boot' two | record other.dat
-expect_fails 3 'are not bursts of one recording' "$COUNTERSPIN" import one.dat other.dat -o new.db
+expect_fails 3 'are not bursts of one recording: another clock' "$COUNTERSPIN" import one.dat other.dat -o new.db
+sed '1i cpus 3' two | record other.dat
+expect_fails 3 'are not bursts of one recording: another number of CPUs' "$COUNTERSPIN" import one.dat other.dat -o new.db
+
+# --- what only the rest of the recording shows
+
+# A compressed buffer whose count of chunks says less than there is; CPU 1 not in the file at all, but
+# threads are queued there.
+cp "$DATA/balanced.dat" count.dat
+at=$(trace-cmd dump --options -i count.dat | sed -nE 's/^[ \t]*0[ \t]+([0-9]+)[ \t]+[0-9]+[ \t]+\[id.*/\1/p')
+printf '\1\0\0\0' | dd of=count.dat bs=1 seek=$at conv=notrunc status=none
+"$COUNTERSPIN" import count.dat 2> "$scratch/log" || fail "count.dat: $(cat "$scratch/log")"
+expect "$(sql count.dat.db 'SELECT DISTINCT why FROM gap')" 'a compressed chunk is damaged' 'chunks that are not counted'
+record absent.dat <<- END
+	1000 0 0  sched_switch next_pid=11
+	1100 0 11 kvm_entry vcpu_id=0
+	2000 0 11 kvm_exit vcpu_id=0 exit_reason=0x60 isa=2 guest_rip=-4096
+	2010 0 11 sched_wakeup pid=50 target_cpu=1
+	2100 0 11 kvm_entry vcpu_id=0
+END
+"$COUNTERSPIN" import absent.dat 2> "$scratch/log" || fail "absent.dat: $(cat "$scratch/log")"
+expect "$(sql absent.dat.db 'SELECT cpu, t0, t1, why FROM gap')" \
+	'1|1000|2100|threads were queued on the CPU, but it has no events' 'a CPU that is missing'

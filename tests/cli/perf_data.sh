@@ -139,7 +139,7 @@ expect "$(gaps p.data.db)" '1|1100|3000|5|the recorder lost events' 'LOST_SAMPLE
 lossy --lost-samples=8
 import -f p.data
 expect "$(gaps p.data.db | sed 's/|the events.*//')" \
-'NULL|1000|1000|3|the recorder counted them as lost, the events do not show where
+'NULL|1000|6100|3|the recorder counted them as lost, the events do not show where
 1|1100|3000|5|the recorder lost events' 'LOST_SAMPLES, the rest'
 
 # --- damage

@@ -315,7 +315,7 @@ static void test_future(void)
 	for (int i = 1; i <= 600; i++) {
 		if (i == 10) {
 			lost(b, 0, 9900, 4);
-			sample(b, 0, INT64_MAX / 2, 9);
+			sample(b, 0, T_LATEST, 9);
 		}
 		sample(b, 0, 1000 * i, i);
 		if (i == 267)		/* 257 came before it, then */
