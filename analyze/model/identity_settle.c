@@ -129,13 +129,12 @@ static void remove_empty(GPtrArray *groups)
 	for (guint i = 0; i < groups->len; i++) {
 		struct group *g = groups->pdata[i];
 
+		groups->pdata[i] = NULL;
 		if (g->threads->len)
 			groups->pdata[n++] = g;
 		else
 			group_free(g);
 	}
-	/* the pointers behind n are elsewhere or freed */
-	memset(groups->pdata + n, 0, (groups->len - n) * sizeof(*groups->pdata));
 	g_ptr_array_set_size(groups, n);
 }
 
