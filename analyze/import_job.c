@@ -285,6 +285,7 @@ static void write_recording(struct import *im, const char *sha256)
 static bool read_pass(struct import *im, uint64_t wanted, void (*fn)(void *user, const struct event *ev),
 		      GError **error)
 {
+	im->report->taken = 0;	/* before the pass counts, so that nobody sees both whole */
 	im->report->pass++;
 	return source_read(im->source, wanted, fn, im, &im->report->taken, error);
 }

@@ -21,9 +21,11 @@ void progress_begin(struct progress *p, const char *what, uint64_t total)
 void progress_show(struct progress *p, uint64_t done)
 {
 	int64_t us = g_get_monotonic_time() - p->begun;
-	double part = p->total ? MIN((double)done / p->total, 1) : 0;
+	double part;
 	char bar[BAR + 1];
 
+	p->done = MAX(p->done, done);
+	part = p->total ? MIN((double)p->done / p->total, 1) : 0;
 	if (!p->terminal || us < SHOW_AFTER_US)
 		return;
 	memset(bar, ' ', BAR);

@@ -8,7 +8,7 @@
 
 struct progress {
 	const char *what;
-	uint64_t total;
+	uint64_t total, done;	/* done never goes back */
 	int64_t begun;		/* us, monotonic */
 	bool terminal, shown;
 };
