@@ -111,27 +111,29 @@ static inline void word(struct facts *f, const char *value)
 	db_batch_word(f->batch, value);
 }
 
-/* A text from a file: kept as UTF-8 without control characters, as terminals are to show it. */
-static void text(struct facts *f, const char *value)
+char *facts_clean(const char *text)
 {
-	g_autofree char *valid = NULL;
-	g_autoptr(GString) clean = NULL;
-	const char *p = value;
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+	GString *clean = g_string_new(NULL);
 
-	while (p && *p >= ' ' && *p < 0x7f)
-		p++;
-	if (!p || !*p) {
-		db_batch_text(f->batch, value);
-		return;
-	}
-	valid = g_utf8_make_valid(value, -1);
-	clean = g_string_new(NULL);
-	for (p = valid; *p; p = g_utf8_next_char(p)) {
+	for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
 		gunichar c = g_utf8_get_char(p);
 
 		g_string_append_unichar(clean, g_unichar_iscntrl(c) ? '?' : c);
 	}
-	db_batch_text(f->batch, clean->str);
+	return g_string_free(clean, FALSE);
+}
+
+static void text(struct facts *f, const char *value)
+{
+	const char *p = value;
+	g_autofree char *clean = NULL;
+
+	while (p && *p >= ' ' && *p < 0x7f)
+		p++;
+	if (p && *p)
+		value = clean = facts_clean(value);
+	db_batch_text(f->batch, value);
 }
 
 static inline void bits(struct facts *f, uint64_t w)

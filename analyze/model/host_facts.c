@@ -4,6 +4,8 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
+#include "analyze/model/facts.h"
+
 #define FORMAT "counterspin-host-facts"
 
 typedef cJSON json;
@@ -113,12 +115,15 @@ static void forget_param(struct host_facts *f, const char *name, const char *whe
 /* Takes value. */
 static void set_param(struct host_facts *f, const char *name, const char *when, char *value)
 {
-	struct host_facts_param param = { .name = g_strdup(name), .value = value, .when = when, .said = ++f->n_said };
+	/* two names must not become one in the table */
+	struct host_facts_param param = {
+		.name = facts_clean(name), .value = value, .when = when, .said = ++f->n_said,
+	};
 
-	forget_param(f, name, when);
+	forget_param(f, param.name, when);
 	if (!*when) {	/* said of no time in particular, as in a file, it stands for all */
-		forget_param(f, name, "start");
-		forget_param(f, name, "stop");
+		forget_param(f, param.name, "start");
+		forget_param(f, param.name, "stop");
 	}
 	g_array_append_val(f->params, param);
 	note_place(f, f->params->len - 1);

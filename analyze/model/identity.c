@@ -397,7 +397,7 @@ static void note_event(struct identity *id, const struct event *ev, struct cpu_n
 	default:
 		break;
 	}
-	cpu->accept_tid = 0;
+	cpu_of(id, ev->cpu)->accept_tid = 0;	/* the table may have grown, and be elsewhere */
 }
 
 void identity_note(struct identity *id, const struct event *ev)

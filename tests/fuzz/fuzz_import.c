@@ -31,7 +31,8 @@
 
 enum {
 	MAX_BYTES = 8 << 20, MAX_FACTS = 4 << 20,	/* of a mutated file; what grows beyond is cut */
-	MAX_MESSAGES = 2000, MAX_SECONDS = 10, MAX_MIB = 512,
+	MAX_MESSAGES = 2000, MAX_MIB = 512,
+	MAX_SECONDS = 10, MAX_WAIT = 300,		/* of CPU time; of waiting for whatever, as machines are busy */
 	LEAK_CHECK_EVERY = 500,
 };
 
@@ -73,7 +74,7 @@ struct file {
 /* Shared with the worker, which may die at any time. */
 struct shared {
 	_Atomic int64_t number;		/* of the mutation under way */
-	_Atomic int64_t cpu_ns;		/* the worker's, when that began */
+	_Atomic int64_t cpu_ns, t;	/* CPU time of the worker, and the time, when that began */
 	int64_t n[N_OUTCOMES], over, leaks;
 	int64_t peak_kib, peak_number, slowest_ns, slowest_number;
 	unsigned int n_messages;
@@ -214,6 +215,7 @@ static void one_case(int64_t number)
 	forget_peak();
 	t0 = now(CLOCK_PROCESS_CPUTIME_ID);
 	shared->cpu_ns = t0;
+	shared->t = now(CLOCK_MONOTONIC);
 	shared->number = number;
 	import_target(shared->bytes, shared->size, shared->has_facts ? shared->facts : NULL, shared->facts_size,
 		      scratch, &result);
@@ -245,7 +247,6 @@ static void one_case(int64_t number)
 static void work(int64_t first, int64_t end)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	shared->number = -1;
 	for (int64_t n = first; n < end; n++) {
 		one_case(n);
 		if ((n + 1 - first) % LEAK_CHECK_EVERY && n + 1 < end)
@@ -279,7 +280,8 @@ static const char *watch(pid_t pid)
 		clock = CLOCK_MONOTONIC;
 	while (waitpid(pid, &status, WNOHANG) != pid) {
 		int64_t number = shared->number;
-		bool hangs = number >= 0 && now(clock) - shared->cpu_ns > MAX_SECONDS * 1000000000LL;
+		bool hangs = number >= 0 && (now(clock) - shared->cpu_ns > MAX_SECONDS * 1000000000LL ||
+					     now(CLOCK_MONOTONIC) - shared->t > MAX_WAIT * 1000000000LL);
 		bool swells = worker_kib(pid) > 2 * MAX_MIB * 1024;
 
 		if ((hangs || swells) && number == shared->number) {
@@ -324,6 +326,7 @@ static bool run_all(void)
 		const char *why;
 
 		fflush(stdout);
+		shared->number = -1;
 		pid = fork();
 		if (pid < 0)
 			g_error("cannot make a process");

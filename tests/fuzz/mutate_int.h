@@ -72,6 +72,7 @@ bool mutate_perf_stream(struct image *image);
 /* Find the spots. */
 void map_trace_dat(struct image *image);
 void map_perf_data(struct image *image);
+void map_tracing_data(struct image *image, size_t from, size_t to);	/* of perf.data: formats, as in trace.dat 6 */
 void map_packed(struct image *image, enum group group);		/* what a PACKED of group holds */
 
 GByteArray *mutate_json(const uint8_t *data, size_t size, struct random *random);

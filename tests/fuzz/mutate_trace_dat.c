@@ -222,6 +222,20 @@ static void map_v6(struct place *p)
 	map_instance(p->image, p->at, n_cpu);
 }
 
+void map_tracing_data(struct image *image, size_t from, size_t to)
+{
+	struct place p = { image, MIN(from + 10, to), to };
+
+	spot_range(image, ENVELOPE, NAME, from, p.at);
+	take_name(&p, ENVELOPE);
+	take(&p, ENVELOPE, NUMBER, 1);
+	take(&p, ENVELOPE, NUMBER, 1);
+	take(&p, ENVELOPE, NUMBER, 4);
+	map_headers(&p);
+	map_formats(&p);
+	map_systems(&p);
+}
+
 static void map_section(struct image *image, unsigned int id, size_t from, size_t to)
 {
 	struct place in = { image, from, to };
