@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "analyze/import_job.h"
+#include "analyze/interrupt.h"
 #include "analyze/sandbox.h"
 #include "schema/db.h"
 
@@ -19,7 +20,7 @@
 
 /* As import allows a small file. */
 static const struct sandbox_limits limits = {
-	.memory_bytes = 512 << 20, .cpu_s = 20, .file_bytes = 1024 << 20,
+	.memory_bytes = 512 << 20, .cpu_s = 20, .wall_s = 300, .file_bytes = 1024 << 20,
 };
 
 /* Bytes as a mapped file; what lies before and after them cannot be read. */
@@ -143,7 +144,9 @@ void import_target(const uint8_t *recording, size_t size, const uint8_t *facts, 
 		run.job.n_host_facts = 1;
 	}
 	*result = (struct target_result){ .outcome = REFUSED };
+	interrupt_hold();	/* or the end of the child would not be noticed at once */
 	ok = sandbox_is_built_in() ? sandbox_run(&limits, work, NULL, &run, &error) : work(&run);
+	interrupt_release();
 	if (error) {
 		result->outcome = DIED;
 		g_strlcpy(result->message, error->message, sizeof(result->message));
