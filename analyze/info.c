@@ -84,8 +84,9 @@ static cJSON *gather(sqlite3 *db, GError **error)
 
 	add(root, db, "recording", true,
 	    "SELECT path, sha256, format, kernel, machine, clock, isa, n_cpu, t1 - t0 AS duration_ns, "
-	    "(t0 + realtime_offset) / 1000000000 AS realtime_s, events, used, ignored, lost, host_facts, probes, "
-	    "importer FROM recording", error);
+	    "(t0 + realtime_offset) / 1000000000 AS realtime_s, events, used, ignored, lost, "
+	    "EXISTS (SELECT * FROM gap WHERE events IS NULL AND why NOT LIKE 'between two bursts%') AS "
+	    "lost_uncounted, host_facts, probes, importer FROM recording", error);
 	add(root, db, "vms", false,
 	    "SELECT name, tgid, n_vcpus, membership, idx_known, created, cpl_known, ipi_virtual, eoi_virtual, "
 	    "(SELECT sum(n_pause) FROM vcpu WHERE vm = vm.id) AS pause_exits, "
@@ -150,8 +151,9 @@ static void print_recording(const cJSON *r)
 	       text_of(r, "clock", "?"));
 	printf("%s, %.3f s; %s; host facts: %s\n", date, number_of(r, "duration_ns") / 1e9,
 	       number_of(r, "probes") ? "decisions probed" : "no probes", text_of(r, "host_facts", "none"));
-	printf("%.0f events = %.0f used + %.0f ignored + %.0f lost\n", number_of(r, "events"),
-	       number_of(r, "used"), number_of(r, "ignored"), number_of(r, "lost"));
+	printf("%.0f events = %.0f used + %.0f ignored + %.0f lost%s\n", number_of(r, "events"),
+	       number_of(r, "used"), number_of(r, "ignored"), number_of(r, "lost"),
+	       number_of(r, "lost_uncounted") ? ", and more that nobody counted" : "");
 }
 
 static void print_vms(const cJSON *vms)
