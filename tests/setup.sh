@@ -9,6 +9,7 @@ packages=(
 	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev libseccomp-dev nettle-dev
 	libtraceevent-dev libtracefs-dev libtracecmd-dev
 	sqlite3 trace-cmd man-db		# the tests' own
+	qemu-system-x86 busybox-static cpio xz-utils strace	# tests/lab; kernels are fetched by it
 )
 
 missing=()

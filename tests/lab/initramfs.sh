@@ -19,7 +19,6 @@ add() {
 }
 
 contents=
-add bin/busybox "$(command -v busybox)"
 add init "$lab/init"
 add lab/job_lib.sh "$lab/job_lib.sh"
 add lab/lab_guest.bin "$build/tests/lab/lab_guest.bin"
@@ -27,7 +26,7 @@ while read -r module; do
 	add "lab/modules/$(basename "$module")" "$module"
 done < "$kernel/order"
 add lab/modules/order "$kernel/order"
-for program in "$@"; do
+for program in busybox "$@"; do
 	program=$(command -v "$program") || { echo "lab: there is no program '$program'" >&2; exit 2; }
 	add "bin/$(basename "$program")" "$program"
 	while read -r library; do

@@ -41,6 +41,16 @@ skip() {
 	exit 77
 }
 
+# wait_for SECONDS CONDITION: until that shell is true; false if it never was
+wait_for() {
+	local i=0
+
+	while ! eval "$2"; do
+		[ $((i += 1)) -le $(($1 * 10)) ] || return 1
+		sleep 0.1
+	done
+}
+
 # --- VMs
 
 # vms ARGUMENT...: run micro-VMs to their end (lab_vmm --help). What it says is kept in vms.log.
@@ -48,15 +58,12 @@ vms() {
 	lab_vmm --mode "$LAB_MODE" --out /host/truth.json "$@" > vms.log
 }
 
-# vms_start ARGUMENT...: in the background; returns when all of them run.
+# vms_start ARGUMENT...: in the background; returns when all of them are about to run.
 vms_start() {
-	local i=0
-
+	: > vms.log
 	vms "$@" &
 	vms_job=$!
-	while ! grep -q pid vms.log 2> /dev/null && [ $((i += 1)) -lt 100 ]; do
-		sleep 0.1
-	done
+	wait_for 20 'grep -q "^vm .* pid" vms.log'
 }
 
 # Its status is that of lab_vmm.
@@ -73,6 +80,33 @@ vms_pid() {
 vms_sum() {
 	awk -v word="$1" '$3 == "pauses" { for (i = 3; i < NF; i++) if ($i == word) sum += $(i + 1) }
 		END { print sum + 0 }' vms.log
+}
+
+# --- counterspin
+
+need_record() {
+	counterspin record --help > /dev/null 2>&1 || skip 'this counterspin cannot record'
+}
+
+# record NAME [OPTION...] -- ARGUMENT...: record VMs with those arguments. Leaves NAME.dat beside
+# NAME.dat.truth.json and NAME.dat.pauselog.vmN in /host, and what was said in record.log.
+record() {
+	local name=$1 options= status
+
+	shift
+	while [ "$1" != -- ]; do
+		options="$options $1"
+		shift
+	done
+	shift
+	counterspin record $options -o "$name.dat" -- lab_vmm --mode "$LAB_MODE" \
+		--out "/host/$name.dat.truth.json" --log "/host/$name.dat.pauselog" "$@" \
+		> vms.log 2> record.log
+	status=$?
+	cat vms.log record.log
+	# a recording is written to memory: 9p is slow, and would be in it
+	[ ! -e "$name.dat" ] || { cp "$name.dat" /host/ && rm "$name.dat"; }
+	return $status
 }
 
 # --- tracefs
@@ -101,14 +135,4 @@ check_tracefs() {
 	tracefs_state > tracefs.after
 	diff tracefs.before tracefs.after
 	check 'cmp -s tracefs.before tracefs.after' "nothing is left in tracefs $1"
-}
-
-# wait_for SECONDS CONDITION
-wait_for() {
-	local i=0
-
-	while ! eval "$2"; do
-		[ $((i += 1)) -le $(($1 * 10)) ] || return 1
-		sleep 0.1
-	done
 }

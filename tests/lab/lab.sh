@@ -13,7 +13,7 @@ usage: lab.sh [OPTION...] JOB.sh [ARGUMENT...]
   --cpus N         virtual CPUs of the host under test (2)
   --icount         one CPU in virtual time: reproducible, and whatever else runs here is not seen
   --build DIR      where counterspin is built, and where kernels are kept (build)
-  --out DIR        what the job knows as /host (BUILD/lab/out/JOB-SERIES); it is emptied
+  --out DIR        what the job knows as /host (BUILD/lab/out/JOB-SERIES); emptied first
   --with PROGRAM   pack it too, with its libraries; may be repeated
   --timeout S      of a boot and the job (240)
   --stall S        without a word from kernel or job it hangs (60)
@@ -54,6 +54,7 @@ skip() {
 	exit 77
 }
 
+[ "$(uname -m)" = x86_64 ] || skip 'it wants an x86-64 host'
 for program in qemu-system-x86_64 busybox cpio xz strace; do
 	command -v $program > /dev/null || skip "there is no $program (tests/setup.sh installs it)"
 done
@@ -75,6 +76,8 @@ exec 9>&-
 
 mkdir -p "$out"
 out=$(realpath "$out")
+[ -z "$(ls -A "$out")" ] || [ -e "$out/console.log" ] ||
+	{ say "'$out' is not empty, and no lab made what is in it"; exit 2; }
 find "$out" -mindepth 1 -delete
 cp "$job" "$out/job.sh"
 printf '%s\n' "$@" > "$out/arguments"

@@ -5,6 +5,8 @@
 #include <cjson/cJSON.h>
 #include <glib.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #include "vm.h"
@@ -172,14 +174,18 @@ static bool write_json(const cJSON *json, const char *path)
 bool truth_write(const struct run *run, const char *path, const char *arguments, const char *mode)
 {
 	cJSON *object = cJSON_CreateObject(), *vms;
-	struct utsname host;
+	g_autofree char *recording = g_path_get_basename(path);
 	bool failed = false, good;
+	struct utsname host;
 
 	uname(&host);
 	for (unsigned int i = 0; i < run->n_vms; i++)
 		failed |= run->vms[i].failed;
 	cJSON_AddStringToObject(object, "format", "counterspin-lab-truth");
 	cJSON_AddNumberToObject(object, "version", 1);
+	if (g_str_has_suffix(path, ".truth.json"))
+		recording[strlen(recording) - strlen(".truth.json")] = '\0';
+	cJSON_AddStringToObject(object, "recording", recording);
 	cJSON_AddStringToObject(object, "kernel", host.release);
 	cJSON_AddStringToObject(object, "kvm_module", "stock");
 	cJSON_AddStringToObject(object, "policy", "stock");

@@ -63,7 +63,7 @@ bool mix_change(struct param *param, const char *change);
 /* The whole life of a VM; ends the process. */
 _Noreturn void vm_main(struct vm *vm);
 
-/* What happened, as JSON. 'arguments': as lab_vmm was called. */
+/* What happened, as JSON. NAME.truth.json is about the recording NAME; 'arguments' are lab_vmm's. */
 bool truth_write(const struct run *run, const char *path, const char *arguments, const char *mode);
 
 /* The VM's vCPUs' logs, one after the other. */
