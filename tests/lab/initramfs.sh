@@ -27,11 +27,11 @@ while read -r module; do
 done < "$kernel/order"
 add lab/modules/order "$kernel/order"
 for program in busybox "$@"; do
-	program=$(command -v "$program") || { echo "lab: there is no program '$program'" >&2; exit 2; }
-	add "bin/$(basename "$program")" "$program"
+	at=$(command -v "$program") || { echo "lab: there is no program '$program'" >&2; exit 2; }
+	add "bin/$(basename "$at")" "$at"
 	while read -r library; do
 		add "${library#/}" "$library"
-	done < <(ldd "$program" 2> /dev/null | grep -o '/[^ ]*' || true)
+	done < <(ldd "$at" 2> /dev/null | grep -o '/[^ ]*' || true)
 done
 contents=$(sort -u <<< "$contents" | sed '/^$/d')
 inputs=$(cut -f 2 <<< "$contents" | xargs -d '\n' stat -c '%n %s %y'; echo "$contents")

@@ -11,7 +11,7 @@ usage() {
 usage: lab.sh [OPTION...] JOB.sh [ARGUMENT...]
   --kernel SERIES  Debian's newest of that series (6.1)
   --cpus N         virtual CPUs of the host under test (2)
-  --icount         one CPU in virtual time: reproducible, and whatever else runs here is not seen
+  --icount         one CPU in virtual time: what else runs on this machine is not seen
   --build DIR      where counterspin is built, and where kernels are kept (build)
   --out DIR        what the job knows as /host (BUILD/lab/out/JOB-SERIES); emptied first
   --with PROGRAM   pack it too, with its libraries; may be repeated
@@ -134,7 +134,7 @@ boot() {
 	if [ -s "$out/status" ]; then
 		ended=$(cat "$out/status")
 	elif [ -z "$ended" ]; then
-		ended="QEMU ended before the job: $(grep -v warning: "$out/qemu.log" | tail -1)"
+		ended="QEMU ended before the job: $(sed '/warning:/d' "$out/qemu.log" | tail -1)"
 	fi
 }
 
