@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ways into the guest's program: its start, from CPL0 to CPL3 and back, exceptions. */
+/* Ways into the guest's program: its start, from CPL0 to CPL3 and back, interrupts, exceptions. */
 
 	.section .text.entry, "ax"
 	.globl _start
@@ -51,6 +51,26 @@ user_returned:
 	pop	%rbx
 	sti
 	ret
+
+/* An interrupt, handled by a function of C. */
+	.macro	interrupt function
+	.globl	enter_\function
+	.hidden	enter_\function, \function
+enter_\function:
+	.irp	register, rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11
+	push	%\register
+	.endr
+	call	\function
+	.irp	register, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax
+	pop	%\register
+	.endr
+	iretq
+	.endm
+
+	interrupt	on_call
+	interrupt	on_resched
+	interrupt	on_timer
+	interrupt	on_spurious
 
 /* one of 16 bytes for each exception */
 	.globl	exceptions

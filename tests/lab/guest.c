@@ -30,10 +30,14 @@ enum {
 
 enum how { UNICASTS, SHORTHAND, HYPERCALL };
 
-struct interrupt_frame;
 #pragma GCC visibility push(hidden)	/* or they are found through a table of absolute addresses */
 extern void enter_user(uint64_t function, uint64_t argument, uint64_t stack);
-extern char exceptions[], user_returned[];
+extern const char exceptions[], user_returned[];
+extern const char enter_on_call[], enter_on_resched[], enter_on_timer[], enter_on_spurious[];
+void on_call(void);
+void on_resched(void);
+void on_timer(void);
+void on_spurious(void);
 void guest_main(uint32_t vcpu);
 void guest_fault(const uint64_t *frame);
 #pragma GCC visibility pop
@@ -178,9 +182,7 @@ static void set_timer(uint32_t ns)
 	wrmsr(MSR_X2APIC_TIMER_COUNT, ns);
 }
 
-#define INTERRUPT __attribute__((interrupt)) static
-
-INTERRUPT void on_call(struct interrupt_frame *frame __attribute__((unused)))
+void on_call(void)
 {
 	struct vcpu_state *me = self();
 
@@ -198,7 +200,7 @@ INTERRUPT void on_call(struct interrupt_frame *frame __attribute__((unused)))
 		eoi(me);
 }
 
-INTERRUPT void on_resched(struct interrupt_frame *frame __attribute__((unused)))
+void on_resched(void)
 {
 	struct vcpu_state *me = self();
 
@@ -206,7 +208,7 @@ INTERRUPT void on_resched(struct interrupt_frame *frame __attribute__((unused)))
 	eoi(me);
 }
 
-INTERRUPT void on_timer(struct interrupt_frame *frame __attribute__((unused)))
+void on_timer(void)
 {
 	struct vcpu_state *me = self();
 
@@ -217,7 +219,7 @@ INTERRUPT void on_timer(struct interrupt_frame *frame __attribute__((unused)))
 	set_timer(PARAM->tick_ns);
 }
 
-INTERRUPT void on_spurious(struct interrupt_frame *frame __attribute__((unused)))
+void on_spurious(void)
 {
 }
 
@@ -251,11 +253,11 @@ static void set_up_interrupts(struct vcpu_state *me)
 	for (uint32_t vector = 0; vector < 32; vector++)
 		set_gate(vector, exceptions + 16 * vector, 0);
 	set_gate(VECTOR_RETURN, user_returned, 3);
-	set_gate(VECTOR_TIMER, on_timer, 0);
-	set_gate(VECTOR_CALL, on_call, 0);
-	set_gate(VECTOR_CALL_MANY, on_call, 0);
-	set_gate(VECTOR_RESCHED, on_resched, 0);
-	set_gate(VECTOR_SPURIOUS, on_spurious, 0);
+	set_gate(VECTOR_TIMER, enter_on_timer, 0);
+	set_gate(VECTOR_CALL, enter_on_call, 0);
+	set_gate(VECTOR_CALL_MANY, enter_on_call, 0);
+	set_gate(VECTOR_RESCHED, enter_on_resched, 0);
+	set_gate(VECTOR_SPURIOUS, enter_on_spurious, 0);
 	__asm__ volatile("lidt %0" :: "m"(idtr));
 	wrmsr(MSR_X2APIC_SPURIOUS, 0x100 | VECTOR_SPURIOUS);
 	wrmsr(MSR_X2APIC_TIMER_DIVIDE, 0xb);	/* by 1, which is a ns in KVM */

@@ -47,7 +47,7 @@ static _Noreturn void die(const char *what)
 	exit(3);
 }
 
-static int kvm(int fd, unsigned long request, const void *argument, const char *name)
+static int kvm(int fd, unsigned long request, uintptr_t argument, const char *name)
 {
 	int result = ioctl(fd, request, argument);
 
@@ -55,7 +55,7 @@ static int kvm(int fd, unsigned long request, const void *argument, const char *
 		die(name);
 	return result;
 }
-#define KVM(fd, request, argument) kvm(fd, request, (const void *)(uintptr_t)(argument), #request)
+#define KVM(fd, request, argument) kvm(fd, request, (uintptr_t)(argument), #request)
 
 /* --- a vCPU's thread */
 
@@ -209,10 +209,8 @@ static void make_vcpu(struct vcpu *vcpu, struct kvm_cpuid2 *cpuid, size_t run_si
 
 static void make_vm(struct vm *vm)
 {
-	struct {
-		struct kvm_cpuid2 head;
-		struct kvm_cpuid_entry2 entries[128];
-	} cpuid = { .head.nent = 128 };
+	enum { N_CPUID = 128 };
+	g_autofree struct kvm_cpuid2 *cpuid = g_malloc0(sizeof(*cpuid) + N_CPUID * sizeof(cpuid->entries[0]));
 	const struct kvm_userspace_memory_region memory = { .memory_size = MEMORY_SIZE,
 		.userspace_addr = (uintptr_t)vm->memory };
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), run_size;
@@ -227,13 +225,14 @@ static void make_vm(struct vm *vm)
 	if (vm->guest->param.log)	/* no page faults at a PAUSE */
 		memset(vm->memory + LOGS_AT, 0, vm->run->n_vcpus * LOG_RECORDS * sizeof(struct pause_record));
 	KVM(vm->fd, KVM_SET_USER_MEMORY_REGION, &memory);
-	KVM(fd, KVM_GET_SUPPORTED_CPUID, &cpuid);
+	cpuid->nent = N_CPUID;
+	KVM(fd, KVM_GET_SUPPORTED_CPUID, cpuid);
 	run_size = KVM(fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	for (unsigned int i = 0; i < vm->run->n_vcpus; i++) {
 		vm->guest->vcpus[i].self = GUEST_AT + offsetof(struct guest, vcpus[i]);
 		vm->guest->vcpus[i].tss = TSS_AT + i * TSS_SIZE;
 		vm->vcpus[i] = (struct vcpu){ .vm = vm, .idx = i };
-		make_vcpu(&vm->vcpus[i], &cpuid.head, run_size);
+		make_vcpu(&vm->vcpus[i], cpuid, run_size);
 	}
 }
 
