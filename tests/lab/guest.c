@@ -30,7 +30,7 @@ enum {
 
 enum how { UNICASTS, SHORTHAND, HYPERCALL };
 
-#pragma GCC visibility push(hidden)	/* or they are found through a table of absolute addresses */
+#pragma GCC visibility push(hidden)	/* else they are found by absolute addresses */
 extern void enter_user(uint64_t function, uint64_t argument, uint64_t stack);
 extern const char exceptions[], user_returned[];
 extern const char enter_on_call[], enter_on_resched[], enter_on_timer[], enter_on_spurious[];
@@ -102,7 +102,7 @@ static void pause_for(struct vcpu_state *me, enum op op, uint32_t mask, uint32_t
 
 	me->progress.pauses[op]++;
 	if (PARAM->log && n < LOG_RECORDS) {
-		struct pause_record *log = (void *)(LOGS_AT + me->vcpu * LOG_RECORDS * sizeof(*log));
+		struct pause_record *log = (void *)(uint64_t)(LOGS_AT + me->vcpu * LOG_SIZE);
 
 		log[n] = (struct pause_record){ .tsc = rdtsc(), .op = op, .vcpu = me->vcpu,
 			.blocker = __builtin_ctz(mask), .queue = queue, .mask = mask };
@@ -149,7 +149,8 @@ static bool lock(struct vcpu_state *me, enum op op, struct ticket_lock *lock)
 		if (GUEST->stop)
 			return false;
 		if (looks % PARAM->ple == 0)
-			pause_for(me, op, 1u << read_once(lock->holder[owner % 64]), ticket - owner);
+			pause_for(me, op, 1u << read_once(lock->holder[owner % 64]),
+				  ticket - owner);
 	}
 	me->progress.wait_cycles[op] += rdtsc() - t0;
 	return true;
@@ -337,8 +338,8 @@ static void idle(struct vcpu_state *me)
 static bool do_op(struct vcpu_state *me, enum op op)
 {
 	uint32_t n = PARAM->n_vcpus, where = draw(&me->random), which = draw(&me->random), amount;
-	uint32_t other = (me->vcpu + 1 + where % (n - 1)) % n, others = ((1u << n) - 1) & ~(1u << me->vcpu);
-	uint32_t some = (which | 1u << other) & others;
+	uint32_t other = (me->vcpu + 1 + where % (n - 1)) % n;
+	uint32_t others = ((1u << n) - 1) & ~(1u << me->vcpu), some = (which | 1u << other) & others;
 	struct ticket_lock *l = (struct ticket_lock *)&GUEST->lock[where % PARAM->nlocks];
 	bool done;
 

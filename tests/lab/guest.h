@@ -12,6 +12,7 @@
 #define N_LOCKS 4
 #define N_BUCKETS 40
 #define LOG_RECORDS 65536
+#define LOG_SIZE (LOG_RECORDS * 16)
 
 /* guest physical addresses; the first GiB is mapped one to one, for CPL3 too */
 #define GDT_AT 0x1000
@@ -22,8 +23,8 @@
 #define GUEST_AT 0x200000	/* struct guest */
 #define STACKS_AT 0x400000	/* two of STACK_SIZE a vCPU: CPL0's, CPL3's */
 #define STACK_SIZE 0x8000
-#define LOGS_AT 0x600000	/* LOG_RECORDS a vCPU */
-#define MEMORY_SIZE (LOGS_AT + MAX_VCPUS * LOG_RECORDS * 16)
+#define LOGS_AT 0x600000	/* LOG_SIZE a vCPU */
+#define MEMORY_SIZE (LOGS_AT + MAX_VCPUS * LOG_SIZE)
 
 /* The same GiB, for CPL0 only: as in real kernels bit 63 of a RIP tells the level. */
 #define KERNEL_HALF 0xffffffff80000000u
@@ -51,7 +52,8 @@
 #define RANGES(X) X(cb, 200, 4000) X(cs, 2000, 40000) X(kc, 20000, 200000) \
 	X(uc, 20000, 400000) X(idle_ns, 200000, 3000000) X(gap, 2000, 60000)
 /* 'ple': plain looks between two PAUSEs, as there is no PAUSE filter here that counts them */
-#define NUMBERS(X) X(ple, 4000) X(tick_ns, 10000000) X(nlocks, 2) X(pveoi, 0) X(eoi_first, 1) X(log, 0)
+#define NUMBERS(X) X(ple, 4000) X(tick_ns, 10000000) X(nlocks, 2) X(pveoi, 0) \
+	X(eoi_first, 1) X(log, 0)
 
 #define AS_OP(name) OP_##name,
 #define AS_RANGE(name, least, most) struct range name;
@@ -93,7 +95,7 @@ struct vcpu_state {
 	uint64_t kernel_rsp;	/* of the caller of enter_user() */
 	uint64_t tss;
 	uint64_t self;
-	uint64_t random, random_irq;	/* apart: when interrupts come must not change what is drawn */
+	uint64_t random, random_irq;	/* apart: when interrupts come changes not what is drawn */
 	uint32_t vcpu, idle_over;
 	uint32_t user_amount, user_lock, user_done;
 	uint32_t pv_eoi;	/* shared with KVM */
@@ -118,6 +120,6 @@ struct guest {
 };
 
 _Static_assert(sizeof(struct pause_record) == 16, "a record of the pause log is 16 bytes");
-_Static_assert(GUEST_AT + sizeof(struct guest) <= STACKS_AT, "struct guest reaches into the stacks");
+_Static_assert(GUEST_AT + sizeof(struct guest) <= STACKS_AT, "struct guest ends below the stacks");
 
 #endif

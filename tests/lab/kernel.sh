@@ -9,18 +9,22 @@
 set -euo pipefail
 
 series=$1 cache=$2
-modules=(netfs fscache 9pnet virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci
-	9pnet_virtio 9p irqbypass ccp kvm kvm-amd)	# in this order; some are built in
+modules=(netfs fscache 9pnet virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev
+	virtio_pci 9pnet_virtio 9p irqbypass ccp kvm kvm-amd)	# in this order; some are built in
 
 skip() {
 	echo "lab: skipped: $*" >&2
 	exit 77
 }
 
-package=$(apt-cache search --names-only "^linux-image-${series//./\\.}\.[0-9].*-amd64\$" | cut -d ' ' -f 1 |
-	grep -vE -- '-(cloud|rt|unsigned)-' | sort -V | tail -1) || true
+newest() {
+	sort -V | tail -1
+}
+
+package=$(apt-cache search --names-only "^linux-image-${series//./\\.}\.[0-9].*-amd64\$" |
+	cut -d ' ' -f 1 | grep -vE -- '-(cloud|rt|unsigned)-' | newest) || true
 if [ -z "$package" ]; then
-	package=$(cd "$cache" && ls -d "linux-image-$series".*/ 2> /dev/null | sort -V | tail -1) || true
+	package=$(cd "$cache" && ls -d "linux-image-$series".*/ 2> /dev/null | newest) || true
 	[ -n "$package" ] ||
 		skip "the package sources configured here offer no linux-image-$series.*-amd64"
 fi
@@ -28,7 +32,8 @@ directory=$cache/${package%/}
 if [ ! -e "$directory/order" ]; then
 	rm -rf "$directory"
 	mkdir -p "$directory/lib"
-	(cd "$directory" && apt-get download -qq -o APT::Sandbox::User=root "$package" > apt.log 2>&1) ||
+	(cd "$directory" && apt-get download -qq -o APT::Sandbox::User=root "$package") \
+		> "$directory/apt.log" 2>&1 ||
 		skip "$package cannot be downloaded: $(tail -1 "$directory/apt.log")"
 	wanted=('./boot/vmlinuz-*')
 	for module in "${modules[@]}"; do

@@ -82,16 +82,16 @@ find "$out" -mindepth 1 -delete
 cp "$job" "$out/job.sh"
 printf '%s\n' "$@" > "$out/arguments"
 
-# 'nokaslr', as else TCG's caches of translated code are of no use to the second boot of a kernel;
-# the TSC is good, but QEMU does not say so. TCG has no PAUSE filter: KVM, told that there is one, does
-# what it does with one, but each PAUSE exits.
+# The TSC is good, but QEMU does not say so; 'nokaslr', so that addresses of two boots compare.
+# TCG has no PAUSE filter: KVM, told that there is one, does what it does with one, but each PAUSE
+# exits.
 mode=realtime-${cpus}pcpu accelerator=(-accel "tcg,thread=multi,tb-size=512")
 if [ -n "$icount" ]; then
 	mode=icount-1pcpu
 	accelerator=(-accel "tcg,tb-size=512" -icount "shift=1,sleep=off,align=off")
 fi
-command_line="console=ttyS0 panic=-1 mitigations=off nokaslr tsc=reliable clocksource=tsc nowatchdog"
-command_line+=" loglevel=5 LAB_MODE=$mode"
+command_line="console=ttyS0 loglevel=5 panic=-1 mitigations=off nokaslr tsc=reliable"
+command_line+=" clocksource=tsc nowatchdog LAB_MODE=$mode"
 cpu=qemu64,family=23,model=1,stepping=2,+svm,+npt,+pause-filter,+pfthreshold,x-force-features=on
 cpu+=,+fsgsbase,+pdpe1gb,+rdtscp,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16
 
@@ -134,7 +134,7 @@ boot() {
 	if [ -s "$out/status" ]; then
 		ended=$(cat "$out/status")
 	elif [ -z "$ended" ]; then
-		ended="QEMU ended before the job: $(sed '/warning:/d' "$out/qemu.log" | tail -1)"
+		ended="QEMU ended before the job did $(sed '/warning:/d' "$out/qemu.log" | tail -1)"
 	fi
 }
 

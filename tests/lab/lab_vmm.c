@@ -18,22 +18,26 @@
 static int n_vms = 2, n_vcpus = 4, ms = 1000, warm_ms = 300;
 static gint64 seed = 1;
 static gboolean pin, low;
-static char *mix = "balanced", *guest_path = "/lab/lab_guest.bin", *out_path, *log_path, *mode = "unknown";
+static char *mix = "balanced", *guest_path = "/lab/lab_guest.bin", *mode = "unknown";
+static char *out_path, *log_path;
 static char **changes;
 
 static const GOptionEntry options[] = {
 	{ "vms", 0, 0, G_OPTION_ARG_INT, &n_vms, "How many VMs (2)", "N" },
 	{ "vcpus", 0, 0, G_OPTION_ARG_INT, &n_vcpus, "How many vCPUs each (4)", "N" },
-	{ "mix", 0, 0, G_OPTION_ARG_STRING, &mix, "What they do; several are dealt out to the VMs", "MIX[,MIX...]" },
+	{ "mix", 0, 0, G_OPTION_ARG_STRING, &mix, "What they do; several are dealt out to the VMs",
+	  "MIX[,MIX...]" },
 	{ "ms", 0, 0, G_OPTION_ARG_INT, &ms, "How long it counts (1000)", "MS" },
 	{ "warm", 0, 0, G_OPTION_ARG_INT, &warm_ms, "How long they run before that (300)", "MS" },
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, &seed, "What the guests draw", "N" },
-	{ "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &changes, "Change a mix (guest.h: RANGES, NUMBERS, OPS)", "KEY=N[:MOST]" },
+	{ "set", 0, 0, G_OPTION_ARG_STRING_ARRAY, &changes,
+	  "Change a mix (guest.h: RANGES, NUMBERS, OPS)", "KEY=N[:MOST]" },
 	{ "pin", 0, 0, G_OPTION_ARG_NONE, &pin, "Bind vCPU i of VM n to CPU i + n", NULL },
 	{ "low", 0, 0, G_OPTION_ARG_NONE, &low, "CPL0 in the low half, too", NULL },
 	{ "guest", 0, 0, G_OPTION_ARG_FILENAME, &guest_path, "The guests' program", "FILE" },
 	{ "out", 0, 0, G_OPTION_ARG_FILENAME, &out_path, "Write the truth there", "FILE" },
-	{ "log", 0, 0, G_OPTION_ARG_FILENAME, &log_path, "Write each PAUSE to PREFIX.vmN", "PREFIX" },
+	{ "log", 0, 0, G_OPTION_ARG_FILENAME, &log_path, "Write each PAUSE to PREFIX.vmN",
+	  "PREFIX" },
 	{ "mode", 0, 0, G_OPTION_ARG_STRING, &mode, "'mode' in the truth", "NAME" },
 	{ NULL }
 };
@@ -124,8 +128,8 @@ static void say(const struct vm *vm)
 			ops += progress->ops[op];
 		}
 	}
-	printf("vm %u pauses %lu in CPL0 %lu in CPL3 %lu ops %lu\n", vm->number, kernel + user, kernel,
-	       user, ops);
+	printf("vm %u pauses %lu in CPL0 %lu in CPL3 %lu ops %lu\n", vm->number,
+	       kernel + user, kernel, user, ops);
 }
 
 static bool write_results(const struct run *run, const char *arguments)

@@ -22,7 +22,8 @@ static const struct mix {
 		[OP_ipi] = 20, [OP_multi] = 4, [OP_bcast] = 2, [OP_pvipi] = 2, [OP_resched] = 8,
 		[OP_lock] = 20, [OP_ulock] = 4, [OP_lockipi] = 4, [OP_kcomp] = 12, [OP_ucomp] = 20,
 		[OP_idle] = 4 } },
-	{ "compute", { [OP_kcomp] = 10, [OP_ucomp] = 14, [OP_idle] = 1 } },	/* nobody waits: no PAUSE */
+	/* nobody waits: no PAUSE */
+	{ "compute", { [OP_kcomp] = 10, [OP_ucomp] = 14, [OP_idle] = 1 } },
 };
 
 bool mix_set(struct param *param, const char *mix)
@@ -60,7 +61,8 @@ bool mix_change(struct param *param, const char *change)
 	if (!bounds[0] || !g_ascii_string_to_unsigned(bounds[0], 10, 0, G_MAXUINT32, &least, NULL))
 		return false;
 	most = least;
-	if (bounds[1] && !g_ascii_string_to_unsigned(bounds[1], 10, least, G_MAXUINT32, &most, NULL))
+	if (bounds[1] &&
+	    !g_ascii_string_to_unsigned(bounds[1], 10, least, G_MAXUINT32, &most, NULL))
 		return false;
 #define CHANGE_RANGE(name, ...) if (strcmp(parts[0], #name) == 0) { \
 		param->name = (struct range){ least, most }; return true; }

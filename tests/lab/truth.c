@@ -209,7 +209,7 @@ bool truth_write_log(const struct vm *vm, const char *path)
 	if (!file)
 		return false;
 	for (unsigned int i = 0; i < vm->run->n_vcpus; i++)
-		fwrite(vm->memory + LOGS_AT + i * LOG_RECORDS * sizeof(struct pause_record),
+		fwrite(vm->memory + LOGS_AT + i * LOG_SIZE,
 		       sizeof(struct pause_record), vm->guest->vcpus[i].progress.logn, file);
 	return fclose(file) == 0;
 }

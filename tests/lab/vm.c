@@ -61,11 +61,13 @@ static int kvm(int fd, unsigned long request, uintptr_t argument, const char *na
 
 static void read_sched(struct vcpu *vcpu)
 {
-	g_autofree char *path = g_strdup_printf("/proc/self/task/%d/schedstat", vcpu->tid), *text = NULL;
+	g_autofree char *path = g_strdup_printf("/proc/self/task/%d/schedstat", vcpu->tid);
+	g_autofree char *text = NULL;
 	struct rusage usage;
 
 	if (g_file_get_contents(path, &text, NULL, NULL))
-		sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64, &vcpu->cpu_ns, &vcpu->wait_ns, &vcpu->slices);
+		sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64, &vcpu->cpu_ns,
+		       &vcpu->wait_ns, &vcpu->slices);
 	getrusage(RUSAGE_THREAD, &usage);
 	vcpu->nvcsw = usage.ru_nvcsw;
 	vcpu->nivcsw = usage.ru_nivcsw;
@@ -82,14 +84,14 @@ static void handle_exit(struct vcpu *vcpu)
 		return;
 	vcpu->vm->failed = true;
 	if (run->exit_reason == KVM_EXIT_IO && run->io.port == PORT_FAULT) {
-		fprintf(stderr, "lab_vmm: vm%u/%u: exception %" PRIu64 " in the guest: %" PRIx64 " %"
-			PRIx64 " %" PRIx64 "\n", vcpu->vm->number, vcpu->idx, fault[0], fault[1],
-			fault[2], fault[3]);
+		fprintf(stderr, "lab_vmm: vm%u/%u: exception %" PRIu64 " in the guest: %" PRIx64
+			" %" PRIx64 " %" PRIx64 "\n", vcpu->vm->number, vcpu->idx, fault[0],
+			fault[1], fault[2], fault[3]);
 		return;
 	}
 	KVM(vcpu->fd, KVM_GET_REGS, &regs);
-	fprintf(stderr, "lab_vmm: vm%u/%u: exit for reason %u, suberror %u, at %llx\n", vcpu->vm->number,
-		vcpu->idx, run->exit_reason, run->internal.suberror, (unsigned long long)regs.rip);
+	fprintf(stderr, "lab_vmm: vm%u/%u: exit for reason %u, suberror %u, at %llx\n",
+		vcpu->vm->number, vcpu->idx, run->exit_reason, run->internal.suberror, (unsigned long long)regs.rip);
 }
 
 static void *vcpu_main(void *argument)
@@ -128,8 +130,8 @@ static void *vcpu_main(void *argument)
 
 static void make_tables(struct vm *vm)
 {
-	uint64_t *gdt = (uint64_t *)(vm->memory + GDT_AT), *tables = (uint64_t *)(vm->memory + TABLES_AT);
-	uint64_t *top = tables, *low = tables + 512, *high = tables + 1024, *directory = tables + 1536;
+	uint64_t *gdt = (uint64_t *)(vm->memory + GDT_AT), *top = (uint64_t *)(vm->memory + TABLES_AT);
+	uint64_t *low = top + 512, *high = top + 1024, *directory = top + 1536;
 	const uint64_t kernel = 3, user = 7;	/* present and writable; and accessible from CPL3 */
 
 	gdt[KERNEL_CS / 8] = 0x00af9b000000ffff;
@@ -145,8 +147,8 @@ static void make_tables(struct vm *vm)
 
 static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code)
 {
-	return (struct kvm_segment){ .selector = selector, .type = type, .dpl = selector & 3, .s = 1,
-		.present = 1, .l = code, .db = !code, .g = 1, .limit = 0xffffffff };
+	return (struct kvm_segment){ .selector = selector, .type = type, .dpl = selector & 3,
+		.s = 1, .present = 1, .l = code, .db = !code, .g = 1, .limit = 0xffffffff };
 }
 
 static void set_registers(const struct vcpu *vcpu)
@@ -164,8 +166,8 @@ static void set_registers(const struct vcpu *vcpu)
 	s.ss = segment(KERNEL_DS, 3, false);
 	s.ds = s.es = s.fs = s.gs = segment(USER_DS, 3, false);
 	s.gs.base = vcpu->vm->guest->vcpus[vcpu->idx].self;
-	s.tr = (struct kvm_segment){ .base = TSS_AT + vcpu->idx * TSS_SIZE, .limit = 0x67, .type = 11,
-		.present = 1, .selector = 0x28 };
+	s.tr = (struct kvm_segment){ .base = TSS_AT + vcpu->idx * TSS_SIZE, .limit = 0x67,
+		.type = 11, .present = 1, .selector = 0x28 };
 	s.ldt = (struct kvm_segment){ .unusable = 1, .type = 2 };
 	s.gdt.base = GDT_AT;
 	s.gdt.limit = 0x3f;
@@ -173,7 +175,7 @@ static void set_registers(const struct vcpu *vcpu)
 	s.cr3 = TABLES_AT;
 	s.cr4 = 0x220;		/* OSFXSR PAE */
 	s.efer = 0x500;		/* LMA LME */
-	s.apic_base = 0xfee00000 | 0xc00 | (vcpu->idx == 0 ? 0x100 : 0);	/* x2APIC; the first is the BSP */
+	s.apic_base = 0xfee00c00 | (vcpu->idx == 0 ? 0x100 : 0);	/* x2APIC; the first is BSP */
 	KVM(vcpu->fd, KVM_SET_SREGS, &s);
 	KVM(vcpu->fd, KVM_SET_REGS, &r);
 }
@@ -182,8 +184,8 @@ static void make_vcpu(struct vcpu *vcpu, struct kvm_cpuid2 *cpuid, size_t run_si
 {
 	const struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };	/* without INIT and SIPI */
 	uint64_t tsc_offset = 0;
-	const struct kvm_device_attr tsc = { .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET,
-		.addr = (uintptr_t)&tsc_offset };
+	const struct kvm_device_attr tsc = { .group = KVM_VCPU_TSC_CTRL,
+		.attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&tsc_offset };
 
 	vcpu->fd = KVM(vcpu->vm->fd, KVM_CREATE_VCPU, vcpu->idx);
 	vcpu->run = mmap(NULL, run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
@@ -210,7 +212,8 @@ static void make_vcpu(struct vcpu *vcpu, struct kvm_cpuid2 *cpuid, size_t run_si
 static void make_vm(struct vm *vm)
 {
 	enum { N_CPUID = 128 };
-	g_autofree struct kvm_cpuid2 *cpuid = g_malloc0(sizeof(*cpuid) + N_CPUID * sizeof(cpuid->entries[0]));
+	g_autofree struct kvm_cpuid2 *cpuid =
+		g_malloc0(sizeof(*cpuid) + N_CPUID * sizeof(cpuid->entries[0]));
 	const struct kvm_userspace_memory_region memory = { .memory_size = MEMORY_SIZE,
 		.userspace_addr = (uintptr_t)vm->memory };
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), run_size;
@@ -223,7 +226,7 @@ static void make_vm(struct vm *vm)
 	make_tables(vm);
 	memcpy(vm->memory + IMAGE_AT, vm->run->image, vm->run->image_size);
 	if (vm->guest->param.log)	/* no page faults at a PAUSE */
-		memset(vm->memory + LOGS_AT, 0, vm->run->n_vcpus * LOG_RECORDS * sizeof(struct pause_record));
+		memset(vm->memory + LOGS_AT, 0, vm->run->n_vcpus * LOG_SIZE);
 	KVM(vm->fd, KVM_SET_USER_MEMORY_REGION, &memory);
 	cpuid->nent = N_CPUID;
 	KVM(fd, KVM_GET_SUPPORTED_CPUID, cpuid);

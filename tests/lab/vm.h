@@ -32,7 +32,7 @@ struct vm {
 	struct guest *guest;
 	char *memory;		/* MEMORY_SIZE, 'guest' lies in it */
 	uint64_t t_go_ns, t_warm_ns, t_stop_ns;		/* CLOCK_MONOTONIC */
-	uint64_t tsc[2], mono[2];			/* two readings at once: when it went, when it stopped */
+	uint64_t tsc[2], mono[2];	/* read at once: when it went, when it stopped */
 	struct vcpu vcpus[MAX_VCPUS];
 };
 
@@ -63,7 +63,7 @@ bool mix_change(struct param *param, const char *change);
 /* The whole life of a VM; ends the process. */
 _Noreturn void vm_main(struct vm *vm);
 
-/* What happened, as JSON. NAME.truth.json is about the recording NAME; 'arguments' are lab_vmm's. */
+/* What happened, as JSON. NAME.truth.json is of the recording NAME; 'arguments' are lab_vmm's. */
 bool truth_write(const struct run *run, const char *path, const char *arguments, const char *mode);
 
 /* The VM's vCPUs' logs, one after the other. */
