@@ -41,12 +41,16 @@ skip() {
 	exit 77
 }
 
+uptime_s() {
+	cut -d . -f 1 /proc/uptime
+}
+
 # wait_for SECONDS CONDITION: until that shell is true; false if it never was
 wait_for() {
-	local i=0
+	local end=$(($(uptime_s) + $1))
 
 	while ! eval "$2"; do
-		[ $((i += 1)) -le $(($1 * 10)) ] || return 1
+		[ "$(uptime_s)" -le $end ] || return 1
 		sleep 0.1
 	done
 }
@@ -84,6 +88,7 @@ vms_sum() {
 
 # --- counterspin
 
+# To go once there is the command: a broken one must not be skipped.
 need_record() {
 	counterspin record --help > /dev/null 2>&1 || skip 'this counterspin cannot record'
 }
