@@ -7,7 +7,7 @@
 # it left in $OUT, with the words of cli/lib.sh.
 job=${BASH_SOURCE%/*}/jobs/$1 kernel=$2
 shift 2
-OUT=$BUILD/lab/out/test-${job##*/}-$kernel
+OUT=$BUILD/lab/out/test-${job##*/}-$kernel$(printf %s "$@")
 "${BASH_SOURCE%/*}/lab.sh" --kernel "$kernel" --build "$BUILD" --out "$OUT" "$@" "$job.sh" || exit
 [ -e "$job.after.sh" ] || exit 0
 after=$(realpath "$job.after.sh")
