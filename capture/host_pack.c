@@ -95,7 +95,13 @@ static void end_document(struct host_pack *p)
 	g_clear_pointer(&p->open, g_free);
 }
 
-/* Cut the longest text in v by n bytes or more, at a character; false: there is none that long. */
+/* Bytes that one of a text takes in JSON */
+static size_t printed_size(unsigned char c)
+{
+	return strchr("\"\\\b\f\n\r\t", c) ? 2 : c < 0x20 ? strlen("\\u0000") : 1;
+}
+
+/* Cut the longest text in v by n printed bytes or more, at a character; false: there is none that long. */
 static bool cut(cJSON *v, size_t n)
 {
 	cJSON *longest = cJSON_IsString(v) ? v : NULL, *item;
@@ -114,9 +120,10 @@ static bool cut(cJSON *v, size_t n)
 		len -= strlen(ELLIPSIS);
 	else
 		n += strlen(ELLIPSIS);	/* whose room it has left behind, then */
-	if (len < n)
-		return false;
-	for (len -= n; len && ((unsigned char)text[len] & 0xc0) == 0x80; )
+	for (size_t gone = 0; gone < n; gone += printed_size(text[len]))
+		if (!len--)
+			return false;
+	while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
 		len--;
 	strcpy(text + len, ELLIPSIS);
 	return true;
