@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
 	build-essential cmake pkg-config
-	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev libseccomp-dev nettle-dev
+	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev zlib1g-dev libseccomp-dev nettle-dev
 	libtraceevent-dev libtracefs-dev libtracecmd-dev
 	sqlite3 trace-cmd man-db		# the tests' own
 )
