@@ -369,12 +369,13 @@ static void add_recorder(cJSON *params, const cJSON *recorder)
 		g_autofree char *name = g_strconcat("recorder.", v->string, NULL);
 		unsigned int i = 0;
 
-		if (!cJSON_IsArray(v) || !cJSON_GetArraySize(v)) {
+		if (!v->child) {
 			cJSON_AddItemToObject(params, name, cJSON_Duplicate(v, true));
 			continue;
 		}
 		cJSON_ArrayForEach(item, v) {
-			g_autofree char *nth = g_strdup_printf("%s.%u", name, i++);
+			g_autofree char *nth = item->string ? g_strconcat(name, ".", item->string, NULL) :
+					       g_strdup_printf("%s.%u", name, i++);
 
 			cJSON_AddItemToObject(params, nth, cJSON_Duplicate(item, true));
 		}

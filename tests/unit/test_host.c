@@ -114,11 +114,12 @@ static void test_all(void)
 		{ "topology.cpu4", "{\"core\":7,\"package\":1,\"smt\":\"0-1\",\"node\":12}" },
 		{ "recorder.tool", "counterspin" }, { "recorder.budget", "0.02" }, { "recorder.probes.1", "p:y" },
 		{ "recorder.shed", "[]" },
+		{ "recorder.missed.on_spin", "3" }, { "recorder.lacks.0", "{\"what\":\"x\"}" },
 	};
 	char *root = host_with_facts();
 	struct vm_list *list;
 	g_autoptr(json) recorder = cJSON_Parse("{\"tool\":\"counterspin\",\"budget\":0.02,\"probes\":[\"p:x\",\"p:y\"],"
-					       "\"shed\":[]}");
+					       "\"shed\":[],\"missed\":{\"on_spin\":3},\"lacks\":[{\"what\":\"x\"}]}");
 
 	add_vm(root, 100, 3, "web\x01\xff");
 	list = find(root);

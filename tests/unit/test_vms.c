@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Which VMs a host runs: what /proc shows is found, what it does not stays unknown. */
 #include "capture/vms.h"
+
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+
 #include "tests/unit/made_up_host.h"
 
 static struct vm_list *find(const char *root)
@@ -221,12 +226,38 @@ static void test_no_proc(void)
 	g_assert_error(error, VMS_ERROR, VMS_ERROR_UNREADABLE);
 }
 
-/* This machine's own processes, whatever they are */
+/* This machine's own processes, whatever they are, and a VM that we are ourselves, if we may be one */
 static void test_real(void)
 {
-	struct vm_list *list = find("");
+	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC), fd = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0), vcpus[2];
+	g_autofree char *self = g_strdup_printf("%d", getpid());
+	const struct vm_process *vm;
+	struct vm_list *list;
 
+	if (fd < 0) {
+		vms_free(find(""));
+		g_test_skip("no /dev/kvm that lets us make a VM");
+		close(kvm);
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		vcpus[i] = ioctl(fd, KVM_CREATE_VCPU, 3 * i);
+		g_assert_cmpint(vcpus[i], >=, 0);
+	}
+	list = find("");
+	vm = vms_select(list, self, NULL);
+	g_assert_nonnull(vm);
+	g_assert_cmpint(vm->n_kvm_vm, ==, 1);
+	g_assert_cmpint(vm->vcpus->len, ==, 2);
+	g_assert_cmpint(vcpu(vm, 0)->vcpu_id, ==, 0);
+	g_assert_cmpint(vcpu(vm, 1)->vcpu_id, ==, 3);
+	g_assert_cmpint(vcpu(vm, 1)->vcpu_idx, ==, 1);
+	g_assert_true(vms_still_there(vm));
 	vms_free(list);
+	for (int i = 0; i < 2; i++)
+		close(vcpus[i]);
+	close(fd);
+	close(kvm);
 }
 
 int main(int argc, char **argv)
