@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Dynamic events made, removed and counted. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tracefs.h>
@@ -26,21 +27,35 @@ static void dynamic_event_free(void *data)
 
 char *probes_read_tracefs(const char *name, GError **error)
 {
-	char *path = tracefs_get_tracing_file(name), *text = NULL;
-	GError *failure = NULL;
+	char *path = tracefs_get_tracing_file(name);
+	FILE *file;
+	char *line = NULL;
+	GString *text;
+	size_t room = 0;
+	ssize_t len;
+	int err;
 
 	if (!path) {
 		g_set_error(error, PROBES_ERROR, PROBES_ERROR_FAILED, "tracefs is not mounted");
 		return NULL;
 	}
+	text = g_string_new("");
 	errno = 0;
-	if (!g_file_get_contents(path, &text, NULL, &failure)) {
-		g_set_error(error, G_FILE_ERROR, failure->code, "cannot read '%s': %s", path,
-			    errno ? g_strerror(errno) : failure->message);
-		g_error_free(failure);
+	file = fopen(path, "re");
+	while (file && (len = getline(&line, &room, file)) >= 0)
+		g_string_append_len(text, line, len);
+	err = errno;
+	if (!file || ferror(file)) {
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(err), "cannot read '%s': %s", path,
+			    g_strerror(err));
+		g_string_free(text, true);
+		text = NULL;
 	}
+	if (file)
+		fclose(file);
+	free(line);
 	tracefs_put_tracing_file(path);
-	return text;
+	return text ? g_string_free(text, false) : NULL;
 }
 
 /* The lines of a file; of one that is not there, none. */

@@ -364,6 +364,8 @@ static void test_no_on_spin(void)
 		{ IN_MODULE, { .has_on_spin_twice = true }, "BTF has 'kvm_vcpu_on_spin' twice" },
 	};
 
+	g_autofree char *readme = g_build_filename(root, "tracing/README", NULL);
+
 	for (unsigned int i = 0; i < G_N_ELEMENTS(rows); i++) {
 		g_autofree char *why = g_strdup_printf("on_spin: %s; " INFERRED "\n", rows[i].why);
 
@@ -375,6 +377,9 @@ static void test_no_on_spin(void)
 				       "No such file or directory; " INFERRED "\n");
 	set_kernel(fake_readme_no_kprobes, BUILT_IN, &(struct fake_btf){ .is_built_in = true });
 	check_plan(PROBES_AUTO, 4, "", "probes: this kernel has neither kprobe nor fprobe events; " INFERRED "\n");
+	g_assert_cmpint(g_unlink(readme), ==, 0);
+	check_plan(PROBES_AUTO, 4, "", "probes: cannot read 'ROOT/tracing/README': No such file or directory; "
+				       INFERRED "\n");
 	set_kernel(fake_readme_6_12, "no symbols", &(struct fake_btf){ 0 });
 	check_plan(PROBES_AUTO, 4, "", "probes: 'ROOT/proc/kallsyms' is not a list of symbols; " INFERRED "\n");
 }
