@@ -78,7 +78,8 @@ static struct kernel_btf_value value_of(const struct kernel_btf *btf, uint32_t t
 	return value;
 }
 
-bool kernel_btf_struct(const struct kernel_btf *btf, const char *name, uint32_t *type, GError **error)
+bool kernel_btf_struct(const struct kernel_btf *btf, const char *name, uint32_t *type,
+		       GError **error)
 {
 	int id = btf__find_by_name_kind(btf->all, name, BTF_KIND_STRUCT);
 
@@ -145,7 +146,8 @@ static int64_t find_member(const struct kernel_btf *btf, const struct btf_type *
 
 static bool unfit(const char *path, const char *what, GError **error)
 {
-	g_set_error(error, KERNEL_BTF_ERROR, KERNEL_BTF_ERROR_UNFIT, "'%s' %s in this kernel", path, what);
+	g_set_error(error, KERNEL_BTF_ERROR, KERNEL_BTF_ERROR_UNFIT, "'%s' %s in this kernel", path,
+		    what);
 	return false;
 }
 
@@ -179,7 +181,8 @@ bool kernel_btf_place(const struct kernel_btf *btf, uint32_t type, const char *p
 		if (*at == '-') {
 			t = resolve(btf, &type);
 			if (!t || !btf_is_ptr(t))
-				return unfit(path, "leads through something that is no pointer", error);
+				return unfit(path, "leads through something that is no pointer",
+					     error);
 			type = t->type;
 			g_assert(place->n_offsets < KERNEL_BTF_MAX_OFFSETS);
 			place->n_offsets++;

@@ -44,21 +44,22 @@ struct kernel_btf_value {
  */
 struct kernel_btf_place {
 	unsigned int n_offsets;			/* at least 1 */
-	uint32_t offset[KERNEL_BTF_MAX_OFFSETS];/* bytes */
+	uint32_t offset[KERNEL_BTF_MAX_OFFSETS];	/* bytes */
 	struct kernel_btf_value value;
 };
 
 struct kernel_btf_function {
 	unsigned int n_params;
 	struct {
-		const char *name;		/* as its definition calls it; lives as long as the BTF */
+		const char *name;	/* as its definition calls it; lives as long as btf */
 		struct kernel_btf_value value;
 	} params[KERNEL_BTF_MAX_PARAMS];
 	struct kernel_btf_value result;		/* of void: is_scalar false, size 0 */
 };
 
 /* A structure's type by its name. */
-bool kernel_btf_struct(const struct kernel_btf *btf, const char *name, uint32_t *type, GError **error);
+bool kernel_btf_struct(const struct kernel_btf *btf, const char *name, uint32_t *type,
+		       GError **error);
 
 /*
  * A member by path from the structure (or union) type: "vcpu_id", "kvm->online_vcpus.counter".

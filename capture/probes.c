@@ -46,8 +46,8 @@ char *probes_read_tracefs(const char *name, GError **error)
 		g_string_append_len(text, line, len);
 	err = errno;
 	if (!file || ferror(file)) {
-		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(err), "cannot read '%s': %s", path,
-			    g_strerror(err));
+		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(err),
+			    "cannot read '%s': %s", path, g_strerror(err));
 		g_string_free(text, true);
 		text = NULL;
 	}
@@ -82,7 +82,8 @@ static GPtrArray *read_events(const char *file, const char *group, GError **erro
 		return NULL;
 	events = g_ptr_array_new_with_free_func(dynamic_event_free);
 	for (unsigned int i = 0; lines[i]; i++) {
-		const char *colon = strchr(lines[i], ':'), *slash = colon ? strchr(colon, '/') : NULL;
+		const char *colon = strchr(lines[i], ':'),
+			   *slash = colon ? strchr(colon, '/') : NULL;
 		struct dynamic_event *ev;
 
 		if (!slash)
@@ -163,7 +164,8 @@ static bool unmake(const char *group, const char *event)
 	return append(line);
 }
 
-static bool switch_on_and_off(struct tracefs_instance *instance, const char *group, const char *event)
+static bool switch_on_and_off(struct tracefs_instance *instance, const char *group,
+			      const char *event)
 {
 	errno = 0;
 	return tracefs_event_file_write(instance, group, event, "enable", "1") >= 0 &&
@@ -172,7 +174,8 @@ static bool switch_on_and_off(struct tracefs_instance *instance, const char *gro
 
 /* False with the reason, which the caller frees. */
 static bool try_definition(const struct probe_set *set, const struct probe *probe,
-			   const struct probe_definition *d, struct tracefs_instance *instance, char **why)
+			   const struct probe_definition *d, struct tracefs_instance *instance,
+			   char **why)
 {
 	g_autofree char *before = last_complaint();
 
@@ -202,8 +205,8 @@ static bool is_made(const struct probe_set *set, const char *event)
  * Ways that another event was refused are not tried again: way is the first that is left. A
  * refusal is kept once another way than the refused one has been found, or none.
  */
-static void make_probe(struct probe_set *set, struct probe *probe, struct tracefs_instance *instance,
-		       enum probe_way *way)
+static void make_probe(struct probe_set *set, struct probe *probe,
+		       struct tracefs_instance *instance, enum probe_way *way)
 {
 	g_autofree char *why = NULL;
 	const struct probe_definition *refused = NULL;
@@ -230,7 +233,8 @@ static void make_probe(struct probe_set *set, struct probe *probe, struct tracef
 	if (probe->made)
 		g_ptr_array_add(set->definitions, g_strdup(probe->made->text));
 	else
-		probes_refuse(set, probe->event, why ? why : "no way is left to make it", probe->lost);
+		probes_refuse(set, probe->event, why ? why : "no way is left to make it",
+			      probe->lost);
 }
 
 bool probes_create(struct probe_set *set, struct tracefs_instance *instance, GError **error)
@@ -244,7 +248,7 @@ bool probes_create(struct probe_set *set, struct tracefs_instance *instance, GEr
 		const struct dynamic_event *ev = g_ptr_array_index(there, 0);
 
 		g_set_error(error, PROBES_ERROR, PROBES_ERROR_BUSY,
-			    "there are dynamic events '%s/%s' already, left behind or another recorder's",
+			    "dynamic events '%s/%s' are there already, another recorder's or left behind",
 			    set->group, ev->event);
 		return false;
 	}
@@ -283,8 +287,8 @@ bool probes_remove(const char *group, unsigned int wait_ms, GError **error)
 			if (fine)
 				g_set_error(error, PROBES_ERROR,
 					    err == EBUSY ? PROBES_ERROR_BUSY : PROBES_ERROR_FAILED,
-					    "cannot remove dynamic event '%s/%s': %s", group, ev->event,
-					    g_strerror(err));
+					    "cannot remove dynamic event '%s/%s': %s", group,
+					    ev->event, g_strerror(err));
 			fine = false;
 			break;
 		}
@@ -304,15 +308,15 @@ static void count_free(void *data)
 static bool parse_profile(const char *line, const char *event, uint64_t *n_hit, uint64_t *n_missed)
 {
 	g_autofree char *name = g_new(char, strlen(line) + 1);
+	int n = sscanf(line, " %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, name, n_hit, n_missed);
 
-	return sscanf(line, " %s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT, name, n_hit, n_missed) == 3 &&
-	       !strcmp(name, event);
+	return n == 3 && !strcmp(name, event);
 }
 
 /*
  * kprobe_profile names no groups, but has one line per line of kprobe_events, in its order: both
- * walk the same list (kernel/trace/trace_kprobe.c). Should it have changed between the two reads, nothing
- * is counted.
+ * walk the same list (kernel/trace/trace_kprobe.c). Should it have changed between the two reads,
+ * nothing is counted.
  */
 GPtrArray *probes_counts(const char *group, GError **error)
 {
@@ -333,8 +337,8 @@ GPtrArray *probes_counts(const char *group, GError **error)
 			const struct dynamic_event *kprobe = g_ptr_array_index(kprobes, k);
 
 			if (!strcmp(kprobe->group, group) && !strcmp(kprobe->event, ev->event))
-				count->is_counted = parse_profile(profile[k], ev->event, &count->n_hit,
-								  &count->n_missed);
+				count->is_counted = parse_profile(profile[k], ev->event,
+								  &count->n_hit, &count->n_missed);
 		}
 		g_ptr_array_add(counts, count);
 	}

@@ -3,9 +3,10 @@
  * probes - the ground truth: dynamic events on kvm_vcpu_on_spin() and
  * kvm_vcpu_yield_to() (virt/kvm/kvm_main.c), in a group of their own.
  *
- *	on_spin		vm_pid vcpu_idx vcpu_id kernel_mode last_boosted n_vcpus; where the kernel is
+ *	on_spin		vm_pid vcpu_idx vcpu_id kernel_mode last_boosted n_vcpus; if the kernel is
  *			patched ipi_receiver ipi_pending ipi_time_ns; deep: state_N in_kernel_N
- *	yield_to	vm_pid target_idx target_id preempted ready in_kernel in_spin_loop dy_eligible
+ *	yield_to	vm_pid target_idx target_id preempted ready in_kernel in_spin_loop
+ *			dy_eligible
  *	yield_to_ret	ret
  *	on_spin_ret	deep: without fields
  *
@@ -56,14 +57,14 @@ struct probe {
 	const char *event;	/* "on_spin" */
 	const char *needs;	/* the event without which this one says nothing; NULL */
 	const char *lost;	/* what follows if it cannot be had */
-	GPtrArray *candidates;	/* struct probe_definition *, in the order in which they are tried */
+	GPtrArray *candidates;	/* struct probe_definition *, as they are tried */
 	const struct probe_definition *made;	/* one of these; NULL: not (yet) */
 };
 
 /* One way to have it. */
 struct probe_definition {
 	enum probe_way way;
-	char *text;		/* "r256:counterspin/yield_to_ret kvm:kvm_vcpu_yield_to ret=$retval:s32" */
+	char *text;		/* "r256:counterspin/yield_to_ret kvm_vcpu_yield_to ret=$retval:s32" */
 };
 
 struct probe_refusal {
@@ -104,7 +105,8 @@ struct probe_set *probes_plan(const char *root, const struct probes_wanted *want
 void probes_free(struct probe_set *set);
 
 /* Add to the refusals of the set; all is copied. */
-void probes_refuse(struct probe_set *set, const char *what, const char *why, const char *consequence);
+void probes_refuse(struct probe_set *set, const char *what, const char *why,
+		   const char *consequence);
 
 struct tracefs_instance;
 

@@ -55,8 +55,8 @@ static const struct field ipi_fields[] = {
 };
 
 static const struct field yield_to_fields[] = {
-	{ "vm_pid", "kvm->userspace_pid" }, { "target_idx", "vcpu_idx" }, { "target_id", "vcpu_id" },
-	{ "preempted", "preempted", true }, { "ready", "ready", true },
+	{ "vm_pid", "kvm->userspace_pid" }, { "target_idx", "vcpu_idx" },
+	{ "target_id", "vcpu_id" }, { "preempted", "preempted", true }, { "ready", "ready", true },
 	{ "in_kernel", "arch.preempted_in_kernel", true },
 	{ "in_spin_loop", "spin_loop.in_spin_loop", true },
 	{ "dy_eligible", "spin_loop.dy_eligible", true }, { NULL },
@@ -112,7 +112,8 @@ bool probes_mode_parse(const char *text, enum probes_mode *mode)
 	return false;
 }
 
-void probes_refuse(struct probe_set *set, const char *what, const char *why, const char *consequence)
+void probes_refuse(struct probe_set *set, const char *what, const char *why,
+		   const char *consequence)
 {
 	struct probe_refusal *refusal = g_new(struct probe_refusal, 1);
 
@@ -127,18 +128,20 @@ static void refuse(struct plan *p, const char *what, GError *error, const char *
 	g_error_free(error);
 }
 
-static struct probe *add_probe(struct plan *p, const char *event, const char *needs, const char *lost)
+static struct probe *add_probe(struct plan *p, const char *event, const char *needs,
+			       const char *lost)
 {
 	struct probe *probe = g_new(struct probe, 1);
 
-	*probe = (struct probe){ event, needs, lost, g_ptr_array_new_with_free_func(definition_free) };
+	*probe = (struct probe){ .event = event, .needs = needs, .lost = lost };
+	probe->candidates = g_ptr_array_new_with_free_func(definition_free);
 	g_ptr_array_add(p->set->probes, probe);
 	return probe;
 }
 
 /* prefix: 'f', 'p', 'r' and, of return probes, the room. Frees place. */
-static void add_candidate(struct plan *p, struct probe *probe, enum probe_way way, const char *prefix,
-			  char *place, const char *args)
+static void add_candidate(struct plan *p, struct probe *probe, enum probe_way way,
+			  const char *prefix, char *place, const char *args)
 {
 	struct probe_definition *d = g_new(struct probe_definition, 1);
 
@@ -169,15 +172,17 @@ static void add_entry(struct plan *p, struct probe *probe, const struct symbol *
 		add_candidate(p, probe, PROBE_KPROBE, "p", qualified(symbol), args->by_offset->str);
 }
 
-static void add_return(struct plan *p, struct probe *probe, const struct symbol *symbol, const char *args)
+static void add_return(struct plan *p, struct probe *probe, const struct symbol *symbol,
+		       const char *args)
 {
-	g_autofree char *fprobe = g_strdup_printf("f%u", p->room), *kretprobe = g_strdup_printf("r%u", p->room);
+	g_autofree char *fprobe = g_strdup_printf("f%u", p->room),
+			*kretprobe = g_strdup_printf("r%u", p->room);
 
 	if (p->has_fprobe && p->has_btf_args) {
-		add_candidate(p, probe, PROBE_FPROBE_BTF, fprobe, g_strconcat(symbol->name, "%return", NULL),
-			      args);
-		add_candidate(p, probe, PROBE_FPROBE_BTF, "f", g_strconcat(symbol->name, "%return", NULL),
-			      args);
+		add_candidate(p, probe, PROBE_FPROBE_BTF, fprobe,
+			      g_strconcat(symbol->name, "%return", NULL), args);
+		add_candidate(p, probe, PROBE_FPROBE_BTF, "f",
+			      g_strconcat(symbol->name, "%return", NULL), args);
 	}
 	if (p->has_kprobe)
 		add_candidate(p, probe, PROBE_KPROBE, kretprobe, qualified(symbol), args);
@@ -194,8 +199,8 @@ static char *type_text(const struct kernel_btf_value *value)
 
 static bool unfit(const char *what, GError **error)
 {
-	g_set_error(error, KERNEL_BTF_ERROR, KERNEL_BTF_ERROR_UNFIT, "'%s' is no number in this kernel",
-		    what);
+	g_set_error(error, KERNEL_BTF_ERROR, KERNEL_BTF_ERROR_UNFIT,
+		    "'%s' is no number in this kernel", what);
 	return false;
 }
 
@@ -239,15 +244,15 @@ static bool add_field(struct plan *p, struct args *args, const struct field *f, 
 	}
 	if (!type)
 		return unfit(f->path ? f->path : name, error);
-	g_string_append_printf(args->by_name, "%s%s=%s%s%s%s", space, f->name, name, f->path ? "->" : "",
-			       f->path ? f->path : "", type);
+	g_string_append_printf(args->by_name, "%s%s=%s%s%s%s", space, f->name, name,
+			       f->path ? "->" : "", f->path ? f->path : "", type);
 	g_string_append_printf(args->by_offset, "%s%s=%s%s", space, f->name, raw, type);
 	args->n++;
 	return true;
 }
 
-static bool add_fields(struct plan *p, struct args *args, const char *event, const struct field *fields,
-		       GError **error)
+static bool add_fields(struct plan *p, struct args *args, const char *event,
+		       const struct field *fields, GError **error)
 {
 	for (const struct field *f = fields; f->name; f++) {
 		g_autofree char *what = g_strdup_printf("%s: %s", event, f->name);
@@ -281,7 +286,8 @@ static bool has_prototype(struct plan *p, const char *name, unsigned int n_param
  * state_N is eight bytes of which the importer knows what the first five are. A kernel that
  * lays them out in another way has no state_N.
  */
-static bool find_state(struct plan *p, uint32_t vcpu, uint32_t *state, uint32_t *in_kernel, GError **error)
+static bool find_state(struct plan *p, uint32_t vcpu, uint32_t *state, uint32_t *in_kernel,
+		       GError **error)
 {
 	static const struct { const char *path; uint32_t at; } bytes[] = {
 		{ "spin_loop.in_spin_loop", 0 }, { "spin_loop.dy_eligible", 1 },
@@ -296,8 +302,8 @@ static bool find_state(struct plan *p, uint32_t vcpu, uint32_t *state, uint32_t 
 			*state = place.offset[0];
 		if (place.value.size != 1 || place.offset[0] != *state + bytes[i].at) {
 			g_set_error(error, KERNEL_BTF_ERROR, KERNEL_BTF_ERROR_UNFIT,
-				    "'struct kvm_vcpu' has '%s' at %u where %u was expected", bytes[i].path,
-				    place.offset[0], *state + bytes[i].at);
+				    "'struct kvm_vcpu' has '%s' at %u where %u was expected",
+				    bytes[i].path, place.offset[0], *state + bytes[i].at);
 			return false;
 		}
 	}
@@ -312,7 +318,8 @@ static bool find_state(struct plan *p, uint32_t vcpu, uint32_t *state, uint32_t 
  * node of an xarray, to which xa_head points with bit 1 set (lib/xarray.c, xa_is_node()), or
  * an array in struct kvm (before 5.17).
  */
-static bool find_vcpus(struct plan *p, uint32_t vcpu, struct kernel_btf_place *vcpus, GError **error)
+static bool find_vcpus(struct plan *p, uint32_t vcpu, struct kernel_btf_place *vcpus,
+		       GError **error)
 {
 	struct kernel_btf_place slots;
 	uint32_t node, room;
@@ -331,13 +338,14 @@ static bool find_vcpus(struct plan *p, uint32_t vcpu, struct kernel_btf_place *v
 	if (p->wanted->n_vcpus_vm <= room)
 		return true;
 	g_set_error(error, KERNEL_BTF_ERROR, KERNEL_BTF_ERROR_UNFIT,
-		    "a VM has %u vCPUs, those above %u are out of reach", p->wanted->n_vcpus_vm, room);
+		    "a VM has %u vCPUs, those above %u are out of reach", p->wanted->n_vcpus_vm,
+		    room);
 	return false;
 }
 
 static void add_deep(struct plan *p, struct args *args)
 {
-	static const char *const lost = "decisions are checked without the state that the kernel saw";
+	static const char lost[] = "decisions are checked without the state that the kernel saw";
 	g_autofree char *base = register_of(args, 0);
 	struct kernel_btf_place vcpus;
 	uint32_t state = 0, in_kernel = 0;
@@ -351,8 +359,9 @@ static void add_deep(struct plan *p, struct args *args)
 	}
 	for (n = 0; n < p->wanted->n_vcpus_vm; n++) {
 		g_autofree char *v = fetch(base, vcpus.offset, vcpus.n_offsets);
-		g_autofree char *text = g_strdup_printf(" state_%u=+%u(%s):x64 in_kernel_%u=+%u(%s):u8",
-							n, state, v, n, in_kernel, v);
+		g_autofree char *text =
+			g_strdup_printf(" state_%u=+%u(%s):x64 in_kernel_%u=+%u(%s):u8", n, state,
+					v, n, in_kernel, v);
 		size_t len = MAX(args->by_name->len, args->by_offset->len) + strlen(text) +
 			     strlen(p->set->group) + strlen("p:/on_spin kvm:kvm_vcpu_on_spin ");
 
@@ -372,6 +381,7 @@ static void add_deep(struct plan *p, struct args *args)
 
 static bool plan_on_spin(struct plan *p, const struct symbol *symbol)
 {
+	static const char *const lost_ret = "a call ends with the spinner's next event";
 	struct kernel_btf_function function;
 	struct args args = { .function = &function, .has_arg_n = p->has_arg_n,
 			     .by_name = g_string_new(""), .by_offset = g_string_new("") };
@@ -387,8 +397,7 @@ static bool plan_on_spin(struct plan *p, const struct symbol *symbol)
 			add_deep(p, &args);
 		add_entry(p, add_probe(p, "on_spin", NULL, INFERRED), symbol, &args);
 		if (p->wanted->mode == PROBES_DEEP)
-			add_return(p, add_probe(p, "on_spin_ret", "on_spin",
-						"a call ends with the spinner's next event"), symbol, "");
+			add_return(p, add_probe(p, "on_spin_ret", "on_spin", lost_ret), symbol, "");
 	} else {
 		refuse(p, "on_spin", error, INFERRED);
 	}
@@ -418,9 +427,11 @@ static void plan_yield_to(struct plan *p, const struct symbol *symbol)
 
 		add_entry(p, add_probe(p, "yield_to", "on_spin", lost), symbol, &args);
 		if (type)
-			add_return(p, add_probe(p, "yield_to_ret", "yield_to", lost_ret), symbol, ret);
+			add_return(p, add_probe(p, "yield_to_ret", "yield_to", lost_ret), symbol,
+				   ret);
 		else
-			probes_refuse(p->set, "yield_to_ret", "'kvm_vcpu_yield_to' returns no number in this kernel",
+			probes_refuse(p->set, "yield_to_ret",
+				      "'kvm_vcpu_yield_to' returns no number in this kernel",
 				      lost_ret);
 	}
 	g_string_free(args.by_name, true);
@@ -458,7 +469,8 @@ struct probe_set *probes_plan(const char *root, const struct probes_wanted *want
 	p.room = CLAMP(wanted->n_vcpus * 2ULL, ROOM_MIN, ROOM_MAX);
 	if (wanted->mode == PROBES_OFF)
 		return set;
-	if (!read_readme(&p, &error) || !symbols_find(root, symbols, G_N_ELEMENTS(symbols), &error)) {
+	if (!read_readme(&p, &error) ||
+	    !symbols_find(root, symbols, G_N_ELEMENTS(symbols), &error)) {
 		refuse(&p, "probes", error, INFERRED);
 		return set;
 	}

@@ -75,8 +75,8 @@ bool symbols_find(const char *root, struct symbol *symbols, unsigned int n_symbo
 			note(&symbols[i], &line);
 	}
 	if (!fine)
-		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "'%s' is not a list of symbols",
-			    path);
+		g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+			    "'%s' is not a list of symbols", path);
 	else if (ferror(file)) {
 		g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
 			    "cannot read '%s': %s", path, g_strerror(errno));
@@ -102,8 +102,8 @@ char *symbol_refusal(const struct symbol *symbol)
 	if (symbol->n > 1)
 		return g_strdup_printf("'%s' is %u times in kallsyms", symbol->name, symbol->n);
 	if (symbol->clone)
-		return g_strdup_printf("the compiler changed '%s' ('%s' is in kallsyms)", symbol->name,
-				       symbol->clone);
+		return g_strdup_printf("the compiler changed '%s' ('%s' is in kallsyms)",
+				       symbol->name, symbol->clone);
 	if (!symbol->n)
 		return g_strdup_printf("'%s' is not in kallsyms: inlined, or KVM is not loaded",
 				       symbol->name);

@@ -538,8 +538,8 @@ static void test_busy(void)
 	set = plan(PROBES_AUTO, 2);
 	g_assert_false(probes_create(set, NULL, &error));
 	g_assert_error(error, PROBES_ERROR, PROBES_ERROR_BUSY);
-	g_assert_cmpstr(error->message, ==, "there are dynamic events 'counterspin/on_spin' already, left behind "
-					    "or another recorder's");
+	g_assert_cmpstr(error->message, ==, "dynamic events 'counterspin/on_spin' are there already, "
+					    "another recorder's or left behind");
 	g_clear_error(&error);
 	g_assert_cmpint(set->definitions->len, ==, 0);
 	g_assert_cmpint(kernel.events->len, ==, 4);
