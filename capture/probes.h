@@ -94,6 +94,11 @@ struct probes_wanted {
 	 * a VM with one vCPU are garbage: it has no node; nor has it anybody to yield to.
 	 */
 	unsigned int n_vcpus_vm;
+	/*
+	 * The first way to plan for. PROBE_KPROBE_BTF: all that the probes miss is to be counted,
+	 * which no kernel does of fprobes.
+	 */
+	enum probe_way first;
 };
 
 /*

@@ -143,13 +143,15 @@ static struct probe *add_probe(struct plan *p, const char *event, const char *ne
 static void add_candidate(struct plan *p, struct probe *probe, enum probe_way way,
 			  const char *prefix, char *place, const char *args)
 {
-	struct probe_definition *d = g_new(struct probe_definition, 1);
+	if (way >= p->wanted->first) {
+		struct probe_definition *d = g_new(struct probe_definition, 1);
 
-	d->way = way;
-	d->text = g_strdup_printf("%s:%s/%s %s%s%s", prefix, p->set->group, probe->event, place,
-				  args[0] ? " " : "", args);
+		d->way = way;
+		d->text = g_strdup_printf("%s:%s/%s %s%s%s", prefix, p->set->group, probe->event, place,
+					  args[0] ? " " : "", args);
+		g_ptr_array_add(probe->candidates, d);
+	}
 	g_free(place);
-	g_ptr_array_add(probe->candidates, d);
 }
 
 /* By-name arguments want the bare name: BTF knows none with a module before it (6.12). */

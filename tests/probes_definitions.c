@@ -70,9 +70,7 @@ static int print_plan(const struct probes_wanted *wanted)
 		for (guint k = 0; k < probe->candidates->len; k++) {
 			const struct probe_definition *d = g_ptr_array_index(probe->candidates, k);
 
-			if (d->way < (unsigned int)way)
-				g_ptr_array_remove_index(probe->candidates, k--);
-			else if (!create)
+			if (!create)
 				printf("%d %s\n", d->way, d->text);
 		}
 	}
@@ -112,6 +110,7 @@ int main(int argc, char **argv)
 	if (mode_name && !probes_mode_parse(mode_name, &wanted.mode))
 		return EXIT_FAILURE;
 	wanted.group = group;
+	wanted.first = way;
 	wanted.n_vcpus = wanted.n_vcpus_vm = vcpus;
 	return print_plan(&wanted);
 }

@@ -339,6 +339,21 @@ static void test_patched(void)
 		   "yield_to: BTF has no prototype of 'kvm_vcpu_yield_to'; whom a decision tried is not seen\n");
 }
 
+static void test_first(void)
+{
+	const struct probes_wanted wanted = { .first = PROBE_KPROBE_BTF };
+	struct probe_set *set;
+
+	set_kernel(fake_readme_6_12, IN_MODULE, &(struct fake_btf){ 0 });
+	set = probes_plan(root, &wanted);
+	assert_text(planned(set), "1 p:counterspin/on_spin " ON_SPIN_BY_NAME "\n"
+				  "2 p:counterspin/on_spin kvm:" ON_SPIN_BY_OFFSET "\n"
+				  "1 p:counterspin/yield_to " YIELD_TO_BY_NAME "\n"
+				  "2 p:counterspin/yield_to kvm:" YIELD_TO_BY_OFFSET "\n"
+				  "2 r256:counterspin/yield_to_ret kvm:kvm_vcpu_yield_to ret=$retval:s32\n");
+	probes_free(set);
+}
+
 static void test_off(void)
 {
 	enum probes_mode mode;
@@ -637,6 +652,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/probes/deep-limits", test_deep_limits);
 	g_test_add_func("/probes/room", test_room);
 	g_test_add_func("/probes/patched", test_patched);
+	g_test_add_func("/probes/first", test_first);
 	g_test_add_func("/probes/off", test_off);
 	g_test_add_func("/probes/no-on_spin", test_no_on_spin);
 	g_test_add_func("/probes/partial", test_partial);
