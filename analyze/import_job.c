@@ -313,6 +313,7 @@ static bool run(struct import *im, GError **error)
 	input = (struct model_input){
 		.probes = identity_count(im->identity, EV_ON_SPIN) > 0,
 		.on_spin_ret = identity_count(im->identity, EV_ON_SPIN_RET) > 0,
+		.yield_to = source_has(im->source, EV_YIELD_TO),
 		.patched = host_facts_param(im->host_facts, "kvm.ipi_tracking_enabled") != NULL,
 		.accepts = source_has(im->source, EV_KVM_APIC_ACCEPT_IRQ),
 		.wakeups = identity_count(im->identity, EV_SCHED_WAKEUP) > 0,
