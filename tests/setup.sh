@@ -8,7 +8,7 @@ packages=(
 	build-essential cmake pkg-config
 	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev zlib1g-dev libseccomp-dev nettle-dev
 	libtraceevent-dev libtracefs-dev libtracecmd-dev libbpf-dev
-	sqlite3 trace-cmd man-db		# the tests' own
+	sqlite3 trace-cmd man-db procps strace		# the tests' own
 )
 
 missing=()
