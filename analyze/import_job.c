@@ -5,6 +5,7 @@
  */
 #include "analyze/import_job.h"
 
+#include <cjson/cJSON.h>
 #include <nettle/sha2.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,6 +195,28 @@ static bool has_kvm_parameters(const struct host_facts *facts)
 	return false;
 }
 
+/* What counterspin record could not have, or gave up: recorder.lacks.0, .1 ... */
+static void write_lacks(struct import *im)
+{
+	for (unsigned int i = 0;; i++) {
+		g_autofree char *name = g_strdup_printf("recorder.lacks.%u", i), *reason = NULL;
+		const char *text = host_facts_param(im->host_facts, name), *what, *why, *without;
+		cJSON *lack;
+
+		if (!text)
+			break;
+		lack = cJSON_Parse(text);
+		what = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(lack, "what"));
+		why = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(lack, "why"));
+		without = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(lack, "without"));
+		if (what && why) {
+			reason = g_strdup_printf("the recorder did not have %s: %s", what, why);
+			facts_unknowable(im->facts, without && *without ? without : what, reason);
+		}
+		cJSON_Delete(lack);
+	}
+}
+
 static void write_unknowable(struct import *im)
 {
 	const struct identity *id = im->identity;
@@ -238,6 +261,7 @@ static void write_unknowable(struct import *im)
 		if (!vm->idx_known)
 			facts_unknowable(im->facts, order, "neither probes nor host facts give it; the rank of vcpu_id stands in");
 	}
+	write_lacks(im);
 }
 
 /* "host17.dat", or of bursts "host17-1.dat host17-2.dat" */
