@@ -10,8 +10,8 @@
 /*
  * Nanoseconds of CPU time that an event of the scheduler costs when it is recorded in the
  * instance: two threads wake each other in turns on one CPU, untraced and traced by turns,
- * for about a quarter of a second. No other thread's events are recorded. 0 and an error if
- * it cannot be measured. The instance is empty and off before and after.
+ * for a quarter of a second, or a few on a busy host. No other thread's events are recorded. 0
+ * and an error if it cannot be measured. The instance is empty and off before and after.
  */
 double cost_measure(struct instance *instance, GError **error);
 
