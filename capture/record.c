@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,7 +26,9 @@
 
 #define RECORD_ERROR (g_quark_from_static_string("record"))
 
-enum { CHECK_MS = 1000, MAX_RING_BYTES = 4 << 20, MIN_RING_KIB = 64 };
+enum { CHECK_MS = 1000, MAX_RING_BYTES = 4 << 20, MIN_RING_KIB = 64, FEWEST_VCPUS_DEEP = 8 };
+#define MIN_FREE_BYTES (1ULL << 30)
+#define MIN_FREE_SHARE 0.05
 #define MAX_SHARE_OF_MEMORY 0.05	/* of what is available, for the rings, unless --buffer says more */
 
 static gchar *option_output, *option_duration, *option_budget, *option_buffer, *option_max_size, *option_min_free;
@@ -94,7 +97,7 @@ struct recording {
 static bool parse_wish(struct wish *w, int argc, char **argv)
 {
 	*w = (struct wish){ .path = option_output ? option_output : "counterspin.dat", .max_bytes = 2ULL << 30,
-			    .min_free_bytes = 1ULL << 30, .budget = 0.02, .probes = PROBES_AUTO };
+			    .budget = 0.02, .probes = PROBES_AUTO };
 	if (argc > 1)
 		w->command = argv + 1;
 	if (option_duration && (!units_time(option_duration, &w->duration_ms) || !w->duration_ms)) {
@@ -136,6 +139,16 @@ static uint64_t default_buffer(unsigned int n_cpu)
 		available = kib * 1024;
 	}
 	return MIN((uint64_t)n_cpu * MAX_RING_BYTES, (uint64_t)(available * MAX_SHARE_OF_MEMORY));
+}
+
+/* --min-free: a file system that is smaller than most gets by with less. */
+static uint64_t default_min_free(const char *dir)
+{
+	struct statvfs fs;
+
+	if (statvfs(dir, &fs))
+		return MIN_FREE_BYTES;
+	return MIN(MIN_FREE_BYTES, (uint64_t)(fs.f_blocks * fs.f_frsize * MIN_FREE_SHARE));
 }
 
 static bool set_up_instance(struct recording *rec, GError **error)
@@ -224,6 +237,7 @@ static bool set_up_probes(struct recording *rec, GError **error)
 	struct probes_wanted wanted = { .mode = rec->wish.probes, .first = PROBE_KPROBE_BTF };
 
 	wanted.n_vcpus = count_vcpus(rec->all_vms, &wanted.n_vcpus_vm);
+	wanted.n_vcpus_vm = MAX(wanted.n_vcpus_vm, FEWEST_VCPUS_DEEP);	/* VMs may be started later */
 	rec->probes = probes_plan("", &wanted);
 	rec->session->probes = rec->probes->probes->len > 0;
 	return probes_create(rec->probes, rec->session->instance->tracefs, error);
@@ -460,6 +474,8 @@ static bool record(struct recording *rec, GError **error)
 	GError *why = NULL;
 	bool ok;
 
+	if (!option_min_free)
+		rec->wish.min_free_bytes = default_min_free(dir);
 	set_up_recorder(rec);
 	if (!decide_budget(rec, error) || !make_head(rec, error) || !count_spins(rec, error))
 		return false;
