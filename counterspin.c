@@ -15,6 +15,7 @@
 
 #include "analyze/import.h"
 #include "analyze/info.h"
+#include "capture/record.h"
 #include "replay/replay.h"
 #include "schema/command.h"
 #include "schema/last_words.h"
@@ -26,11 +27,14 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
+	{ "record", cmd_record, "record the scheduler and KVM of this host, within a budget" },
+#ifndef RECORD_ONLY
 	{ "import", cmd_import, "turn a recording into a database of facts" },
 	{ "info", cmd_info, "what a database holds, and what could not be known" },
 	{ "replay", cmd_replay, "every decision under other policies, and how faithful the replay is" },
 	{ "explain", cmd_explain, "one decision as each policy makes it, vCPU by vCPU" },
 	{ "policies", cmd_policies, "the policies, what they stand for, and their limits" },
+#endif
 };
 
 static void print_help(FILE *to)

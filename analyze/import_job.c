@@ -5,6 +5,7 @@
  */
 #include "analyze/import_job.h"
 
+#include <cjson/cJSON.h>
 #include <nettle/sha2.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,6 +195,28 @@ static bool has_kvm_parameters(const struct host_facts *facts)
 	return false;
 }
 
+/* What counterspin record could not have, or gave up: recorder.lacks.0, .1 ... */
+static void write_lacks(struct import *im)
+{
+	for (unsigned int i = 0;; i++) {
+		g_autofree char *name = g_strdup_printf("recorder.lacks.%u", i), *reason = NULL;
+		const char *text = host_facts_param(im->host_facts, name), *what, *why, *without;
+		cJSON *lack;
+
+		if (!text)
+			break;
+		lack = cJSON_Parse(text);
+		what = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(lack, "what"));
+		why = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(lack, "why"));
+		without = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(lack, "without"));
+		if (what && why) {
+			reason = g_strdup_printf("the recorder did not have %s: %s", what, why);
+			facts_unknowable(im->facts, without && *without ? without : what, reason);
+		}
+		cJSON_Delete(lack);
+	}
+}
+
 static void write_unknowable(struct import *im)
 {
 	const struct identity *id = im->identity;
@@ -238,6 +261,7 @@ static void write_unknowable(struct import *im)
 		if (!vm->idx_known)
 			facts_unknowable(im->facts, order, "neither probes nor host facts give it; the rank of vcpu_id stands in");
 	}
+	write_lacks(im);
 }
 
 /* "host17.dat", or of bursts "host17-1.dat host17-2.dat" */
@@ -313,6 +337,7 @@ static bool run(struct import *im, GError **error)
 	input = (struct model_input){
 		.probes = identity_count(im->identity, EV_ON_SPIN) > 0,
 		.on_spin_ret = identity_count(im->identity, EV_ON_SPIN_RET) > 0,
+		.yield_to = source_has(im->source, EV_YIELD_TO),
 		.patched = host_facts_param(im->host_facts, "kvm.ipi_tracking_enabled") != NULL,
 		.accepts = source_has(im->source, EV_KVM_APIC_ACCEPT_IRQ),
 		.wakeups = identity_count(im->identity, EV_SCHED_WAKEUP) > 0,

@@ -87,6 +87,10 @@ static cJSON *gather(sqlite3 *db, GError **error)
 	    "(t0 + realtime_offset) / 1000000000 AS realtime_s, events, used, ignored, lost, "
 	    "EXISTS (SELECT * FROM gap WHERE events IS NULL AND why NOT LIKE 'between two bursts%') AS "
 	    "lost_uncounted, host_facts, probes, importer FROM recording", error);
+	add(root, db, "recorder", false,
+	    "SELECT substr(name, 10) AS name, value FROM host_param WHERE name IN ('recorder.tool', 'recorder.mode', "
+	    "'recorder.budget', 'recorder.overhead', 'recorder.n_bursts', 'recorder.shed', 'recorder.duty') AND "
+	    "\"when\" = (SELECT max(\"when\") FROM host_param AS last WHERE last.name = host_param.name) ORDER BY name", error);
 	add(root, db, "vms", false,
 	    "SELECT name, tgid, n_vcpus, membership, idx_known, created, cpl_known, ipi_virtual, eoi_virtual, "
 	    "(SELECT sum(n_pause) FROM vcpu WHERE vm = vm.id) AS pause_exits, "
@@ -154,6 +158,40 @@ static void print_recording(const cJSON *r)
 	printf("%.0f events = %.0f used + %.0f ignored + %.0f lost%s\n", number_of(r, "events"),
 	       number_of(r, "used"), number_of(r, "ignored"), number_of(r, "lost"),
 	       number_of(r, "lost_uncounted") ? ", and more that nobody counted" : "");
+}
+
+static const char *said(const cJSON *recorder, const char *name)
+{
+	const cJSON *p;
+
+	cJSON_ArrayForEach(p, recorder)
+		if (!strcmp(text_of(p, "name", ""), name))
+			return text_of(p, "value", "");
+	return "";
+}
+
+/* Of 'counterspin record': what recording cost, and what was given up for that. */
+static void print_recorder(const cJSON *recorder)
+{
+	double bursts, budget;
+
+	if (!g_str_has_prefix(said(recorder, "tool"), "counterspin "))
+		return;
+	bursts = g_ascii_strtod(said(recorder, "n_bursts"), NULL);
+	budget = g_ascii_strtod(said(recorder, "budget"), NULL);
+	printf("recorded by %s", said(recorder, "tool"));
+	if (*said(recorder, "overhead"))
+		printf(", which took about %.2g %% of the busiest CPU's time",
+		       g_ascii_strtod(said(recorder, "overhead"), NULL) * 100);
+	if (budget > 0)
+		printf(" (budget %.3g %%)", budget * 100);
+	if (!*said(recorder, "overhead"))
+		printf(", which was killed before its end");
+	if (bursts > 1)
+		printf("; in %.0f bursts", bursts);
+	if (g_ascii_strtod(said(recorder, "shed"), NULL) > 0)
+		printf("; events were given up, see below");
+	putchar('\n');
 }
 
 static void print_vms(const cJSON *vms)
@@ -288,6 +326,7 @@ static void print_text(const cJSON *root)
 	const cJSON *unknowable = cJSON_GetObjectItemCaseSensitive(root, "unknowable"), *u;
 
 	print_recording(cJSON_GetObjectItemCaseSensitive(root, "recording"));
+	print_recorder(cJSON_GetObjectItemCaseSensitive(root, "recorder"));
 	putchar('\n');
 	print_vms(cJSON_GetObjectItemCaseSensitive(root, "vms"));
 	print_coverage(root);

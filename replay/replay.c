@@ -158,8 +158,12 @@ static GPtrArray *warnings_of(const struct run *run, const struct recorded *reco
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *kvm = recorded_param(recorded, "kvm.*");
+	g_autofree char *shed = recorded_param(recorded, "recorder.shed");
 	const char *policy = run->recorded_policy->name;
 
+	if (shed && g_ascii_strtoll(shed, NULL, 10) > 0)
+		g_ptr_array_add(list, g_strdup("the recorder gave up events to keep within its budget; "
+					       "'counterspin info' says which"));
 	if (run->recorded_policy == &policy_stock && run->ipi_context_probed)
 		g_ptr_array_add(list, g_strdup_printf("the kernel ran patched (its ipi_context was probed), but "
 						      "the host facts do not say how; %s is assumed", policy));

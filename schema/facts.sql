@@ -47,7 +47,7 @@ CREATE TABLE unknowable (
 
 -- A setting of the recorded host, as its facts give it. 'when' is 'start', 'stop', or '' (not said).
 CREATE TABLE host_param (
-	name   TEXT NOT NULL,              -- 'kvm.ple_window', 'sched.features', 'hz', 'topology', ...
+	name   TEXT NOT NULL,              -- 'kvm.ple_window', 'sched.features', 'hz', 'topology.cpu0', ...
 	"when" TEXT NOT NULL,
 	value  TEXT NOT NULL,
 	PRIMARY KEY (name, "when")

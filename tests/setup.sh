@@ -6,10 +6,10 @@ set -euo pipefail
 
 packages=(
 	build-essential cmake pkg-config
-	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev libseccomp-dev nettle-dev
-	libtraceevent-dev libtracefs-dev libtracecmd-dev
-	sqlite3 trace-cmd man-db		# the tests' own
-	qemu-system-x86 busybox-static cpio xz-utils strace	# tests/lab; kernels are fetched by it
+	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev zlib1g-dev libseccomp-dev nettle-dev
+	libtraceevent-dev libtracefs-dev libtracecmd-dev libbpf-dev
+	sqlite3 trace-cmd man-db procps strace	# the tests' own
+	qemu-system-x86 busybox-static cpio xz-utils	# tests/lab, which fetches kernels itself
 )
 
 missing=()

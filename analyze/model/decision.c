@@ -355,7 +355,7 @@ void decision_switch_out(struct model *m, struct vcpu_run *v, const struct event
 		d->row.next_idx = next->vcpu->idx;
 	if (probed) {
 		/* not inside yield_to(): the call has returned unseen and the scheduler took over */
-		if (d->returned && !m->input.on_spin_ret)
+		if (d->returned && m->input.yield_to && !m->input.on_spin_ret)
 			decision_close(m, v, ev->t);
 		return;
 	}
@@ -424,8 +424,11 @@ void decision_close(struct model *m, struct vcpu_run *v, int64_t t_end)
 	d->row.t_end = t_end;
 	d->row.tainted |= d->row.t_start < m->gap_until;
 	if (*d->row.source == 'p') {
-		/* lost before it returned: whether the last attempt succeeded is not known */
-		bool known = t_end != DB_NULL && (!last || last->result != DB_NULL);
+		/*
+		 * Lost before it returned: whether the last attempt succeeded is not known. Without
+		 * that probe no attempt is: that none was seen does not say that there was none.
+		 */
+		bool known = t_end != DB_NULL && m->input.yield_to && (!last || last->result != DB_NULL);
 
 		if (t_end == DB_NULL)
 			d->row.switched_out = DB_NULL;

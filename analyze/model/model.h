@@ -21,6 +21,7 @@ struct model;
 struct model_input {
 	bool probes;		/* on_spin fired at least once */
 	bool on_spin_ret;	/* ... and so did on_spin_ret */
+	bool yield_to;		/* a probe that shows whom a call tried was recorded */
 	bool patched;		/* the host facts have a parameter of the IPI-aware patches */
 	bool accepts;		/* kvm_apic_accept_irq was recorded */
 	bool wakeups, wakings;	/* sched_wakeup, sched_waking was recorded: either can do for both */

@@ -108,6 +108,26 @@ expect "$(sql probed.dat.db "SELECT probed, probed_ready, probed_preempted, prob
 # 2 still is in its call at 3110; 1 has been in the guest since, and preempted again.
 expect "$(sql probed.dat.db "SELECT state_known, ready, in_spin_loop & ~1 FROM candidate
 	  JOIN decision d ON d.id = decision WHERE t_start = 3110")" '15|6|4' 'candidates of the second'
+
+# Of a kernel where kvm_vcpu_yield_to() cannot be probed: that nobody was seen to be tried says nothing.
+record spin-only.dat << END
+no-event yield_to
+no-event yield_to_ret
+1000 0 0  sched_switch next_pid=11
+1100 0 11 kvm_entry vcpu_id=1
+1200 0 11 kvm_exit vcpu_id=1 exit_reason=0x60 isa=2 $high
+1300 0 11 sched_switch prev_pid=11 prev_state=0 next_pid=10
+1400 0 10 kvm_entry vcpu_id=0
+2100 0 10 kvm_exit vcpu_id=0 exit_reason=0x77 isa=2 $high
+2110 0 10 on_spin vm_pid=900 vcpu_idx=0 vcpu_id=0 kernel_mode=1 last_boosted=0 n_vcpus=2
+2130 0 10 sched_switch prev_pid=10 prev_state=0 next_pid=11
+2200 0 11 kvm_entry vcpu_id=1
+2300 0 11 kvm_exit vcpu_id=1 exit_reason=0x60 isa=2 $high
+2400 0 11 sched_switch prev_pid=11 prev_state=0 next_pid=10
+2430 0 10 kvm_entry vcpu_id=0
+END
+import spin-only.dat
+expect "$(outcome spin-only.dat.db)" '0|2110|2430|probe|pause|NULL|NULL|NULL|1|1' 'outcome without a probe on yield_to'
 # 'no-event' hides the return probe: the call ends with the next event that is not part of it.
 { echo 'no-event on_spin_ret'; cat; } << END | record noret.dat
 1000 0 0  sched_switch next_pid=10

@@ -79,6 +79,7 @@ struct shared {
 	int64_t peak_kib, peak_number, slowest_ns, slowest_number;
 	unsigned int n_messages;
 	struct { int64_t n, number; char text[200]; } messages[MAX_MESSAGES];
+	unsigned int recording;		/* of the mutation */
 	bool has_facts;
 	size_t size, facts_size;
 	uint8_t bytes[MAX_BYTES], facts[MAX_FACTS];
@@ -122,12 +123,14 @@ static void put(uint8_t *to, size_t *to_size, size_t room, const struct file *f,
 static void make_case(int64_t n)
 {
 	struct random random = random_seeded(option_seed, n);
-	const struct file *r = &g_array_index(recordings, struct file, random_below(&random, recordings->len));
+	unsigned int which = random_below(&random, recordings->len);
+	const struct file *r = &g_array_index(recordings, struct file, which);
 	bool facts_too = all_facts->len && !random_below(&random, 5);
 	int facts = r->facts;
 
 	if (facts_too && random_below(&random, 2))
 		facts = random_below(&random, all_facts->len);
+	shared->recording = which;
 	put(shared->bytes, &shared->size, MAX_BYTES, r, facts_too && random_below(&random, 4) ? NULL : &random);
 	shared->has_facts = facts >= 0 && (facts_too || random_below(&random, 2));
 	if (shared->has_facts)
@@ -135,10 +138,12 @@ static void make_case(int64_t n)
 		    facts_too ? &random : NULL);
 }
 
+/* As DIR/SEED-NUMBER[-WHY]-RECORDING, where RECORDING is the name of what was mutated. */
 static void write_case(const char *dir, int64_t n, const char *why)
 {
-	g_autofree char *name = g_strdup_printf("%s/%" G_GINT64_FORMAT "-%06" G_GINT64_FORMAT "%s%s.dat", dir,
-						option_seed, n, *why ? "-" : "", why);
+	g_autofree char *of = g_path_get_basename(g_array_index(recordings, struct file, shared->recording).name);
+	g_autofree char *name = g_strdup_printf("%s/%" G_GINT64_FORMAT "-%06" G_GINT64_FORMAT "%s%s-%s", dir,
+						option_seed, n, *why ? "-" : "", why, of);
 	g_autofree char *beside = g_strconcat(name, ".host.json", NULL);
 
 	g_mkdir_with_parents(dir, 0700);

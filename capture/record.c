@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * counterspin record - record the scheduler and KVM on a production host.
+ */
+#include "capture/record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "capture/anonymize.h"
+#include "capture/check.h"
+#include "capture/cost.h"
+#include "capture/counters.h"
+#include "capture/marks.h"
+#include "capture/probes.h"
+#include "capture/recorder.h"
+#include "capture/recover.h"
+#include "capture/trace_dat.h"
+#include "capture/units.h"
+#include "capture/vms.h"
+#include "schema/command.h"
+
+#define RECORD_ERROR (g_quark_from_static_string("record"))
+
+enum { CHECK_MS = 1000, MAX_RING_BYTES = 4 << 20, MIN_RING_KIB = 64, FEWEST_VCPUS_DEEP = 8 };
+#define MIN_FREE_BYTES (1ULL << 30)
+#define MIN_FREE_SHARE 0.05
+#define MAX_SHARE_OF_MEMORY 0.05	/* of what is available, for the rings, unless --buffer says more */
+
+static gchar *option_output, *option_duration, *option_budget, *option_buffer, *option_max_size, *option_min_free;
+static gchar *option_probes;
+static gchar **option_vms;
+static gdouble option_on_spin_rate;
+static gboolean option_check, option_json, option_recover, option_anonymize, option_force;
+
+static const GOptionEntry options[] = {
+	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &option_output, "The recording to write (counterspin.dat)", "FILE" },
+	{ "duration", 'd', 0, G_OPTION_ARG_STRING, &option_duration, "How long: 500ms, 30s, 5m (until interrupted)", "TIME" },
+	{ "vm", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_vms, "Only this VM; may be given more than once", "PID|NAME" },
+	{ "on-spin-rate", 0, 0, G_OPTION_ARG_DOUBLE, &option_on_spin_rate,
+	  "Keep the last seconds; write them when the host spins N times a second", "N" },
+	{ "probes", 0, 0, G_OPTION_ARG_STRING, &option_probes, "Probes of decisions: auto, off or deep (auto)", "MODE" },
+	{ "budget", 0, 0, G_OPTION_ARG_STRING, &option_budget,
+	  "Share of the busiest CPU's time that recording may take; 0: any (2%)", "SHARE" },
+	{ "buffer", 0, 0, G_OPTION_ARG_STRING, &option_buffer, "Memory for all CPUs' rings together (4M for each, "
+	  "5% of what is available at most)", "SIZE" },
+	{ "max-size", 0, 0, G_OPTION_ARG_STRING, &option_max_size, "End when so much is recorded (2G)", "SIZE" },
+	{ "min-free", 0, 0, G_OPTION_ARG_STRING, &option_min_free,
+	  "End when the disk has less room than this (1G, or 5% of the disk if that is less)", "SIZE" },
+	{ "anonymize", 0, 0, G_OPTION_ARG_NONE, &option_anonymize, "Replace names and addresses by tokens", NULL },
+	{ "force", 'f', 0, G_OPTION_ARG_NONE, &option_force, "Replace FILE if it exists", NULL },
+	{ "check", 0, 0, G_OPTION_ARG_NONE, &option_check, "Count for a second, say what recording would cost, record nothing", NULL },
+	{ "json", 0, 0, G_OPTION_ARG_NONE, &option_json, "With --check: print JSON", NULL },
+	{ "recover", 0, 0, G_OPTION_ARG_NONE, &option_recover, "Save and remove what a killed recorder left", NULL },
+	G_OPTION_ENTRY_NULL
+};
+
+static const struct command command = {
+	.name = "record",
+	.arguments = "[-- COMMAND…]",
+	.summary = "Record the scheduler and KVM of this host, within a budget, into FILE.",
+	.description = "FILE is a trace.dat, which trace-cmd and KernelShark read, too. 'counterspin import' makes a database of it.",
+	.options = options,
+	.max_args = G_MAXINT,
+};
+
+/* What was asked for. */
+struct wish {
+	const char *path;
+	uint64_t duration_ms, buffer_bytes, max_bytes, min_free_bytes;
+	double budget;
+	enum probes_mode probes;
+	char **command;		/* NULL: none */
+};
+
+/* All that is under way; what cmd_record() has to undo. */
+struct recording {
+	struct wish wish;
+	struct session *session;
+	struct keeper guard;	/* until the recorder's own keeper watches */
+	struct vm_list *all_vms;
+	GPtrArray *vms;		/* chosen ones; NULL: all */
+	struct probe_set *probes;
+	struct plan *plan;
+	struct check check;
+	struct recorder recorder;
+	struct marks marks;
+	struct anonymize_key key;
+	struct tep_handle *formats;	/* what the anonymizer knows; NULL: nothing is hidden */
+	int release;		/* closed when the command may run; -1: there is none, or it does */
+};
+
+static bool parse_wish(struct wish *w, int argc, char **argv)
+{
+	*w = (struct wish){ .path = option_output ? option_output : "counterspin.dat", .max_bytes = 2ULL << 30,
+			    .budget = 0.02, .probes = PROBES_AUTO };
+	if (argc > 1)
+		w->command = argv + 1;
+	if (option_duration && (!units_time(option_duration, &w->duration_ms) || !w->duration_ms)) {
+		command_usage(&command, "'%s' is no time; write 500ms, 30s or 5m", option_duration);
+		return false;
+	}
+	if (option_budget && !units_share(option_budget, &w->budget)) {
+		command_usage(&command, "'%s' is no share; write 2%% or 0.02", option_budget);
+		return false;
+	}
+	if ((option_buffer && !units_size(option_buffer, &w->buffer_bytes)) ||
+	    (option_max_size && !units_size(option_max_size, &w->max_bytes)) ||
+	    (option_min_free && !units_size(option_min_free, &w->min_free_bytes))) {
+		command_usage(&command, "sizes are written 64M or 2G");
+		return false;
+	}
+	if (option_probes && !probes_mode_parse(option_probes, &w->probes)) {
+		command_usage(&command, "--probes is auto, off or deep");
+		return false;
+	}
+	if (option_on_spin_rate < 0 || (option_on_spin_rate && w->command) || (option_json && !option_check) ||
+	    (option_check && (w->command || option_recover)) || (option_recover && (w->command || option_duration))) {
+		command_usage(&command, "these options do not go together");
+		return false;
+	}
+	return true;
+}
+
+/* --- the kernel made ready --- */
+
+static uint64_t default_buffer(unsigned int n_cpu)
+{
+	uint64_t available = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE), kib;
+	g_autofree char *text = NULL;
+	const char *at;
+
+	if (g_file_get_contents("/proc/meminfo", &text, NULL, NULL) && (at = strstr(text, "MemAvailable:"))) {
+		kib = g_ascii_strtoull(at + strlen("MemAvailable:"), NULL, 10);
+		available = kib * 1024;
+	}
+	return MIN((uint64_t)n_cpu * MAX_RING_BYTES, (uint64_t)(available * MAX_SHARE_OF_MEMORY));
+}
+
+/* --min-free: a file system that is smaller than most gets by with less. */
+static uint64_t default_min_free(const char *dir)
+{
+	struct statvfs fs;
+
+	if (statvfs(dir, &fs))
+		return MIN_FREE_BYTES;
+	return MIN(MIN_FREE_BYTES, (uint64_t)(fs.f_blocks * fs.f_frsize * MIN_FREE_SHARE));
+}
+
+static bool set_up_instance(struct recording *rec, GError **error)
+{
+	struct instance *instance = instance_create(error);
+	g_autofree char *kib = NULL;
+
+	if (!instance)
+		return false;
+	rec->session->instance = instance;
+	if (!rec->wish.buffer_bytes)
+		rec->wish.buffer_bytes = default_buffer(instance->n_cpu);
+	kib = g_strdup_printf("%" G_GUINT64_FORMAT,
+			      MAX(rec->wish.buffer_bytes / instance->n_cpu / 1024, MIN_RING_KIB));
+	/* what a page of the ring holds when it is full, and nobody has taken it, is the newest or the oldest */
+	return instance_write(instance, "trace_clock", "mono", error) &&
+	       instance_write(instance, "options/overwrite", option_on_spin_rate ? "1" : "0", error) &&
+	       instance_write(instance, "buffer_size_kb", kib, error);
+}
+
+static unsigned int count_vcpus(const struct vm_list *vms, unsigned int *largest)
+{
+	unsigned int n = 0;
+
+	*largest = 0;
+	for (unsigned int i = 0; i < vms->vms->len; i++) {
+		const struct vm_process *vm = vms->vms->pdata[i];
+
+		n += vm->vcpus->len;
+		*largest = MAX(*largest, vm->vcpus->len);
+	}
+	return n;
+}
+
+static bool choose_vms(struct recording *rec, GError **error)
+{
+	rec->all_vms = vms_find("", error);
+	if (!rec->all_vms)
+		return false;
+	for (char **name = option_vms; name && *name; name++) {
+		struct vm_process *vm = vms_select(rec->all_vms, *name, error);
+
+		if (!vm)
+			return false;
+		if (!rec->vms)
+			rec->vms = g_ptr_array_new();
+		g_ptr_array_add(rec->vms, vm);
+	}
+	return true;
+}
+
+static GArray *chosen_tids(const struct recording *rec)
+{
+	GArray *tids = rec->vms ? g_array_new(FALSE, FALSE, sizeof(int)) : NULL;
+
+	for (unsigned int i = 0; tids && i < rec->vms->len; i++) {
+		const struct vm_process *vm = rec->vms->pdata[i];
+
+		for (unsigned int j = 0; j < vm->vcpus->len; j++) {
+			int tid = g_array_index(vm->vcpus, struct vm_vcpu, j).tid;
+
+			if (!tid) {	/* a filter without it would hide this vCPU */
+				g_array_unref(tids);
+				return NULL;
+			}
+			g_array_append_val(tids, tid);
+		}
+	}
+	return tids;
+}
+
+/* "vm_pid == 1 || vm_pid == 2" */
+static char *probe_filter(const struct recording *rec)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (unsigned int i = 0; rec->vms && i < rec->vms->len; i++)
+		g_string_append_printf(text, "%svm_pid == %d", i ? " || " : "",
+				       ((struct vm_process *)rec->vms->pdata[i])->tgid);
+	return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
+static bool set_up_probes(struct recording *rec, GError **error)
+{
+	/* the kernel does not count what fprobes miss */
+	struct probes_wanted wanted = { .mode = rec->wish.probes, .first = PROBE_KPROBE_BTF };
+
+	wanted.n_vcpus = count_vcpus(rec->all_vms, &wanted.n_vcpus_vm);
+	wanted.n_vcpus_vm = MAX(wanted.n_vcpus_vm, FEWEST_VCPUS_DEEP);	/* VMs may be started later */
+	rec->probes = probes_plan("", &wanted);
+	rec->session->probes = rec->probes->probes->len > 0;
+	return probes_create(rec->probes, rec->session->instance->tracefs, error);
+}
+
+static bool make_plan(struct recording *rec, GError **error)
+{
+	g_autoptr(GArray) tids = chosen_tids(rec);
+	g_autofree char *filter = probe_filter(rec);
+
+	rec->plan = plan_new(rec->session->instance, tids, error);
+	if (!rec->plan)
+		return false;
+	if (rec->vms && !tids)
+		plan_lacks(rec->plan, "filter by vCPU", "the threads of some vCPUs are not known",
+			   "events of all VMs are recorded");
+	for (unsigned int i = 0; i < rec->probes->probes->len; i++) {
+		const struct probe *p = rec->probes->probes->pdata[i];
+		bool returns = g_str_has_suffix(p->event, "_ret");
+
+		if (p->made)
+			plan_add_probe(rec->plan, p->event, returns ? NULL : filter,
+				       returns ? PLAN_WEIGHT_RETURN : PLAN_WEIGHT_PROBE);
+	}
+	for (unsigned int i = 0; i < rec->probes->refusals->len; i++) {
+		const struct probe_refusal *r = rec->probes->refusals->pdata[i];
+
+		plan_lacks(rec->plan, r->what, r->why, r->consequence);
+	}
+	if (rec->wish.probes == PROBES_OFF)
+		plan_lacks(rec->plan, "probes", "--probes=off", "what each decision tried and what came of it is inferred");
+	return true;
+}
+
+static void tell_lacks(const struct plan *plan)
+{
+	for (unsigned int i = 0; i < plan->lacks->len; i++) {
+		const struct plan_lack *l = &g_array_index(plan->lacks, struct plan_lack, i);
+
+		fprintf(stderr, "  not to be had: %s: %s%s%s\n", l->what, l->why, *l->without ? "; without it: " : "",
+			l->without);
+	}
+}
+
+/* Until recorder_run() has a keeper of its own, this one removes what is in the kernel. */
+static bool set_up_kernel(struct recording *rec, GError **error)
+{
+	g_autoptr(GError) why = NULL;
+
+	rec->session->probes = rec->wish.probes != PROBES_OFF;
+	if (!keeper_start(&rec->guard, rec->session, error))
+		return false;
+	rec->session->probes = false;
+	if (!choose_vms(rec, error) || !set_up_instance(rec, error))
+		return false;
+	rec->check.cost_ns = cost_measure(rec->session->instance, &why);
+	if (!set_up_probes(rec, error) || !make_plan(rec, error))
+		return false;
+	if (why)
+		plan_lacks(rec->plan, "cost of an event", why->message, "the budget cannot be kept");
+	return true;
+}
+
+/* --- recording --- */
+
+/* Fork now, so that it is there when the first event is; it runs when the pipe closes. */
+static bool fork_command(struct recording *rec, GError **error)
+{
+	char **argv = rec->wish.command;
+	int gate[2];
+	char c;
+
+	if (!argv)
+		return true;
+	if (pipe2(gate, O_CLOEXEC)) {
+		g_set_error(error, RECORD_ERROR, 0, "cannot make a pipe: %s", g_strerror(errno));
+		return false;
+	}
+	fflush(NULL);
+	rec->recorder.command = fork();
+	if (!rec->recorder.command) {
+		close(gate[1]);
+		if (read(gate[0], &c, 1) != 1)	/* the recorder gave up */
+			_exit(EXIT_FAILED);
+		recorder_release_signals();
+		execvp(argv[0], argv);
+		fprintf(stderr, "counterspin record: cannot run '%s': %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	close(gate[0]);
+	rec->release = gate[1];
+	if (rec->recorder.command > 0)
+		return true;
+	g_set_error(error, RECORD_ERROR, 0, "cannot make a process: %s", g_strerror(errno));
+	return false;
+}
+
+static void mark(void *user, const char *when, bool all)
+{
+	struct recording *rec = user;
+
+	marks_write(&rec->marks, when, all);
+	if (rec->release >= 0) {
+		if (write(rec->release, "", 1) != 1)
+			fprintf(stderr, "counterspin record: warning: the command cannot be started\n");
+		close(rec->release);
+		rec->release = -1;
+	}
+}
+
+static bool make_anonymizer(struct recording *rec, GError **error)
+{
+	static const char *const systems[] = { "ftrace", "sched", "kvm", PROBES_GROUP, NULL };
+
+	rec->formats = tracefs_local_events_system(tracefs_tracing_dir(), systems);
+	if (!rec->formats) {
+		g_set_error(error, RECORD_ERROR, 0, "cannot read the formats of events: %s", g_strerror(errno));
+		return false;
+	}
+	rec->session->anonymizer = anonymizer_new(&rec->key, rec->formats);
+	return true;
+}
+
+static bool make_head(struct recording *rec, GError **error)
+{
+	unsigned int n = rec->plan->events->len;
+	g_autofree struct trace_dat_event *events = g_new(struct trace_dat_event, n);
+
+	for (unsigned int i = 0; i < n; i++) {
+		const struct plan_event *e = g_array_index(rec->plan->events, struct planned, i).event;
+
+		events[i] = (struct trace_dat_event){ e->system, e->name };
+	}
+	rec->session->head = trace_dat_head(events, n, error);
+	return rec->session->head && (!option_anonymize || make_anonymizer(rec, error));
+}
+
+/* What the flight recorder waits for: decisions if they are probed, else PAUSE exits. */
+static bool count_spins(struct recording *rec, GError **error)
+{
+	struct recorder *r = &rec->recorder;
+	bool probed = false;
+
+	if (!option_on_spin_rate)
+		return true;
+	r->on_spin_rate = option_on_spin_rate;
+	r->counters = counters_new(rec->session->instance->n_cpu);
+	for (unsigned int i = 0; i < rec->plan->events->len; i++) {
+		const struct planned *p = &g_array_index(rec->plan->events, struct planned, i);
+
+		if (!strcmp(p->event->name, "on_spin")) {
+			r->on_spin_counter = counters_add(r->counters, p->event->system, p->event->name, p->filter, NULL);
+			probed = r->on_spin_counter >= 0;
+		}
+	}
+	if (!probed)
+		r->on_spin_counter = counters_add(r->counters, "kvm", "kvm_exit", check_pause_filter, error);
+	return r->on_spin_counter >= 0;
+}
+
+static bool decide_budget(struct recording *rec, GError **error)
+{
+	struct budget b = check_budget(&rec->check, rec->plan, rec->wish.budget);
+	g_autofree char *why = g_strdup_printf("given up to keep the budget of %.3g %%", rec->wish.budget * 100);
+
+	rec->recorder.budget = (struct budget){ .duty = 1 };
+	if (!rec->wish.budget || rec->check.cost_ns <= 0)
+		return true;
+	if (!b.duty || (b.duty < 1 && option_on_spin_rate)) {
+		double all = check_budget(&rec->check, rec->plan, 1e9).overhead;
+
+		g_set_error(error, RECORD_ERROR, 0, "the budget of %.3g %% cannot be kept: recording would take %.2g %% of "
+			    "the busiest CPU's time%s\nhint: allow more with --budget, or choose VMs with --vm",
+			    rec->wish.budget * 100, all * 100,
+			    b.duty ? ", and a flight recorder cannot pause" : "");
+		return false;
+	}
+	rec->recorder.budget = b;
+	if (b.shed)
+		plan_shed(rec->plan, rec->session->instance, b.shed, why);
+	return true;
+}
+
+static void set_up_recorder(struct recording *rec)
+{
+	struct recorder *r = &rec->recorder;
+	struct wish *w = &rec->wish;
+
+	r->session = rec->session;
+	r->plan = rec->plan;
+	r->limit = w->budget;
+	r->cost_ns = rec->check.cost_ns;
+	r->duration_ms = w->duration_ms;
+	r->max_bytes = w->max_bytes;
+	r->min_free_bytes = w->min_free_bytes;
+	r->vms = rec->vms;
+	r->mark = mark;
+	r->user = rec;
+	rec->marks = (struct marks){
+		.instance = rec->session->instance, .plan = rec->plan, .probes = rec->probes, .recorder = r,
+		.hide_by = option_anonymize ? &rec->key : NULL, .buffer_bytes = w->buffer_bytes,
+		.mode = option_on_spin_rate ? "flight" : w->command ? "command" : w->duration_ms ? "duration" :
+			"interrupt",
+	};
+}
+
+static void tell_result(const struct recording *rec, const struct session_result *result)
+{
+	const struct recorder *r = &rec->recorder;
+
+	fprintf(stderr, "counterspin record: %.1f s, %" G_GUINT64_FORMAT " events, %.1f MB in '%s'", r->ms / 1000.0,
+		result->events, result->bytes / 1e6, rec->wish.path);
+	if (r->n_bursts > 1)
+		fprintf(stderr, ", in %u bursts", r->n_bursts);
+	fprintf(stderr, "; ended as %s\n", r->why ? r->why : "it failed");
+	if (r->cost_ns > 0)
+		fprintf(stderr, "  it took about %.2g %% of the busiest CPU's time\n", r->overhead_mean * 100);
+	if (result->lost)
+		fprintf(stderr, "  %" G_GUINT64_FORMAT " events were lost on %u CPU%s: use a larger --buffer\n", result->lost,
+			result->lossy_cpus, result->lossy_cpus == 1 ? "" : "s");
+	if (r->command_failed && WIFEXITED(r->command_status))
+		fprintf(stderr, "counterspin record: warning: the command ended with status %d\n",
+			WEXITSTATUS(r->command_status));
+	else if (r->command_failed)
+		fprintf(stderr, "counterspin record: warning: the command was ended by signal %d\n",
+			WTERMSIG(r->command_status));
+}
+
+static bool record(struct recording *rec, GError **error)
+{
+	struct session *s = rec->session;
+	g_autofree char *dir = session_directory(s->path);
+	struct session_result result;
+	GError *why = NULL;
+	bool ok;
+
+	if (!option_min_free)
+		rec->wish.min_free_bytes = default_min_free(dir);
+	set_up_recorder(rec);
+	if (!decide_budget(rec, error) || !make_head(rec, error) || !count_spins(rec, error))
+		return false;
+	s->overwrites = option_on_spin_rate > 0;
+	s->spool = spool_new(s->instance, dir, error);
+	if (!s->spool || !fork_command(rec, error))
+		return false;
+	tell_lacks(rec->plan);
+	if (!keeper_start(&rec->recorder.keeper, s, error))
+		return false;
+	keeper_dismiss(&rec->guard);
+	fprintf(stderr, "counterspin record: recording %u kinds of events of %u VM%s%s\n", rec->plan->events->len,
+		rec->vms ? rec->vms->len : rec->all_vms->vms->len,
+		(rec->vms ? rec->vms->len : rec->all_vms->vms->len) == 1 ? "" : "s",
+		rec->wish.duration_ms || rec->wish.command ? "" : "; an interrupt ends it");
+	ok = recorder_run(&rec->recorder, &why);
+	if (!ok)
+		fprintf(stderr, "counterspin record: %s\n", why->message);
+	g_clear_error(&why);
+	if (!session_finish(s, &result, error))
+		return false;
+	tell_result(rec, &result);
+	if (!ok)
+		g_set_error(error, RECORD_ERROR, 0, "'%s' ends where recording failed", s->path);
+	return ok;
+}
+
+static bool check_only(struct recording *rec)
+{
+	struct budget b = check_budget(&rec->check, rec->plan, rec->wish.budget);
+
+	(option_json ? check_print_json : check_print)(&rec->check, rec->plan, rec->all_vms, &b, rec->wish.budget);
+	return true;
+}
+
+static bool run(struct recording *rec, GError **error)
+{
+	double cost;
+
+	if (!set_up_kernel(rec, error))
+		return false;
+	cost = rec->check.cost_ns;
+	/* what a command will do nobody can count yet */
+	if (!check_count(&rec->check, rec->plan, rec->session->instance->n_cpu, rec->wish.command ? 1 : CHECK_MS)) {
+		g_set_error(error, RECORD_ERROR, 0, "interrupted; nothing was recorded");
+		return false;
+	}
+	rec->check.cost_ns = cost;
+	return option_check ? check_only(rec) : record(rec, error);
+}
+
+static void undo(struct recording *rec)
+{
+	struct keeper *keeper = &rec->recorder.keeper;
+
+	if (rec->release >= 0)
+		close(rec->release);
+	session_abandon(rec->session);
+	if (keeper->pid)
+		keeper_dismiss(keeper);
+	keeper_dismiss(&rec->guard);
+	counters_free(rec->recorder.counters);
+	check_clear(&rec->check);
+	marks_clear(&rec->marks);
+	if (rec->probes)
+		probes_free(rec->probes);
+	plan_free(rec->plan);
+	if (rec->vms)
+		g_ptr_array_unref(rec->vms);
+	if (rec->all_vms)
+		vms_free(rec->all_vms);
+	session_free(rec->session);
+	if (rec->formats)
+		tep_free(rec->formats);
+}
+
+/* What a killed recorder left is saved beside the recording that is to be made. */
+static bool recover_first(const char *path, GError **error)
+{
+	g_autoptr(GDateTime) now = g_date_time_new_now_local();
+	g_autofree char *stamp = g_date_time_format(now, "%Y%m%dT%H%M%S");
+	g_autofree char *to = option_recover && option_output ? g_strdup(path) :
+			      g_strdup_printf("%s.recovered-%s.dat", path, stamp);
+	bool found, saved;
+
+	if (!recover(to, &found, &saved, error))
+		return false;
+	if (option_recover && !found)
+		fprintf(stderr, "counterspin record: nothing was left behind\n");
+	return true;
+}
+
+int cmd_record(int argc, char **argv)
+{
+	struct recording rec = { .release = -1 };
+	g_autoptr(GError) error = NULL;
+	int status;
+	bool ok;
+
+	if (!command_parse(&command, &argc, &argv, &status))
+		return status;
+	if (!parse_wish(&rec.wish, argc, argv))
+		return EXIT_USAGE;
+	if (!instance_possible(&error))
+		return command_fail(&command, error);
+	if (!option_check && !option_recover && !option_force && !access(rec.wish.path, F_OK)) {
+		g_set_error(&error, RECORD_ERROR, 0, "'%s' exists (--force replaces it)", rec.wish.path);
+		return command_fail(&command, error);
+	}
+	recorder_hold_signals();
+	if (!recover_first(rec.wish.path, &error))
+		return command_fail(&command, error);
+	if (option_recover)
+		return EXIT_FINE;
+	rec.session = session_new();
+	rec.session->path = g_strdup(rec.wish.path);
+	rec.session->force = option_force;
+	ok = (!option_anonymize || anonymize_key_make(&rec.key, &error)) && run(&rec, &error);
+	undo(&rec);
+	return ok ? EXIT_FINE : command_fail(&command, error);
+}
