@@ -19,6 +19,9 @@
 #include "replay/replay.h"
 #include "schema/command.h"
 #include "schema/last_words.h"
+#ifndef RECORD_ONLY
+#include "schema/db.h"
+#endif
 
 struct subcommand {
 	const char *name;
@@ -130,6 +133,9 @@ int main(int argc, char **argv)
 {
 	open_standard_streams();
 	last_words_begin(last_words);
+#ifndef RECORD_ONLY
+	db_last_words();
+#endif
 	setlocale(LC_CTYPE, "");
 	if (argc < 2) {
 		print_help(stderr);

@@ -466,3 +466,19 @@ char **host_facts_changes(const char *root, const struct vm_list *vms, char *con
 {
 	return documents(root, vms, "stop", said, recorder, max_bytes);
 }
+
+char **host_facts_vms(const struct vm_list *vms, char *const *said, size_t max_bytes)
+{
+	g_autoptr(json) all = cJSON_CreateObject();
+	cJSON *vm = cJSON_AddArrayToObject(all, "vms"), *vcpus = cJSON_AddArrayToObject(all, "vcpus");
+	cJSON *cgroups = cJSON_AddArrayToObject(all, "cgroups");
+	struct host_pack *pack = host_pack_new("", max_bytes);
+
+	for (guint i = 0; i < vms->vms->len; i++)
+		add_vm(vm, vcpus, cgroups, vms->vms->pdata[i]);
+	host_pack_skip(pack, said);
+	host_pack_add(pack, "vms", vm);
+	host_pack_add(pack, "vcpus", vcpus);
+	host_pack_add(pack, "cgroups", cgroups);
+	return host_pack_end(pack);
+}

@@ -62,6 +62,12 @@ char **host_facts(const char *root, const struct vm_list *vms, const char *when,
 char **host_facts_changes(const char *root, const struct vm_list *vms, char *const *said,
 			  const cJSON *recorder, size_t max_bytes);
 
+/*
+ * In between: only what VMs, vCPUs and cgroups there are that said does not have. Of no time in
+ * particular (when is empty).
+ */
+char **host_facts_vms(const struct vm_list *vms, char *const *said, size_t max_bytes);
+
 /* CLOCK_REALTIME - CLOCK_MONOTONIC, ns; from the closest of several looks. */
 int64_t host_realtime_offset(void);
 

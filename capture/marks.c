@@ -8,6 +8,9 @@
 #include "capture/anonymize.h"
 #include "capture/host.h"
 
+#define LOOK_EVERY_S 1.0
+#define LOOK_SHARE 0.01
+
 static void add_probes(cJSON *to, const struct marks *m)
 {
 	cJSON *list = cJSON_AddArrayToObject(to, "probes");
@@ -92,11 +95,77 @@ static void write_one(const struct marks *m, const char *text)
 		fprintf(stderr, "counterspin record: warning: %s\n", error->message);
 }
 
+/* All that is said of VMs, so that a change shows. */
+static GString *list_vms(const struct vm_list *vms)
+{
+	GString *text = g_string_new(NULL);
+
+	for (unsigned int i = 0; i < vms->vms->len; i++) {
+		const struct vm_process *vm = vms->vms->pdata[i];
+
+		g_string_append_printf(text, "%d:", vm->tgid);
+		for (unsigned int j = 0; j < vm->vcpus->len; j++)
+			g_string_append_printf(text, "%d,", g_array_index(vm->vcpus, struct vm_vcpu, j).tid);
+	}
+	return text;
+}
+
+static void keep_said(struct marks *m, char **texts)
+{
+	unsigned int n = m->said ? g_strv_length(m->said) : 0, more = g_strv_length(texts);
+
+	m->said = g_renew(char *, m->said, n + more + 1);
+	memcpy(m->said + n, texts, (more + 1) * sizeof(*texts));
+	g_free(texts);
+}
+
+static void say(struct marks *m, char **texts)
+{
+	for (char **t = texts; *t; t++)
+		write_one(m, *t);
+	keep_said(m, texts);
+}
+
+static double now_s(void)
+{
+	return g_get_monotonic_time() / 1e6;
+}
+
+static struct vm_list *find_vms(struct marks *m)
+{
+	double begin = now_s();
+	struct vm_list *vms = vms_find("", NULL);
+
+	if (vms && m->hide_by)
+		anonymize_vms(m->hide_by, vms);
+	m->next_look_s = now_s() + MAX(LOOK_EVERY_S, (now_s() - begin) / LOOK_SHARE);
+	return vms;
+}
+
+void marks_look(void *user)
+{
+	struct marks *m = user;
+	struct vm_list *vms;
+	GString *seen;
+
+	if (now_s() < m->next_look_s)
+		return;
+	vms = find_vms(m);
+	if (!vms)
+		return;
+	seen = list_vms(vms);
+	if (!m->seen || !g_string_equal(seen, m->seen))
+		say(m, host_facts_vms(vms, m->said, INSTANCE_MARK_BYTES));
+	if (m->seen)
+		g_string_free(m->seen, TRUE);
+	m->seen = seen;
+	vms_free(vms);
+}
+
 void marks_write(void *user, const char *when, bool all)
 {
 	struct marks *m = user;
 	struct vm_list *vms;
-	g_auto(GStrv) texts = NULL;
 	bool at_end = !strcmp(when, "stop");
 	cJSON *about;
 
@@ -108,24 +177,24 @@ void marks_write(void *user, const char *when, bool all)
 		return;
 	}
 	about = about_recorder(m, at_end);
-	vms = vms_find("", NULL);
-	if (vms && m->hide_by)
-		anonymize_vms(m->hide_by, vms);
+	vms = find_vms(m);
 	if (at_end && m->said)
-		texts = host_facts_changes("", vms, m->said, about, INSTANCE_MARK_BYTES);
+		say(m, host_facts_changes("", vms, m->said, about, INSTANCE_MARK_BYTES));
 	else
-		texts = host_facts("", vms, when, about, INSTANCE_MARK_BYTES);
+		say(m, host_facts("", vms, when, about, INSTANCE_MARK_BYTES));
 	cJSON_Delete(about);
-	if (vms)
+	if (vms) {
+		if (!m->seen)
+			m->seen = list_vms(vms);
 		vms_free(vms);
-	for (char **t = texts; t && *t; t++)
-		write_one(m, *t);
-	if (!at_end && !m->said)
-		m->said = g_steal_pointer(&texts);
+	}
 }
 
 void marks_clear(struct marks *m)
 {
 	g_strfreev(m->said);
 	m->said = NULL;
+	if (m->seen)
+		g_string_free(m->seen, TRUE);
+	m->seen = NULL;
 }

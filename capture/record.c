@@ -348,6 +348,11 @@ static void mark(void *user, const char *when, bool all)
 	}
 }
 
+static void look(void *user)
+{
+	marks_look(&((struct recording *)user)->marks);
+}
+
 static bool make_anonymizer(struct recording *rec, GError **error)
 {
 	static const char *const systems[] = { "ftrace", "sched", "kvm", PROBES_GROUP, NULL };
@@ -435,6 +440,7 @@ static void set_up_recorder(struct recording *rec)
 	r->min_free_bytes = w->min_free_bytes;
 	r->vms = rec->vms;
 	r->mark = mark;
+	r->look = look;
 	r->user = rec;
 	rec->marks = (struct marks){
 		.instance = rec->session->instance, .plan = rec->plan, .probes = rec->probes, .recorder = r,

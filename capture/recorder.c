@@ -203,6 +203,8 @@ static void each_second(struct run *run, uint64_t now)
 	run->second = now;
 	watch_disk(run);
 	watch_vms(run);
+	if (run->on)
+		r->look(r->user);
 	if (r->on_spin_rate && !run->storm) {
 		uint64_t n = counters_total(r->counters, r->on_spin_counter);
 

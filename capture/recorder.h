@@ -36,6 +36,7 @@ struct recorder {
 	struct counters *counters;
 	/* Write host facts into the recording, when: "start" or "stop"; all of them, or that it goes on or pauses. */
 	void (*mark)(void *user, const char *when, bool all);
+	void (*look)(void *user);	/* for VMs that are new; called every second while it records */
 	void *user;
 
 	/* what came of it */

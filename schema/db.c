@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "schema/last_words.h"
 #include "schema/sql.h"
 #include "schema/temporary.h"
 
@@ -441,6 +442,19 @@ void db_build_abort(struct db_build *b)
 	g_free(b->path);
 	g_free(b->dir);
 	g_free(b);
+}
+
+static void on_log(void *user, int code, const char *message)
+{
+	(void)user;
+	(void)message;
+	if ((code & 0xff) == SQLITE_NOMEM)
+		last_words_no_memory();
+}
+
+void db_last_words(void)
+{
+	sqlite3_config(SQLITE_CONFIG_LOG, on_log, NULL);
 }
 
 sqlite3 *db_open(const char *path, GError **error)

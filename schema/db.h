@@ -54,6 +54,9 @@ void db_build_abandon(void);
 /* Have the name of the database at path on disk, too. */
 bool db_sync_name(const char *path, GError **error);
 
+/* That SQLite has no memory is to be said as last_words.h does. Before anything else of SQLite's. */
+void db_last_words(void);
+
 /*
  * Open the database at path and check that it is one of ours, of this version
  * and with this version's tables. Where writing is not allowed it is opened for

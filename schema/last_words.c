@@ -4,7 +4,6 @@
 #include <cjson/cJSON.h>
 #include <glib.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,11 +30,9 @@ static void on_log(const char *domain, GLogLevelFlags level, const char *message
 		say_words(message && !is_about_memory(message) ? message : NULL);
 }
 
-static void on_sqlite_log(void *user, int code, const char *message)
+void last_words_no_memory(void)
 {
-	(void)user;
-	(void)message;
-	if ((code & 0xff) == SQLITE_NOMEM)
+	if (say_words)
 		say_words(NULL);
 }
 
@@ -84,7 +81,6 @@ void last_words_begin(void (*say)(const char *why))
 	say_words = say;
 	g_log_set_default_handler(on_log, NULL);
 	cJSON_InitHooks(&(cJSON_Hooks){ .malloc_fn = g_malloc, .free_fn = g_free });
-	sqlite3_config(SQLITE_CONFIG_LOG, on_sqlite_log, NULL);
 	last_words_thread();
 	watch_crashes();
 }

@@ -13,6 +13,9 @@
  */
 void last_words_begin(void (*say)(const char *why));
 
+/* Memory has run out, as somebody noticed who could go on, wrongly. Returns if they are not begun. */
+void last_words_no_memory(void);
+
 /* Also if it is another thread that finds none at all: to be called there, as it begins. */
 void last_words_thread(void);
 

@@ -204,7 +204,7 @@ static void test_changes(void)
 	char *root = host_with_facts();
 	struct vm_list *list;
 	struct host_facts *f;
-	g_auto(GStrv) start = NULL, same = NULL, stop = NULL;
+	g_auto(GStrv) start = NULL, same = NULL, stop = NULL, between = NULL;
 	g_autoptr(json) recorder = cJSON_Parse("{\"lost\":0}");
 
 	add_vm(root, 100, 1, "old");
@@ -217,6 +217,12 @@ static void test_changes(void)
 	host_file(root, "/sys/module/kvm/parameters/halt_poll_ns", "0\n");
 	add_vm(root, 200, 1, "new");
 	list = find(root);
+	between = host_facts_vms(list, start, 300);
+	f = read_back(between, 300, "");
+	g_assert_cmpint(f->params->len, ==, 0);
+	g_assert_cmpint(f->vms->len, ==, 1);
+	g_assert_cmpint(g_array_index(f->vms, struct host_facts_vm, 0).tgid, ==, 200);
+	host_facts_free(f);
 	stop = host_facts_changes(root, list, start, recorder, 300);
 	f = read_back(stop, 300, "stop");
 	g_assert_cmpint(f->params->len, ==, 2);

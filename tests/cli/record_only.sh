@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The program for production hosts: record alone, and no SQLite, not even its headers.
+. "${BASH_SOURCE%/*}/lib.sh"
+
+[ "$SANITIZED" = 0 ] || [ "$SANITIZED" = OFF ] || exit 77	# once is enough
+mkdir hidden
+echo '#error no SQLite here' > hidden/sqlite3.h
+CFLAGS="-I$PWD/hidden" cmake -S "$SOURCE" -B build -DRECORD_ONLY=ON -DDEVELOPER=ON > "$scratch/log" 2>&1 &&
+	cmake --build build --parallel >> "$scratch/log" 2>&1 || fail "it does not build: $(tail -20 "$scratch/log")"
+"$PWD/build/counterspin" --help > help
+grep -q '^  record' help || fail 'no record'
+grep -qE '^  (import|replay)' help && fail 'more than record'
+ldd build/counterspin > libraries
+grep -q libsqlite3 libraries && fail 'it needs SQLite'
+expect_fails 2 "'import' is not a command" "$PWD/build/counterspin" import x.dat
