@@ -84,6 +84,35 @@ said=$(sed -n 's/.* s, \([0-9]*\) events, .*/\1/p' "$scratch/log")
 expect "$(grep -cE '^ +[^ ].*\[[0-9]+\]' "$scratch/report")" "$said" 'events in the file, and events said'
 expect_fails 3 'no KVM events|no scheduler events' "$COUNTERSPIN" import a.dat
 
+# --- a real VM, as far as this machine's KVM can run one
+
+vmm=$BUILD/tests/lab
+if [ -w /dev/kvm ] && [ -x "$vmm/lab_vmm" ]; then
+	record --budget 0 -o vm.dat -- "$vmm/lab_vmm" --guest "$vmm/lab_guest.bin" --vms 1 --vcpus 2 --ms 300 ||
+		fail "around a VM: $(cat "$scratch/log")"
+	trace-cmd report vm.dat > "$scratch/report" 2> "$scratch/report.log" || fail 'trace-cmd cannot read it'
+	grep -q ' kvm_' "$scratch/report" || fail 'no event of KVM'
+else
+	echo 'no VM: no /dev/kvm, or no lab_vmm'
+fi
+
+# --- names
+
+cp "$(command -v perl)" ./comm-to-hide
+load_hidden() {
+	./comm-to-hide -e 'for (1 .. 300) { select(undef, undef, undef, 0.002) }'
+}
+load_hidden &
+record -d 500ms --budget 0 -o open.dat || fail 'record'
+load_hidden &
+record -d 500ms --budget 0 --anonymize -o hidden.dat || fail "--anonymize: $(cat "$scratch/log")"
+grep -aq comm-to-hide open.dat || fail 'the name is in no recording'
+for word in comm-to-hide "$(hostname 2> "$scratch/found" || uname -n)"; do
+	grep -aq -- "$word" hidden.dat && fail "'$word' is in the anonymised recording"
+done
+trace-cmd report hidden.dat > "$scratch/report" 2> "$scratch/report.log" || fail 'trace-cmd cannot read it anonymised'
+grep -q ' sched_switch:' "$scratch/report" || fail 'nothing is in the anonymised recording'
+
 # --- what is exactly as it was
 
 before=$(cat $tracing/set_event $tracing/tracing_on $tracing/trace_clock $tracing/buffer_size_kb $tracing/current_tracer)
