@@ -39,7 +39,7 @@ interrupted() {
 	for signal in INT TERM; do
 		(
 			wait_for 20 '[ -n "$(ls $tracefs/instances)" ]'
-			sleep 1
+			sleep 4		# at first it only counts
 			kill -$signal "$(cat recorder)"
 			sleep 20
 			kill -9 "$(cat recorder)"
@@ -74,7 +74,7 @@ both_killed() {
 	sleep 1
 	counterspin record -d 1s -o next.dat 2> next.log
 	check "[ $? = 0 ]" 'the next start copes with an orphan'
-	check 'grep -i orphan next.log' 'and says so'
+	check "grep 'recorder that was killed' next.log" 'and says so'
 	clean_within 1 'after the next start'
 }
 
