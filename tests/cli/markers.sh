@@ -83,3 +83,20 @@ y||2' 'parameters of both'
 echo "{$facts,\"kernel\":\"6.7.7-option\"}" > named.json
 import --force --host-facts=named.json pieces.dat
 expect "$(sql pieces.dat.db 'SELECT kernel FROM recording')" '6.7.7-option' 'the file named wins'
+
+# --- what the recorder could not have, or gave up
+
+record lacks.dat << END
+$guest
+1400 0 70 print buf={$facts,"when":"start","params":{"recorder.tool":"counterspin 0.1.0","recorder.budget":0.02,"recorder.shed":0,"recorder.lacks.0":{"what":"on_spin","why":"it is there twice","without":"what was tried"}}}
+1500 0 70 print buf={$facts,"when":"stop","params":{"recorder.shed":1,"recorder.overhead":0.013,"recorder.n_bursts":3,"recorder.lacks.0":{"what":"on_spin","why":"it is there twice","without":"what was tried"},"recorder.lacks.1":{"what":"kvm_inj_virq","why":"given up","without":"when IPIs were injected"},"recorder.lacks.2":"no object"}}
+END
+import lacks.dat
+expect "$(sql lacks.dat.db "SELECT what, why FROM unknowable WHERE why LIKE 'the recorder did%' ORDER BY what")" \
+'what was tried|the recorder did not have on_spin: it is there twice
+when IPIs were injected|the recorder did not have kvm_inj_virq: given up' 'what the recorder lacked'
+"$COUNTERSPIN" info lacks.dat.db > info.txt
+grep -q "recorded by counterspin 0.1.0, which took about 1.3 % of the busiest CPU's time (budget 2 %); in 3 bursts; events were given up" info.txt ||
+	fail "info does not say how it was recorded: $(grep recorded info.txt)"
+"$COUNTERSPIN" replay lacks.dat.db > replay.txt 2> "$scratch/log" || true
+grep -q 'WARNING: the recorder gave up events' replay.txt || fail 'replay does not say that events were given up'
