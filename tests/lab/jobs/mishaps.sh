@@ -5,11 +5,17 @@
 . /lab/job_lib.sh
 need_record
 
+# it records; at first it only counts, in its instance, too
+begun() {
+	grep -q 'recording .* kinds of events' record.log
+}
+
 # record_start ARGUMENT...: in the background; returns when it has begun. Its process is $recorder.
 record_start() {
+	: > record.log
 	counterspin record "$@" > record.out 2> record.log &
 	recorder=$!
-	wait_for 20 '[ -n "$(ls $tracefs/instances)" ]'
+	wait_for 20 begun
 	sleep 1
 }
 
@@ -37,14 +43,15 @@ clean_within() {
 # interrupts is in the background.
 interrupted() {
 	for signal in INT TERM; do
+		: > record.log
 		(
-			wait_for 20 '[ -n "$(ls $tracefs/instances)" ]'
-			sleep 4		# at first it only counts
+			wait_for 20 begun
+			sleep 1
 			kill -$signal "$(cat recorder)"
 			sleep 20
 			kill -9 "$(cat recorder)"
 		) &
-		sh -c 'echo $$ > recorder; exec counterspin record -o '$signal.dat
+		sh -c 'echo $$ > recorder; exec counterspin record -o '$signal.dat 2> record.log
 		check "[ $? = 0 ]" "SIG$signal ends a recording, and it is good"
 		kill $! 2> /dev/null
 		check "[ -s $signal.dat ]" "SIG$signal: what was recorded is there"
