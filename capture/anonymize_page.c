@@ -414,7 +414,8 @@ static uint32_t load32(const unsigned char *p)
 bool anonymize_page(struct anonymizer *a, unsigned char *page, size_t size)
 {
 	uint64_t commit = size < PAGE_HEADER ? 0 : load(page, (struct place){ 8, 8 });
-	uint64_t used = commit & ~(uint64_t)(MISSED_EVENTS | MISSED_STORED);
+	/* bit 31 is set by adding an int to a long (RB_MISSED_EVENTS): all bits above it are then, too */
+	uint32_t used = (uint32_t)commit & ~(MISSED_EVENTS | MISSED_STORED);
 	unsigned char *at, *end, *behind;
 
 	if (size < PAGE_HEADER || used > size - PAGE_HEADER)

@@ -35,7 +35,7 @@ void page_close(struct page *p)
 	guint64 commit = p->used;
 
 	if (p->missed >= 0)
-		commit |= MISSED_EVENTS;
+		commit |= MISSED_EVENTS | ~0ULL << 32;	/* as the kernel's int does, added to a long */
 	if (p->missed > 0) {
 		commit |= MISSED_STORED;
 		store(p->bytes + PAGE_HEADER + p->used, p->missed, 8);

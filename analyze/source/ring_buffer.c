@@ -101,8 +101,12 @@ static void add_loss(struct ring_buffer *b, int64_t t)
 /* The page's bytes of events; -1: its header makes no sense. */
 static int64_t page_commit(const struct ring_buffer *b, const uint8_t *page)
 {
-	uint64_t commit = load64(page + 8), size = commit & ~(uint64_t)(MISSED_EVENTS | MISSED_STORED);
+	/* bit 31 is set by adding an int to a long (RB_MISSED_EVENTS): all bits above it are then, too */
+	uint64_t commit = load64(page + 8), above = commit >> 32;
+	uint32_t size = (uint32_t)commit & ~(MISSED_EVENTS | MISSED_STORED);
 
+	if (above && (above != UINT32_MAX || !(commit & MISSED_EVENTS)))
+		return -1;
 	return size > b->bytes.page_size - PAGE_HEADER ? -1 : (int64_t)size;
 }
 
