@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "capture/budget.h"
 
-#include <glib.h>
-
-/* Shorter ones would cost by being switched on and off. */
-enum { BURST_MS = 1000, SHORTEST_MS = 100, LONGEST_PAUSE_MS = 60000, BURSTS = 10 };
-
 double budget_overhead(const struct budget_event *events, unsigned int n, unsigned int n_cpu, double cost_ns,
 		       unsigned int shed)
 {
@@ -42,15 +37,7 @@ struct budget budget_decide(const struct budget_event *events, unsigned int n, u
 	return b;
 }
 
-struct budget_burst budget_burst(double duty, double duration_ms)
+struct budget_burst budget_burst(double duty)
 {
-	double on = BURST_MS;
-
-	if (duty >= 1)
-		return (struct budget_burst){ BURST_MS, 0 };
-	if (duration_ms > 0)
-		on = MIN(on, duration_ms * duty / BURSTS);
-	on = MIN(on, LONGEST_PAUSE_MS * duty / (1 - duty));
-	on = MAX(on, SHORTEST_MS);
-	return (struct budget_burst){ on, on / duty - on };
+	return (struct budget_burst){ BUDGET_BURST_MS, duty < 1 ? BUDGET_BURST_MS / duty - BUDGET_BURST_MS : 0 };
 }

@@ -37,9 +37,10 @@ struct budget_burst {
 };
 
 /*
- * A duty cycle in time: bursts of a second, or shorter ones, of which ten fit into duration_ms (0:
- * it has no end) or between which the pauses are no longer than a minute.
+ * A duty cycle in time: bursts of a second, as shorter ones would cost by being switched on and off, which
+ * interrupts every CPU some dozen times. The pauses between are as long as they have to be.
  */
-struct budget_burst budget_burst(double duty, double duration_ms);
+#define BUDGET_BURST_MS 1000.0
+struct budget_burst budget_burst(double duty);
 
 #endif

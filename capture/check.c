@@ -16,7 +16,10 @@
  * Bytes of an event in the ring, header included, by and large: 8 common ones and the fields
  * (32 to 72), 4 for time and length.
  */
-enum { EVENT_BYTES = 56, FEW_PAUSES = 1 };
+enum { EVENT_BYTES = 56, FEW_PAUSES = 1, ENOUGH_EVENTS = 1000 };
+
+/* Of an event that a short filter rejects: it is made, looked at and thrown away. */
+#define WEIGHT_REJECTED 0.5
 
 const char check_pause_filter[] = "(isa == 1 && exit_reason == 40) || (isa == 2 && exit_reason == 0x77)";
 
@@ -33,38 +36,79 @@ static bool sleep_ms(unsigned int ms)
 	return sigtimedwait(&set, NULL, &left) < 0;
 }
 
+/* Counters of a planned event, and what they said when all had been set up. */
+struct counted {
+	int matched, all;	/* all: without its filter; -1: none */
+};
+
+static void count_all(const struct counters *counters, const struct counted *c, unsigned int n_cpu, uint64_t *values)
+{
+	for (unsigned int cpu = 0; cpu < n_cpu; cpu++) {
+		values[cpu] = c->matched < 0 ? 0 : counters_value(counters, c->matched, cpu);
+		values[n_cpu + cpu] = c->all < 0 ? values[cpu] : counters_value(counters, c->all, cpu);
+	}
+}
+
+static struct counted add_counters(struct counters *counters, struct plan *plan, const struct planned *p)
+{
+	struct counted c = { .all = -1 };
+	g_autoptr(GError) why = NULL;
+
+	c.matched = counters_add(counters, p->event->system, p->event->name, p->filter, &why);
+	if (c.matched < 0)
+		plan_lacks(plan, "counting", why->message, "its share of the overhead is not known beforehand");
+	else if (p->filter)
+		c.all = counters_add(counters, p->event->system, p->event->name, NULL, NULL);
+	return c;
+}
+
 bool check_count(struct check *c, struct plan *plan, unsigned int n_cpu, unsigned int ms)
 {
+	unsigned int n = plan->events->len;
 	struct counters *counters = counters_new(n_cpu);
-	g_autofree int *index = g_new(int, plan->events->len);
+	g_autofree struct counted *counted = g_new(struct counted, n);
+	g_autofree uint64_t *before = g_new(uint64_t, (size_t)n * 2 * n_cpu), *after = g_new(uint64_t, 2 * n_cpu);
+	uint64_t pauses = 0, spins = 0;
 	struct timespec t0, t1;
 	int pause, spin = -1;
 	bool ok;
 
-	*c = (struct check){ .n_cpu = n_cpu, .n_events = plan->events->len, .pause_exits = -1, .decisions = -1 };
-	c->rates = g_new0(double, c->n_events * n_cpu);
-	for (unsigned int i = 0; i < c->n_events; i++) {
+	*c = (struct check){ .n_cpu = n_cpu, .n_events = n, .pause_exits = -1, .decisions = -1 };
+	c->rates = g_new0(double, (size_t)n * n_cpu);
+	c->loads = g_new0(double, (size_t)n * n_cpu);
+	for (unsigned int i = 0; i < n; i++) {
 		const struct planned *p = &g_array_index(plan->events, struct planned, i);
-		g_autoptr(GError) why = NULL;
 
-		index[i] = counters_add(counters, p->event->system, p->event->name, p->filter, &why);
-		if (index[i] < 0)
-			plan_lacks(plan, "counting", why->message, "its share of the overhead is not known beforehand");
-		else if (!strcmp(p->event->name, "on_spin"))
-			spin = index[i];
+		counted[i] = add_counters(counters, plan, p);
+		if (!strcmp(p->event->name, "on_spin"))
+			spin = counted[i].matched;
 	}
 	pause = counters_add(counters, "kvm", "kvm_exit", check_pause_filter, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &t0);
+	for (unsigned int i = 0; i < n; i++)
+		count_all(counters, &counted[i], n_cpu, before + (size_t)i * 2 * n_cpu);
+	pauses = pause < 0 ? 0 : counters_total(counters, pause);
+	spins = spin < 0 ? 0 : counters_total(counters, spin);
 	ok = sleep_ms(ms);
 	clock_gettime(CLOCK_MONOTONIC, &t1);
 	c->seconds = t1.tv_sec - t0.tv_sec + (t1.tv_nsec - t0.tv_nsec) / 1e9;
-	for (unsigned int i = 0; i < c->n_events; i++)
-		for (unsigned int cpu = 0; index[i] >= 0 && cpu < n_cpu; cpu++)
-			c->rates[i * n_cpu + cpu] = counters_value(counters, index[i], cpu) / c->seconds;
+	for (unsigned int i = 0; i < n; i++) {
+		const struct planned *p = &g_array_index(plan->events, struct planned, i);
+
+		count_all(counters, &counted[i], n_cpu, after);
+		for (unsigned int cpu = 0; cpu < n_cpu; cpu++) {
+			const uint64_t *b = before + (size_t)i * 2 * n_cpu;
+			double matched = after[cpu] - b[cpu], all = after[n_cpu + cpu] - b[n_cpu + cpu];
+
+			c->rates[i * n_cpu + cpu] = matched / c->seconds;
+			c->loads[i * n_cpu + cpu] = (matched * p->weight + MAX(all - matched, 0) * WEIGHT_REJECTED) /
+						    c->seconds;
+		}
+	}
 	if (pause >= 0)
-		c->pause_exits = counters_total(counters, pause) / c->seconds;
+		c->pause_exits = (counters_total(counters, pause) - pauses) / c->seconds;
 	if (spin >= 0)
-		c->decisions = counters_total(counters, spin) / c->seconds;
+		c->decisions = (counters_total(counters, spin) - spins) / c->seconds;
 	counters_free(counters);
 	return ok;
 }
@@ -72,7 +116,8 @@ bool check_count(struct check *c, struct plan *plan, unsigned int n_cpu, unsigne
 void check_clear(struct check *c)
 {
 	g_free(c->rates);
-	c->rates = NULL;
+	g_free(c->loads);
+	c->rates = c->loads = NULL;
 }
 
 struct budget check_budget(const struct check *c, const struct plan *plan, double limit)
@@ -83,7 +128,7 @@ struct budget check_budget(const struct check *c, const struct plan *plan, doubl
 		const struct planned *p = &g_array_index(plan->events, struct planned, i);
 
 		events[i] = (struct budget_event){
-			.weight = p->weight, .shed = p->event->shed, .rates = c->rates + i * c->n_cpu,
+			.weight = 1, .shed = p->event->shed, .rates = c->loads + i * c->n_cpu,
 		};
 	}
 	return budget_decide(events, c->n_events, c->n_cpu, c->cost_ns, limit, 0, plan_max_shed());
@@ -105,6 +150,21 @@ static double total_all(const struct check *c)
 	for (unsigned int i = 0; i < c->n_events; i++)
 		sum += total(c, i);
 	return sum;
+}
+
+double check_weight(const struct check *c, const struct plan *plan)
+{
+	double load = 0, sum = 0, events = total_all(c);
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < c->n_events * c->n_cpu; i++)
+		load += c->loads[i];
+	if (events * c->seconds >= ENOUGH_EVENTS)
+		return load / events;
+	/* little was seen: by kind, as if all were as frequent */
+	for (unsigned int i = 0; i < plan->events->len; i++, n++)
+		sum += g_array_index(plan->events, struct planned, i).weight;
+	return n ? sum / n : 1;
 }
 
 static void print_events(const struct check *c, const struct plan *plan)
@@ -139,7 +199,7 @@ static void print_lacks(const struct plan *plan)
 
 static void print_budget(const struct check *c, const struct budget *b, double limit, double without)
 {
-	struct budget_burst burst = budget_burst(b->duty, 0);
+	struct budget_burst burst = budget_burst(b->duty);
 
 	if (c->cost_ns <= 0) {
 		puts("Overhead: not known, what an event costs could not be measured");
@@ -196,7 +256,7 @@ void check_print(const struct check *c, const struct plan *plan, const struct vm
 void check_print_json(const struct check *c, const struct plan *plan, const struct vm_list *vms,
 		      const struct budget *budget, double limit)
 {
-	struct budget_burst burst = budget_burst(budget->duty, 0);
+	struct budget_burst burst = budget_burst(budget->duty);
 	cJSON *root = cJSON_CreateObject(), *list;
 
 	cJSON_AddNumberToObject(root, "seconds", c->seconds);

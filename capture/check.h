@@ -17,6 +17,7 @@ struct check {
 	unsigned int n_cpu, n_events;
 	double seconds;
 	double *rates;			/* n_events x n_cpu, of the plan's events, per second */
+	double *loads;			/* the same, weighed, and with what their filters reject */
 	double pause_exits;		/* per second; -1: not counted */
 	double decisions;		/* on_spin, where it is probed; -1: not counted */
 	double cost_ns;			/* of an event; 0: not known */
@@ -31,6 +32,9 @@ void check_clear(struct check *check);
 
 /* The filter by which kvm:kvm_exit shows PAUSE exits alone (exit_reason; isa 1: VMX, 2: SVM). */
 extern const char check_pause_filter[];
+
+/* What an event of the plan costs on average, in costs of one of the scheduler, by what was counted. */
+double check_weight(const struct check *check, const struct plan *plan);
 
 /* What keeps the plan within limit, by what was counted. */
 struct budget check_budget(const struct check *check, const struct plan *plan, double limit);

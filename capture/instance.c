@@ -11,6 +11,18 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* In another one the kernel's events speak of other numbers than /proc and this process do. */
+static bool in_first_pid_namespace(GError **error)
+{
+	g_autofree char *link = g_file_read_link("/proc/self/ns/pid", NULL);
+
+	if (!link || !strcmp(link, "pid:[4026531836]"))	/* PROC_PID_INIT_INO, include/linux/proc_ns.h */
+		return true;
+	g_set_error(error, INSTANCE_ERROR, INSTANCE_ERROR_FAILED, "this is a PID namespace of its own, events have the "
+		    "host's numbers\nhint: record on the host itself, or in a container that shares its PIDs (--pid=host)");
+	return false;
+}
+
 bool instance_possible(GError **error)
 {
 	const char *dir = NULL;
@@ -23,17 +35,18 @@ bool instance_possible(GError **error)
 		return false;
 	}
 	instances = g_build_filename(dir, "instances", NULL);
-	if (access(instances, R_OK | W_OK | X_OK)) {
+	/* with the rights that count, not those of who called; libtracefs has no say in this */
+	if (faccessat(AT_FDCWD, instances, R_OK | W_OK | X_OK, AT_EACCESS)) {
 		if (errno == ENOENT)
 			g_set_error(error, INSTANCE_ERROR, INSTANCE_ERROR_FAILED,
 				    "'%s' does not exist: this kernel has no tracing instances", instances);
 		else
 			g_set_error(error, INSTANCE_ERROR, INSTANCE_ERROR_FAILED,
-				    "'%s' is not accessible: %s; recording needs root, or CAP_DAC_OVERRIDE and "
-				    "CAP_SYS_PTRACE", instances, g_strerror(errno));
+				    "'%s' is not accessible: %s; recording needs root, or CAP_DAC_OVERRIDE, CAP_SYS_PTRACE "
+				    "and CAP_PERFMON", instances, g_strerror(errno));
 		return false;
 	}
-	return true;
+	return in_first_pid_namespace(error);
 }
 
 static char *directory(void)
@@ -115,6 +128,20 @@ static bool lock_it(int fd)
 	return false;
 }
 
+/* While it is held nobody makes or takes the instance. -1: it cannot be. */
+static int lock_instances(GError **error)
+{
+	g_autofree char *path = g_build_filename(tracefs_tracing_dir(), "instances", NULL);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && !flock(fd, LOCK_EX))
+		return fd;
+	g_set_error(error, INSTANCE_ERROR, INSTANCE_ERROR_FAILED, "cannot lock '%s': %s", path, g_strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 /* Lock the directory that is there, and see that it still is the instance. */
 static struct instance *open_locked(GError **error)
 {
@@ -150,8 +177,11 @@ static struct instance *open_locked(GError **error)
 struct instance *instance_create(GError **error)
 {
 	g_autofree char *path = directory();
-	struct instance *instance;
+	struct instance *instance = NULL;
+	int all = lock_instances(error);
 
+	if (all < 0)
+		return NULL;
 	if (mkdir(path, 0700)) {
 		int fd = errno == EEXIST ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
@@ -162,19 +192,26 @@ struct instance *instance_create(GError **error)
 			g_set_error(error, INSTANCE_ERROR, INSTANCE_ERROR_FAILED,
 				    "cannot make the tracefs instance '%s': %s", path, g_strerror(errno));
 		}
-		return NULL;
+	} else {
+		instance = open_locked(error);
+		if (!instance)
+			rmdir(path);
 	}
-	instance = open_locked(error);
-	if (!instance)
-		rmdir(path);
+	close(all);
 	return instance;
 }
 
 struct instance *instance_take_orphan(GError **error)
 {
 	g_autofree char *path = directory();
+	struct instance *instance;
+	int all = lock_instances(error);
 
-	return access(path, F_OK) ? NULL : open_locked(error);
+	if (all < 0)
+		return NULL;
+	instance = access(path, F_OK) ? NULL : open_locked(error);
+	close(all);
+	return instance;
 }
 
 /* What has our name may by now be another recorder's. */
@@ -261,6 +298,19 @@ void instance_disable_all(struct instance *instance)
 bool instance_switch(struct instance *instance, bool on, GError **error)
 {
 	return instance_write(instance, "tracing_on", on ? "1" : "0", error);
+}
+
+/* A flag of how events are printed, which nobody does here. */
+void instance_set_private(struct instance *instance)
+{
+	instance_write(instance, "options/verbose", "1", NULL);
+}
+
+bool instance_is_private(const struct instance *instance)
+{
+	g_autofree char *text = tracefs_instance_file_read(instance->tracefs, "options/verbose", NULL);
+
+	return text && text[0] == '1';
 }
 
 bool instance_is_on(struct instance *instance)

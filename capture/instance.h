@@ -31,7 +31,10 @@ struct instance_stats {
 	uint64_t entries, overrun, commit_overrun, bytes, dropped, read;
 };
 
-/* Is tracefs there, and may this process use it? The error says what is needed. */
+/*
+ * Is tracefs there, may this process use it, and do its PIDs mean the same to it? The error says
+ * what is needed.
+ */
 bool instance_possible(GError **error);
 
 /*
@@ -57,6 +60,10 @@ bool instance_filter(struct instance *instance, const char *system, const char *
 		     GError **error);
 bool instance_enable(struct instance *instance, const char *system, const char *event, bool on, GError **error);
 void instance_disable_all(struct instance *instance);
+
+/* A note to whoever finds it as an orphan: names are to be hidden. */
+void instance_set_private(struct instance *instance);
+bool instance_is_private(const struct instance *instance);
 
 bool instance_switch(struct instance *instance, bool on, GError **error);
 bool instance_is_on(struct instance *instance);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -10,6 +11,8 @@
 #include <unistd.h>
 
 #include "schema/command.h"
+
+enum { BEAT_MS = 1000, MISSED_BEATS = 10 };
 
 static int take_over(struct session *s, pid_t recorder)
 {
@@ -20,6 +23,8 @@ static int take_over(struct session *s, pid_t recorder)
 	if (!s->head || !s->spool) {	/* it had not begun */
 		if (!s->instance)
 			s->instance = instance_take_orphan(NULL);
+		/* without it nothing else was made, or it is somebody else's by now */
+		s->probes &= s->instance != NULL;
 		session_abandon(s);
 		fprintf(stderr, "counterspin record: nothing was recorded; nothing of it is left in the kernel\n");
 		return EXIT_FAILED;
@@ -41,22 +46,38 @@ static int take_over(struct session *s, pid_t recorder)
 	return EXIT_FINE;
 }
 
+/* Until the recorder is done, or dead. One that has been stopped is not to let tracing go on. */
+static void watch(struct session *s, int end)
+{
+	struct pollfd fd = { .fd = end, .events = POLLIN };
+	unsigned int beat = 0, still = 0;
+
+	while (poll(&fd, 1, s->spool ? BEAT_MS : -1) <= 0) {
+		still = s->spool->shared->beat == beat ? still + 1 : 0;
+		beat = s->spool->shared->beat;
+		if (still == MISSED_BEATS && instance_is_on(s->instance)) {
+			instance_disable_all(s->instance);
+			fprintf(stderr, "counterspin record: warning: the recorder has not moved for %u s; its keeper has "
+				"switched tracing off\n", BEAT_MS * MISSED_BEATS / 1000);
+		}
+	}
+}
+
 G_GNUC_NORETURN static void keep(struct session *s, int end, pid_t recorder)
 {
 	sigset_t all;
-	ssize_t n;
 	char c;
 
+	if (s->gate >= 0)	/* it opens when the recorder closes it, or dies */
+		close(s->gate);
 	setsid();
 	prctl(PR_SET_NAME, "counterspin-keep");
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	if (s->spool)
 		spool_close_rings(s->spool);
-	do
-		n = read(end, &c, 1);
-	while (n < 0 && errno == EINTR);
-	_exit(n == 1 ? EXIT_FINE : take_over(s, recorder));
+	watch(s, end);
+	_exit(read(end, &c, 1) == 1 ? EXIT_FINE : take_over(s, recorder));
 }
 
 bool keeper_start(struct keeper *k, struct session *s, GError **error)

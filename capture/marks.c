@@ -10,6 +10,7 @@
 
 #define LOOK_EVERY_S 1.0
 #define LOOK_SHARE 0.01
+enum { LAST_LOOK_MS = 500 };
 
 static void add_probes(cJSON *to, const struct marks *m)
 {
@@ -75,24 +76,17 @@ static cJSON *about_recorder(const struct marks *m, bool at_end)
 	cJSON_AddNumberToObject(o, "shed", r->budget.shed);
 	cJSON_AddNumberToObject(o, "duty", r->budget.duty);
 	add_lacks(o, m->plan);
-	if (!at_end) {
+	if (!at_end || !m->spool) {
 		add_probes(o, m);
 		add_filters(o, m->plan);
-		return o;
 	}
+	if (!at_end)
+		return o;
 	cJSON_AddNumberToObject(o, "n_bursts", r->n_bursts);
 	cJSON_AddNumberToObject(o, "overhead", r->overhead_mean);
 	if (m->probes && m->probes->definitions->len)
 		add_missed(o);
 	return o;
-}
-
-static void write_one(const struct marks *m, const char *text)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (!instance_mark(m->instance, text, &error))
-		fprintf(stderr, "counterspin record: warning: %s\n", error->message);
 }
 
 /* All that is said of VMs, so that a change shows. */
@@ -119,82 +113,156 @@ static void keep_said(struct marks *m, char **texts)
 	g_free(texts);
 }
 
+/* A ring takes so many between two looks at it, whatever its size. */
+enum { MARKS_AT_ONCE = 16 };
+
+static void write_all(struct marks *m, char *const *texts)
+{
+	g_autoptr(GError) error = NULL;
+	unsigned int n = 0, failed = 0;
+
+	for (char *const *t = texts; *t; t++, n++) {
+		if (m->spool && n % MARKS_AT_ONCE == MARKS_AT_ONCE - 1)
+			spool_drain(m->spool, NULL);	/* an error comes again */
+		failed += !instance_mark(m->instance, *t, error ? NULL : &error);
+	}
+	if (failed)
+		fprintf(stderr, "counterspin record: warning: %u of %u host facts are not in the recording: %s\n", failed,
+			n, error->message);
+}
+
 static void say(struct marks *m, char **texts)
 {
-	for (char **t = texts; *t; t++)
-		write_one(m, *t);
+	write_all(m, texts);
 	keep_said(m, texts);
 }
+
+/* --- VMs */
+
+struct marks_scan {
+	GThread *thread;
+	struct vm_list *vms;
+	double seconds;
+	_Atomic bool done;
+};
 
 static double now_s(void)
 {
 	return g_get_monotonic_time() / 1e6;
 }
 
-static struct vm_list *find_vms(struct marks *m)
+static void *scan(void *user)
 {
+	struct marks_scan *s = user;
 	double begin = now_s();
-	struct vm_list *vms = vms_find("", NULL);
 
-	if (vms && m->hide_by)
+	s->vms = vms_find("", NULL);
+	s->seconds = now_s() - begin;
+	s->done = true;
+	return NULL;
+}
+
+/* Take what a look has found. */
+static void take(struct marks *m, struct vm_list *vms, double seconds)
+{
+	m->next_look_s = now_s() + MAX(LOOK_EVERY_S, seconds / LOOK_SHARE);
+	if (!vms)
+		return;
+	if (m->hide_by)
 		anonymize_vms(m->hide_by, vms);
-	m->next_look_s = now_s() + MAX(LOOK_EVERY_S, (now_s() - begin) / LOOK_SHARE);
-	return vms;
+	if (m->vms)
+		vms_free(m->vms);
+	m->vms = vms;
+	if (m->seen)
+		g_string_free(m->seen, TRUE);
+	m->seen = list_vms(vms);
+}
+
+/* False: one is still under way. */
+static bool end_scan(struct marks *m)
+{
+	struct marks_scan *s = m->scan;
+
+	if (s && !s->done)
+		return false;
+	if (s) {
+		g_thread_join(s->thread);
+		take(m, s->vms, s->seconds);
+		g_free(s);
+		m->scan = NULL;
+	}
+	return true;
 }
 
 void marks_look(void *user)
 {
 	struct marks *m = user;
-	struct vm_list *vms;
-	GString *seen;
+	g_autofree char *before = m->seen ? g_strdup(m->seen->str) : NULL;
 
+	if (!end_scan(m))
+		return;
+	if (m->vms && g_strcmp0(before, m->seen->str))
+		say(m, host_facts_vms(m->vms, m->said, INSTANCE_MARK_BYTES));
 	if (now_s() < m->next_look_s)
 		return;
-	vms = find_vms(m);
-	if (!vms)
-		return;
-	seen = list_vms(vms);
-	if (!m->seen || !g_string_equal(seen, m->seen))
-		say(m, host_facts_vms(vms, m->said, INSTANCE_MARK_BYTES));
-	if (m->seen)
-		g_string_free(m->seen, TRUE);
-	m->seen = seen;
-	vms_free(vms);
+	m->scan = g_new0(struct marks_scan, 1);
+	m->scan->thread = g_thread_try_new("look", scan, m->scan, NULL);
+	if (!m->scan->thread)
+		g_clear_pointer(&m->scan, g_free);
+}
+
+/* --- when */
+
+void marks_prepare(struct marks *m)
+{
+	double begin = now_s();
+	struct vm_list *vms = vms_find("", NULL);
+	cJSON *about = about_recorder(m, false);
+
+	take(m, vms, now_s() - begin);
+	m->prepared = host_facts("", m->vms, "start", about, INSTANCE_MARK_BYTES);
+	cJSON_Delete(about);
+}
+
+static void write_end(struct marks *m)
+{
+	cJSON *about = about_recorder(m, true);
+
+	for (unsigned int ms = 0; ms < LAST_LOOK_MS && !end_scan(m); ms++)
+		g_usleep(1000);
+	/* of a ring that keeps the latest the start may be gone */
+	if (m->spool)
+		say(m, host_facts_changes("", m->vms, m->said, about, INSTANCE_MARK_BYTES));
+	else
+		say(m, host_facts("", m->vms, "stop", about, INSTANCE_MARK_BYTES));
+	cJSON_Delete(about);
 }
 
 void marks_write(void *user, const char *when, bool all)
 {
 	struct marks *m = user;
-	struct vm_list *vms;
-	bool at_end = !strcmp(when, "stop");
-	cJSON *about;
+	g_autofree char *text = g_strdup_printf("{\"format\":\"counterspin-host-facts\",\"version\":1,"
+						"\"when\":\"%s\"}", when);
+	char *const brief[] = { text, NULL };
 
-	if (!all) {
-		g_autofree char *text = g_strdup_printf("{\"format\":\"counterspin-host-facts\",\"version\":1,"
-							"\"when\":\"%s\"}", when);
-
-		write_one(m, text);
-		return;
-	}
-	about = about_recorder(m, at_end);
-	vms = find_vms(m);
-	if (at_end && m->said)
-		say(m, host_facts_changes("", vms, m->said, about, INSTANCE_MARK_BYTES));
+	if (!all)
+		write_all(m, brief);
+	else if (!strcmp(when, "start"))
+		say(m, g_steal_pointer(&m->prepared));
 	else
-		say(m, host_facts("", vms, when, about, INSTANCE_MARK_BYTES));
-	cJSON_Delete(about);
-	if (vms) {
-		if (!m->seen)
-			m->seen = list_vms(vms);
-		vms_free(vms);
-	}
+		write_end(m);
 }
 
 void marks_clear(struct marks *m)
 {
+	g_strfreev(m->prepared);
 	g_strfreev(m->said);
-	m->said = NULL;
+	if (m->vms)
+		vms_free(m->vms);
 	if (m->seen)
 		g_string_free(m->seen, TRUE);
+	/* one that hangs ends with the process */
+	m->prepared = m->said = NULL;
+	m->vms = NULL;
 	m->seen = NULL;
 }

@@ -5,8 +5,11 @@
 
 #include "capture/probes.h"
 
-/* A filter takes at most this many threads: the kernel's limit is PAGE_SIZE characters (event_filter_write). */
-enum { MAX_FILTER = 4000 };
+/*
+ * What a filter rejects costs, too, and the more the longer it is: with a hundred threads more than it would
+ * cost to record it.
+ */
+enum { MAX_THREADS = 16 };
 
 /*
  * Order matters: from when the first is enabled until the last one is, a recording lacks
@@ -50,6 +53,11 @@ static const struct plan_event table[] = {
 	{ "kvm", "kvm_ple_window_update", .by_vcpu = true, .shed = 2, .without = "the PLE window" },
 };
 
+const struct plan_event *plan_known(unsigned int i)
+{
+	return i < G_N_ELEMENTS(table) ? &table[i] : NULL;
+}
+
 unsigned int plan_max_shed(void)
 {
 	unsigned int max = 0;
@@ -85,9 +93,9 @@ static char *thread_filter(const GArray *tids)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 
-	for (unsigned int i = 0; tids && i < tids->len; i++)
+	for (unsigned int i = 0; tids && tids->len <= MAX_THREADS && i < tids->len; i++)
 		g_string_append_printf(text, "%scommon_pid == %d", i ? " || " : "", g_array_index(tids, int, i));
-	return text->len && text->len < MAX_FILTER ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+	return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
 }
 
 static char *join_filters(const char *a, const char *b)
@@ -125,7 +133,7 @@ struct plan *plan_new(const struct instance *instance, const GArray *tids, GErro
 		}
 	}
 	if (tids && tids->len && !threads)
-		plan_lacks(plan, "filter by vCPU", "too many vCPUs were chosen for a filter in the kernel",
+		plan_lacks(plan, "filter by vCPU", "a filter of so many vCPUs would cost more than it saves",
 			   "events of all VMs are recorded");
 	return plan;
 }
@@ -154,8 +162,9 @@ static bool enable(struct planned *p, struct instance *instance, GError **error)
 {
 	const struct plan_event *e = p->event;
 
-	if (p->filter && !instance_filter(instance, e->system, e->name, p->filter, error))
+	if (p->filter && !p->filtered && !instance_filter(instance, e->system, e->name, p->filter, error))
 		return false;
+	p->filtered = true;
 	return instance_enable(instance, e->system, e->name, true, error);
 }
 

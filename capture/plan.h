@@ -33,6 +33,7 @@ struct planned {
 	double weight;
 	bool on;		/* not given up */
 	bool enabled;		/* now, in the kernel */
+	bool filtered;		/* the filter has been set */
 };
 
 /* A capability that this kernel lacks, or that was given up. */
@@ -45,6 +46,9 @@ struct plan {
 	GArray *lacks;		/* of struct plan_lack */
 	unsigned int shed;	/* ranks up to this one are given up */
 };
+
+/* All events that any plan has, i from 0 on; NULL behind the last. */
+const struct plan_event *plan_known(unsigned int i);
 
 /* The highest rank of plan_event.shed. */
 unsigned int plan_max_shed(void);

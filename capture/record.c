@@ -5,13 +5,15 @@
 #include "capture/record.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "capture/anonymize.h"
 #include "capture/check.h"
 #include "capture/cost.h"
 #include "capture/counters.h"
@@ -89,8 +91,7 @@ struct recording {
 	struct check check;
 	struct recorder recorder;
 	struct marks marks;
-	struct anonymize_key key;
-	struct tep_handle *formats;	/* what the anonymizer knows; NULL: nothing is hidden */
+	struct rlimit files;	/* as it was: of the command */
 	int release;		/* closed when the command may run; -1: there is none, or it does */
 };
 
@@ -164,6 +165,10 @@ static bool set_up_instance(struct recording *rec, GError **error)
 	kib = g_strdup_printf("%" G_GUINT64_FORMAT,
 			      MAX(rec->wish.buffer_bytes / instance->n_cpu / 1024, MIN_RING_KIB));
 	/* what a page of the ring holds when it is full, and nobody has taken it, is the newest or the oldest */
+	if (option_anonymize) {
+		instance_set_private(instance);
+		instance_write(instance, "options/record-cmd", "0", NULL);	/* names for others to see */
+	}
 	return instance_write(instance, "trace_clock", "mono", error) &&
 	       instance_write(instance, "options/overwrite", option_on_spin_rate ? "1" : "0", error) &&
 	       instance_write(instance, "buffer_size_kb", kib, error);
@@ -319,16 +324,20 @@ static bool fork_command(struct recording *rec, GError **error)
 	fflush(NULL);
 	rec->recorder.command = fork();
 	if (!rec->recorder.command) {
-		close(gate[1]);
-		if (read(gate[0], &c, 1) != 1)	/* the recorder gave up */
+		/* rings that it held open would keep the instance from being removed */
+		dup2(gate[0], STDERR_FILENO + 1);
+		close_range(STDERR_FILENO + 2, ~0U, 0);
+		if (read(STDERR_FILENO + 1, &c, 1) != 1)	/* the recorder gave up */
 			_exit(EXIT_FAILED);
+		fcntl(STDERR_FILENO + 1, F_SETFD, FD_CLOEXEC);
 		recorder_release_signals();
+		setrlimit(RLIMIT_NOFILE, &rec->files);
 		execvp(argv[0], argv);
 		fprintf(stderr, "counterspin record: cannot run '%s': %s\n", argv[0], strerror(errno));
 		_exit(127);
 	}
 	close(gate[0]);
-	rec->release = gate[1];
+	rec->release = rec->session->gate = gate[1];
 	if (rec->recorder.command > 0)
 		return true;
 	g_set_error(error, RECORD_ERROR, 0, "cannot make a process: %s", g_strerror(errno));
@@ -344,26 +353,13 @@ static void mark(void *user, const char *when, bool all)
 		if (write(rec->release, "", 1) != 1)
 			fprintf(stderr, "counterspin record: warning: the command cannot be started\n");
 		close(rec->release);
-		rec->release = -1;
+		rec->release = rec->session->gate = -1;
 	}
 }
 
 static void look(void *user)
 {
 	marks_look(&((struct recording *)user)->marks);
-}
-
-static bool make_anonymizer(struct recording *rec, GError **error)
-{
-	static const char *const systems[] = { "ftrace", "sched", "kvm", PROBES_GROUP, NULL };
-
-	rec->formats = tracefs_local_events_system(tracefs_tracing_dir(), systems);
-	if (!rec->formats) {
-		g_set_error(error, RECORD_ERROR, 0, "cannot read the formats of events: %s", g_strerror(errno));
-		return false;
-	}
-	rec->session->anonymizer = anonymizer_new(&rec->key, rec->formats);
-	return true;
 }
 
 static bool make_head(struct recording *rec, GError **error)
@@ -377,7 +373,7 @@ static bool make_head(struct recording *rec, GError **error)
 		events[i] = (struct trace_dat_event){ e->system, e->name };
 	}
 	rec->session->head = trace_dat_head(events, n, error);
-	return rec->session->head && (!option_anonymize || make_anonymizer(rec, error));
+	return rec->session->head && (!option_anonymize || session_anonymize(rec->session, error));
 }
 
 /* What the flight recorder waits for: decisions if they are probed, else PAUSE exits. */
@@ -409,7 +405,9 @@ static bool decide_budget(struct recording *rec, GError **error)
 	g_autofree char *why = g_strdup_printf("given up to keep the budget of %.3g %%", rec->wish.budget * 100);
 
 	rec->recorder.budget = (struct budget){ .duty = 1 };
-	if (!rec->wish.budget || rec->check.cost_ns <= 0)
+	rec->recorder.weight = check_weight(&rec->check, rec->plan);
+	/* what a command will do nobody can count yet */
+	if (!rec->wish.budget || rec->check.cost_ns <= 0 || rec->wish.command)
 		return true;
 	if (!b.duty || (b.duty < 1 && option_on_spin_rate)) {
 		double all = check_budget(&rec->check, rec->plan, 1e9).overhead;
@@ -418,6 +416,12 @@ static bool decide_budget(struct recording *rec, GError **error)
 			    "the busiest CPU's time%s\nhint: allow more with --budget, or choose VMs with --vm",
 			    rec->wish.budget * 100, all * 100,
 			    b.duty ? ", and a flight recorder cannot pause" : "");
+		return false;
+	}
+	if (rec->wish.duration_ms && b.duty < 1 && rec->wish.duration_ms * b.duty < BUDGET_BURST_MS) {
+		g_set_error(error, RECORD_ERROR, 0, "the budget of %.3g %% cannot be kept in so short a time: a burst of a "
+			    "second is too much\nhint: record for %.0f s or longer, or allow more with --budget",
+			    rec->wish.budget * 100, ceil(BUDGET_BURST_MS / 1000 / b.duty));
 		return false;
 	}
 	rec->recorder.budget = b;
@@ -444,7 +448,7 @@ static void set_up_recorder(struct recording *rec)
 	r->user = rec;
 	rec->marks = (struct marks){
 		.instance = rec->session->instance, .plan = rec->plan, .probes = rec->probes, .recorder = r,
-		.hide_by = option_anonymize ? &rec->key : NULL, .buffer_bytes = w->buffer_bytes,
+		.hide_by = option_anonymize ? &rec->session->key : NULL, .buffer_bytes = w->buffer_bytes,
 		.mode = option_on_spin_rate ? "flight" : w->command ? "command" : w->duration_ms ? "duration" :
 			"interrupt",
 	};
@@ -486,9 +490,12 @@ static bool record(struct recording *rec, GError **error)
 	if (!decide_budget(rec, error) || !make_head(rec, error) || !count_spins(rec, error))
 		return false;
 	s->overwrites = option_on_spin_rate > 0;
+	s->min_free_bytes = rec->wish.min_free_bytes;
 	s->spool = spool_new(s->instance, dir, error);
 	if (!s->spool || !fork_command(rec, error))
 		return false;
+	rec->marks.spool = s->overwrites ? NULL : s->spool;
+	marks_prepare(&rec->marks);
 	tell_lacks(rec->plan);
 	if (!keeper_start(&rec->recorder.keeper, s, error))
 		return false;
@@ -524,7 +531,6 @@ static bool run(struct recording *rec, GError **error)
 	if (!set_up_kernel(rec, error))
 		return false;
 	cost = rec->check.cost_ns;
-	/* what a command will do nobody can count yet */
 	if (!check_count(&rec->check, rec->plan, rec->session->instance->n_cpu, rec->wish.command ? 1 : CHECK_MS)) {
 		g_set_error(error, RECORD_ERROR, 0, "interrupted; nothing was recorded");
 		return false;
@@ -554,8 +560,6 @@ static void undo(struct recording *rec)
 	if (rec->all_vms)
 		vms_free(rec->all_vms);
 	session_free(rec->session);
-	if (rec->formats)
-		tep_free(rec->formats);
 }
 
 /* What a killed recorder left is saved beside the recording that is to be made. */
@@ -567,7 +571,7 @@ static bool recover_first(const char *path, GError **error)
 			      g_strdup_printf("%s.recovered-%s.dat", path, stamp);
 	bool found, saved;
 
-	if (!recover(to, &found, &saved, error))
+	if (!recover(to, option_anonymize, option_recover && option_force, &found, &saved, error))
 		return false;
 	if (option_recover && !found)
 		fprintf(stderr, "counterspin record: nothing was left behind\n");
@@ -591,6 +595,7 @@ int cmd_record(int argc, char **argv)
 		g_set_error(&error, RECORD_ERROR, 0, "'%s' exists (--force replaces it)", rec.wish.path);
 		return command_fail(&command, error);
 	}
+	getrlimit(RLIMIT_NOFILE, &rec.files);
 	recorder_hold_signals();
 	if (!recover_first(rec.wish.path, &error))
 		return command_fail(&command, error);
@@ -599,7 +604,7 @@ int cmd_record(int argc, char **argv)
 	rec.session = session_new();
 	rec.session->path = g_strdup(rec.wish.path);
 	rec.session->force = option_force;
-	ok = (!option_anonymize || anonymize_key_make(&rec.key, &error)) && run(&rec, &error);
+	ok = (!option_anonymize || anonymize_key_make(&rec.session->key, &error)) && run(&rec, &error);
 	undo(&rec);
 	return ok ? EXIT_FINE : command_fail(&command, error);
 }

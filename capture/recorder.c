@@ -21,7 +21,8 @@ enum { TICK_MS = 50, SECOND_MS = 1000, AFTER_MS = 1000 };
 /* A duty cycle that could be longer is made so only when it could be that much longer: no seesaw. */
 #define SLACK 0.7
 
-static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
+/* SIGTSTP: to stop it would not stop tracing. */
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD, SIGTSTP };
 static sigset_t held, before;
 
 void recorder_hold_signals(void)
@@ -80,9 +81,9 @@ static bool switch_on(struct run *run, GError **error)
 	if (!plan_enable(run->r->plan, run->instance, error) || !instance_switch(run->instance, true, error))
 		return false;
 	run->on = true;
+	run->switched = run->on_since = now_ms();
 	run->r->n_bursts++;
 	run->r->mark(run->r->user, "start", run->r->n_bursts == 1);
-	run->switched = run->on_since = now_ms();
 	return true;
 }
 
@@ -93,6 +94,8 @@ static void switch_off(struct run *run, bool for_good)
 		return;
 	if (!run->on)	/* for the mark alone */
 		instance_switch(run->instance, true, NULL);
+	if (for_good)	/* what there is to be said then takes its time */
+		plan_disable(run->r->plan, run->instance);
 	run->r->mark(run->r->user, "stop", for_good);
 	instance_switch(run->instance, false, NULL);
 	plan_disable(run->r->plan, run->instance);
@@ -120,28 +123,11 @@ static double busiest(struct run *run)
 	return most;
 }
 
-/* Mean weight of an event, as far as is known: of what is on, all alike. */
-static double mean_weight(const struct plan *plan)
-{
-	double sum = 0;
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < plan->events->len; i++) {
-		const struct planned *p = &g_array_index(plan->events, struct planned, i);
-
-		if (p->on) {
-			sum += p->weight;
-			n++;
-		}
-	}
-	return n ? sum / n : 1;
-}
-
 /* rate: recorded events per second of recording on the busiest CPU. */
 static void keep_budget(struct run *run, double rate)
 {
 	struct recorder *r = run->r;
-	double overhead = rate * r->cost_ns * mean_weight(r->plan) / 1e9;
+	double overhead = rate * r->cost_ns * r->weight / 1e9;
 	bool bursts_allowed = !r->on_spin_rate;
 
 	if (!r->limit || !r->cost_ns)
@@ -192,7 +178,7 @@ static void each_second(struct run *run, uint64_t now)
 	}
 	on = run->on_ms / 1000.0;
 	most = busiest(run);
-	overhead = most * r->cost_ns * mean_weight(r->plan) / 1e9 / seconds;
+	overhead = most * r->cost_ns * r->weight / 1e9 / seconds;
 	run->overhead_sum += overhead * seconds;
 	r->overhead_mean = run->overhead_sum / ((now - run->begin) / 1000.0);
 	if (r->budget.duty >= 1)	/* with bursts the mean is what counts */
@@ -216,7 +202,7 @@ static void each_second(struct run *run, uint64_t now)
 
 static bool follow_bursts(struct run *run, uint64_t now, GError **error)
 {
-	struct budget_burst b = budget_burst(run->r->budget.duty, run->r->duration_ms);
+	struct budget_burst b = budget_burst(run->r->budget.duty);
 
 	if (run->on && b.off_ms && now - run->switched >= b.on_ms)
 		switch_off(run, false);
@@ -248,9 +234,12 @@ static void wait_a_tick(struct run *run)
 	const struct timespec tick = { 0, TICK_MS * 1000000L };
 	int signal = sigtimedwait(&held, NULL, &tick);
 
-	if (signal == SIGCHLD) {
+	run->r->session->spool->shared->beat++;
+	if (signal == SIGTSTP)
+		fprintf(stderr, "counterspin record: it cannot be stopped and go on later; interrupt it\n");
+	else if (signal == SIGCHLD)
 		child_ended(run);
-	} else if (signal > 0) {
+	else if (signal > 0) {
 		run->r->ended_by_signal = true;
 		stop(run, "interrupted");
 	}

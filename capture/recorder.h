@@ -26,6 +26,7 @@ struct recorder {
 	struct keeper keeper;		/* started; it watches on when recording has ended */
 	double limit;			/* of the overhead; 0: none */
 	double cost_ns;			/* of an event; 0: not known */
+	double weight;			/* of the events that are recorded, on average */
 	struct budget budget;		/* to begin with */
 	uint64_t duration_ms;		/* 0: until something else ends it */
 	uint64_t max_bytes, min_free_bytes;

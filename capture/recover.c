@@ -4,29 +4,30 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "capture/anonymize.h"
 #include "capture/plan.h"
 #include "capture/probes.h"
 #include "capture/session.h"
 #include "capture/trace_dat.h"
 
-/* All events that it may have recorded: those of the plan, and probes of any sort. */
+/* For which somebody may look at a probe, and so hold it. */
+enum { REMOVE_MS = 1000 };
+
+/* All events that it may have recorded: those of the plan that are there, and probes of any sort. */
 static GByteArray *make_head(const struct instance *instance, GError **error)
 {
 	g_autoptr(GArray) events = g_array_new(FALSE, FALSE, sizeof(struct trace_dat_event));
 	g_autofree char *probes_dir = g_build_filename(tracefs_tracing_dir(), "events", PROBES_GROUP, NULL);
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	struct plan *plan = plan_new(instance, NULL, error);
-	GByteArray *head;
+	const struct plan_event *e;
 	const char *name;
 	GDir *dir;
 
-	if (!plan)
-		return NULL;
-	for (unsigned int i = 0; i < plan->events->len; i++) {
-		const struct plan_event *e = g_array_index(plan->events, struct planned, i).event;
+	for (unsigned int i = 0; (e = plan_known(i)); i++) {
 		struct trace_dat_event event = { e->system, e->name };
 
-		g_array_append_val(events, event);
+		if (instance_event_exists(instance, e->system, e->name))
+			g_array_append_val(events, event);
 	}
 	dir = g_dir_open(probes_dir, 0, NULL);
 	while (dir && (name = g_dir_read_name(dir))) {
@@ -40,17 +41,76 @@ static GByteArray *make_head(const struct instance *instance, GError **error)
 	}
 	if (dir)
 		g_dir_close(dir);
-	head = trace_dat_head((struct trace_dat_event *)events->data, events->len, error);
-	plan_free(plan);
-	return head;
+	return trace_dat_head((struct trace_dat_event *)events->data, events->len, error);
 }
 
-bool recover(const char *path, bool *found, bool *saved, GError **error)
+/* A recorder removes its instance first, and may have been killed before it came to its probes. */
+static bool recover_probes(bool *found, GError **error)
+{
+	g_autofree char *dir = g_build_filename(tracefs_tracing_dir(), "events", PROBES_GROUP, NULL);
+	struct instance *lock;
+	bool ok;
+
+	if (access(dir, F_OK))
+		return true;
+	*found = true;
+	lock = instance_create(error);	/* nobody else begins meanwhile */
+	if (!lock)
+		return false;
+	ok = probes_remove(PROBES_GROUP, REMOVE_MS, error);
+	instance_destroy(lock, NULL);
+	instance_free(lock);
+	if (ok)
+		fprintf(stderr, "counterspin record: probes that were left in group '%s' are removed\n", PROBES_GROUP);
+	return ok;
+}
+
+static bool prepare(struct session *s, const char *path, bool anonymize, GError **error)
+{
+	g_autofree char *dir = session_directory(path);
+
+	s->head = make_head(s->instance, error);
+	if (!s->head)
+		return false;
+	if ((anonymize || instance_is_private(s->instance)) &&
+	    (!anonymize_key_make(&s->key, error) || !session_anonymize(s, error)))
+		return false;
+	s->spool = spool_new(s->instance, dir, error);
+	return s->spool;
+}
+
+static uint64_t count_events(const struct instance *instance)
+{
+	struct instance_stats stats;
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; i < instance->n_cpu; i++)
+		if (instance_stats(instance, i, &stats))	/* not those that were taken before */
+			n += stats.entries;
+	return n;
+}
+
+static bool save(struct session *s, const char *path, bool anonymize, bool *saved, GError **error)
+{
+	struct session_result result;
+	uint64_t events = count_events(s->instance);
+
+	if (!prepare(s, path, anonymize, error) || !session_finish(s, &result, error))
+		return false;
+	if (!events) {
+		unlink(path);
+		fprintf(stderr, "counterspin record: it held no events, and is removed\n");
+		return true;
+	}
+	*saved = true;
+	fprintf(stderr, "counterspin record: it is removed; what it held is in '%s' (%" G_GUINT64_FORMAT " events, %.1f MB)\n",
+		path, events, result.bytes / 1e6);
+	return true;
+}
+
+bool recover(const char *path, bool anonymize, bool discard, bool *found, bool *saved, GError **error)
 {
 	struct session *s = session_new();
-	g_autofree char *dir = session_directory(path);
-	struct session_result result;
-	uint64_t events = 0;
 	GError *why = NULL;
 	bool ok;
 
@@ -59,7 +119,7 @@ bool recover(const char *path, bool *found, bool *saved, GError **error)
 	if (!s->instance) {
 		session_free(s);
 		if (!why)
-			return true;
+			return recover_probes(found, error);
 		g_propagate_error(error, why);
 		return false;
 	}
@@ -68,26 +128,18 @@ bool recover(const char *path, bool *found, bool *saved, GError **error)
 		INSTANCE_NAME);
 	s->probes = true;
 	s->path = g_strdup(path);
-	s->head = make_head(s->instance, error);
-	s->spool = s->head ? spool_new(s->instance, dir, error) : NULL;
-	if (!s->spool) {
-		session_free(s);
-		return false;
-	}
-	for (unsigned int i = 0; i < s->instance->n_cpu; i++) {
-		struct instance_stats stats;
-
-		if (instance_stats(s->instance, i, &stats))	/* not those that were taken before */
-			events += stats.entries;
-	}
-	ok = session_finish(s, &result, error);
-	if (ok && !events) {
-		unlink(path);
-		fprintf(stderr, "counterspin record: it held no events, and is removed\n");
-	} else if (ok) {
-		*saved = true;
-		fprintf(stderr, "counterspin record: it is removed; what it held is in '%s' (%" G_GUINT64_FORMAT
-			" events, %.1f MB)\n", path, events, result.bytes / 1e6);
+	ok = save(s, path, anonymize, saved, &why);
+	if (!ok && discard) {
+		session_abandon(s);
+		fprintf(stderr, "counterspin record: it is removed, and what it held is lost: %s\n", why->message);
+		g_clear_error(&why);
+		ok = true;
+	} else if (!ok && s->instance) {
+		g_set_error(error, SESSION_ERROR, 0, "what it holds cannot be saved: %s\n"
+			    "hint: --recover --force removes it unsaved", why->message);
+		g_error_free(why);
+	} else if (!ok) {
+		g_propagate_error(error, why);
 	}
 	session_free(s);
 	return ok;

@@ -10,7 +10,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "capture/anonymize.h"
 #include "capture/probes.h"
 #include "capture/trace_dat.h"
 #include "schema/temporary.h"
@@ -25,7 +24,10 @@ char *session_directory(const char *path)
 
 struct session *session_new(void)
 {
-	return g_new0(struct session, 1);
+	struct session *s = g_new0(struct session, 1);
+
+	s->gate = -1;
+	return s;
 }
 
 void session_free(struct session *s)
@@ -38,8 +40,23 @@ void session_free(struct session *s)
 		g_byte_array_unref(s->head);
 	if (s->anonymizer)
 		anonymizer_free(s->anonymizer);
+	if (s->formats)
+		tep_free(s->formats);
 	g_free(s->path);
 	g_free(s);
+}
+
+bool session_anonymize(struct session *s, GError **error)
+{
+	static const char *const systems[] = { "ftrace", "sched", "kvm", PROBES_GROUP, NULL };
+
+	s->formats = tracefs_local_events_system(tracefs_tracing_dir(), systems);
+	if (!s->formats) {
+		g_set_error(error, SESSION_ERROR, 0, "cannot read the formats of events: %s", g_strerror(errno));
+		return false;
+	}
+	s->anonymizer = anonymizer_new(&s->key, s->formats);
+	return true;
 }
 
 /* Instance first: its events keep probes busy. */
@@ -106,7 +123,7 @@ static bool must_consume(struct session *s, const char *dir)
 	uint64_t bytes = spool_bytes(s->spool);
 	struct statvfs fs;
 
-	if (statvfs(dir, &fs) || (uint64_t)fs.f_bavail * fs.f_frsize > bytes + bytes / 8)
+	if (statvfs(dir, &fs) || (uint64_t)fs.f_bavail * fs.f_frsize > bytes + bytes / 8 + s->min_free_bytes)
 		return false;
 	s->spool->shared->consumed = true;
 	return true;

@@ -10,12 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/anonymize.h"
 #include "capture/instance.h"
 #include "capture/spool.h"
 
 #define SESSION_ERROR (g_quark_from_static_string("session"))
-
-struct anonymizer;
 
 struct session {
 	struct instance *instance;
@@ -25,6 +24,10 @@ struct session {
 	bool force;			/* it may exist */
 	bool probes;			/* ours are in the kernel */
 	bool overwrites;		/* the ring keeps the latest: what it overwrote is not lost */
+	int gate;			/* of the user's command, which the keeper is not to hold open; -1: none */
+	uint64_t min_free_bytes;	/* of the file system, while it is written */
+	struct anonymize_key key;
+	struct tep_handle *formats;	/* that the anonymizer knows */
 	struct anonymizer *anonymizer;	/* NULL: nothing is hidden */
 };
 
@@ -40,6 +43,9 @@ char *session_directory(const char *path);
 /* Nothing is in it, and nothing in the kernel. */
 struct session *session_new(void);
 void session_free(struct session *session);
+
+/* From now on names and addresses are hidden by its key when it is written. */
+bool session_anonymize(struct session *session, GError **error);
 
 /*
  * Stop tracing, take what the rings hold, remove instance and probes, and only then write

@@ -18,6 +18,7 @@
 /* What recorder and keeper both see. */
 struct spool_shared {
 	_Atomic int in_pipe;		/* of which CPU pages may be in the pipe; -1: of none */
+	_Atomic unsigned int beat;	/* counted on by the recorder as long as it moves */
 	_Atomic bool consumed;		/* the files have begun to give back their room */
 };
 

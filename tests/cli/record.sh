@@ -100,14 +100,14 @@ fi
 
 cp "$(command -v perl)" ./comm-to-hide
 load_hidden() {
-	./comm-to-hide -e 'for (1 .. 300) { select(undef, undef, undef, 0.002) }'
+	./comm-to-hide -e 'for (1 .. 1500) { select(undef, undef, undef, 0.002) }'
 }
 load_hidden &
 record -d 500ms --budget 0 -o open.dat || fail 'record'
 load_hidden &
 record -d 500ms --budget 0 --anonymize -o hidden.dat || fail "--anonymize: $(cat "$scratch/log")"
 grep -aq comm-to-hide open.dat || fail 'the name is in no recording'
-for word in comm-to-hide "$(hostname 2> "$scratch/found" || uname -n)"; do
+for word in comm-to-hide "Linux $(uname -n) "; do
 	grep -aq -- "$word" hidden.dat && fail "'$word' is in the anonymised recording"
 done
 trace-cmd report hidden.dat > "$scratch/report" 2> "$scratch/report.log" || fail 'trace-cmd cannot read it anonymised'
@@ -191,6 +191,55 @@ grep -q 'a recorder that was killed has left' "$scratch/log" || fail 'the next s
 ls h.dat.recovered-*.dat > "$scratch/found" || fail 'the next start has not saved the orphan'
 nothing_left 'next start'
 
+# what is hidden stays so when somebody else saves it
+begin -o hidden2.dat --anonymize
+load_hidden
+kill -STOP $recorder
+kill -9 "$(pgrep -P $recorder)" $recorder
+ended
+record --recover -o hidden3.dat || fail "recover: $(cat "$scratch/log")"
+grep -aq comm-to-hide hidden3.dat && fail 'what was to be hidden is not when it is recovered'
+grep -aq sched_switch hidden3.dat || fail 'nothing was recovered'
+nothing_left 'recover of what is hidden'
+
+# a command that waits to begin does not keep the rings open
+"$COUNTERSPIN" record -o late.dat -- true > "$scratch/out" 2> "$scratch/log" &
+recorder=$!
+soon test -e $tracing/instances/counterspin
+kill -9 $recorder
+ended
+soon test ! -e $tracing/instances/counterspin
+nothing_left 'killed before the command began'
+
+# one that is stopped does not go on tracing
+begin -o stopped.dat
+kill -TSTP $recorder
+soon grep -q 'cannot be stopped' "$scratch/log"
+kill -STOP $recorder
+for _ in $(seq 15); do
+	sleep 1
+	tracing_is_on || break
+done
+tracing_is_on && fail 'tracing goes on though the recorder is stopped'
+kill -CONT $recorder
+ended
+[ -s stopped.dat ] || fail 'what was recorded before it was stopped is lost'
+nothing_left stopped
+
+# --- a ring that has wrapped keeps its host facts, and marks pages after a loss
+
+load 6 &
+record --on-spin-rate 1e9 -d 2s --buffer 256K --budget 0 -o flight.dat || fail "flight recorder: $(cat "$scratch/log")"
+trace-cmd report flight.dat > "$scratch/report" 2> "$scratch/report.log" || fail 'trace-cmd cannot read a flight'
+grep -q '"clock":"mono"' "$scratch/report" || fail 'the host facts are overwritten'
+switches=$(grep -c ' sched_switch:' "$scratch/report")
+read=$("$COUNTERSPIN" import flight.dat 2>&1 | grep -c 'damaged' || true)
+expect "$read" 0 'pages that are taken for damaged'
+[ "$switches" -gt 100 ] || fail "$switches switches in a full ring"
+load 3 &
+record -d 2s --buffer 128K --budget 0 -o small.dat || fail "a small ring: $(cat "$scratch/log")"
+nothing_left 'flight recorder'
+
 # --- two
 
 begin -o i.dat
@@ -235,9 +284,9 @@ if mkdir small && mount -t tmpfs -o size=6m tmpfs small 2> "$scratch/log"; then
 	nothing_left 'a full disk'
 	umount small
 fi
-expect_fails 3 'cannot make|refuses' "$COUNTERSPIN" record -d 1s -o /proc/p.dat
+expect_fails 3 'cannot make|refuses' "$COUNTERSPIN" record -d 1s --budget 0 -o /proc/p.dat
 nothing_left 'no file can be made'
-expect_fails 3 "buffer_size_kb" "$COUNTERSPIN" record -d 1s --buffer 100000T -o p.dat
+expect_fails 3 "buffer_size_kb" "$COUNTERSPIN" record -d 1s --budget 0 --buffer 100000T -o p.dat
 nothing_left 'too much memory'
 
 # --- check
