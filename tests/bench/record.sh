@@ -78,7 +78,7 @@ traced() {	# MODE: prints the seconds of the load
 		wait_for_line 'record: recording' "$1.log"
 	fi
 	"$tests/pipe_load" "$turns"
-	kill -INT $recorder || true
+	kill -TERM $recorder || true	# SIGINT is ignored in the background of a script
 	wait $recorder || true
 	if [ "$1" != perf ]; then
 		sed -n 's/.*it took about \([^ ]*\) %.*/\1/p' "$1.log" >> "$1.said"
