@@ -89,10 +89,6 @@ vms_sum() {
 # --- counterspin
 
 # To go once there is the command: a broken one must not be skipped.
-need_record() {
-	counterspin record --help > /dev/null 2>&1 || skip 'this counterspin cannot record'
-}
-
 # record NAME [OPTION...] -- ARGUMENT...: record VMs with those arguments. Leaves NAME.dat beside
 # NAME.dat.truth.json and NAME.dat.pauselog.vmN in /host, and what was said in record.log.
 record() {

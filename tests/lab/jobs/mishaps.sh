@@ -3,7 +3,6 @@
 # Whatever befalls a recorder: nothing of it stays in the kernel, and what it had is not lost
 # without a word. One case is one function; each begins with a clean tracefs and must leave one.
 . /lab/job_lib.sh
-need_record
 
 # it records; at first it only counts, in its instance, too
 begun() {

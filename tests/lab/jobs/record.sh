@@ -3,7 +3,6 @@
 # counterspin record around VMs, with each kind of probes. What is in the recordings is looked at
 # outside (record.after.sh).
 . /lab/job_lib.sh
-need_record
 
 # recorded NAME: the last 'record' ended well and left what it should, and nothing else
 recorded() {

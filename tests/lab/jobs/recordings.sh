@@ -2,7 +2,6 @@
 #
 # The recordings of tests/data/; README says how they are made and placed. Not a test.
 . /lab/job_lib.sh
-need_record
 tracefs_remember
 
 case $LAB_MODE in
