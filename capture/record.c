@@ -28,7 +28,7 @@
 
 #define RECORD_ERROR (g_quark_from_static_string("record"))
 
-enum { CHECK_MS = 1000, MAX_RING_BYTES = 4 << 20, MIN_RING_KIB = 64, FEWEST_VCPUS_DEEP = 8 };
+enum { CHECK_MS = 1000, MAX_RING_BYTES = 4 << 20, MIN_RING_KIB = 64, FEWEST_VCPUS_DEEP = 4 };
 #define MIN_FREE_BYTES (1ULL << 30)
 #define MIN_FREE_SHARE 0.05
 #define MAX_SHARE_OF_MEMORY 0.05	/* of what is available, for the rings, unless --buffer says more */

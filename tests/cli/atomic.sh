@@ -64,7 +64,7 @@ cmp a.db "$scratch/kept.db" || fail 'a full disk harmed the database'
 
 # --- killed half-way, with a recording that takes a while
 
-cp "$DATA/ipi-heavy-both.dat" long.dat
+cp "$DATA/ipi-heavy-icount.dat" long.dat
 start=$(date +%s%N)
 import long.dat -o "$scratch/long.db"
 took=$(($(date +%s%N) - start))

@@ -12,14 +12,14 @@ facts() {	# DB: all facts but the file's own name, format and checksum
 	sql "$1" "SELECT kernel, machine, clock, isa, n_cpu, t0, t1, events, used, ignored, lost, probes FROM recording"
 }
 
-for name in lock-heavy-instance ipi-heavy-both; do
-	cp "$DATA/$name.dat" "$DATA/$name.dat.host.json" .
+for name in lock-heavy-instance lock-heavy-icount ipi-heavy-icount; do
+	cp "$DATA/$name.dat"* .		# with host facts, if they are not in it
 	"$COUNTERSPIN" import $name.dat -o zstd7.db 2>/dev/null
 	facts zstd7.db > want
 	for variant in "6 none" "7 none" "7 zstd"; do
 		set -- $variant
 		trace-cmd convert -i $name.dat -o v.dat --file-version "$1" --compression "$2" >/dev/null 2>&1
-		cp $name.dat.host.json v.dat.host.json
+		[ ! -e $name.dat.host.json ] || cp $name.dat.host.json v.dat.host.json
 		"$COUNTERSPIN" import v.dat -o v.db --force 2>/dev/null || fail "import of $name as version $1, $2"
 		facts v.db > got
 		cmp want got || fail "$name: version $1 with compression $2 gives other facts"

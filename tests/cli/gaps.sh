@@ -256,9 +256,9 @@ head -c $((size - 4096 - 100)) pages.dat > all.dat
 expect_fails 3 "'all.dat': no facts to trust: each of its 3 decisions touches a gap" "$COUNTERSPIN" import all.dat
 
 # A chunk of a compressed buffer: what is before it and after it is used.
-cp "$DATA/ipi-heavy-both.dat" chunk.dat
+cp "$DATA/ipi-heavy-icount.dat" chunk.dat
 printf '\xff\xff\xff\xff' | dd of=chunk.dat bs=1 seek=$(($(stat -c %s chunk.dat) * 3 / 5)) conv=notrunc status=none
-import -f "$DATA/ipi-heavy-both.dat" -o whole.db
+import -f "$DATA/ipi-heavy-icount.dat" -o whole.db
 "$COUNTERSPIN" import chunk.dat 2> "$scratch/log" || fail "chunk.dat: $(cat "$scratch/log")"
 expect "$(sql chunk.dat.db 'SELECT cpu, events, why FROM gap')" '0|NULL|a compressed chunk is damaged' 'a damaged chunk'
 expect "$(sql chunk.dat.db "ATTACH 'whole.db' AS w; SELECT used < (SELECT used FROM w.recording),
@@ -334,7 +334,7 @@ cp "$DATA/balanced.dat" count.dat
 at=$(trace-cmd dump --options -i count.dat | sed -nE 's/^[ \t]*0[ \t]+([0-9]+)[ \t]+[0-9]+[ \t]+\[id.*/\1/p')
 printf '\1\0\0\0' | dd of=count.dat bs=1 seek=$at conv=notrunc status=none
 "$COUNTERSPIN" import count.dat 2> "$scratch/log" || fail "count.dat: $(cat "$scratch/log")"
-expect "$(sql count.dat.db 'SELECT DISTINCT why FROM gap')" 'a compressed chunk is damaged' 'chunks that are not counted'
+expect "$(sql count.dat.db "SELECT DISTINCT why FROM gap WHERE why NOT LIKE 'a return probe%'")" 'a compressed chunk is damaged' 'chunks that are not counted'
 record absent.dat <<- END
 	1000 0 0  sched_switch next_pid=11
 	1100 0 11 kvm_entry vcpu_id=0

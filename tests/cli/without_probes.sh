@@ -40,7 +40,7 @@ compare() {	# RECORDING LEAST_RIGHT MOST_WRONG LEAST_POINTER (percent of all dec
 }
 
 compare "$DATA/lock-heavy-instance.dat" 90 1 88
-compare "$DATA/ipi-heavy-both.dat" 90 1 88
+compare "$DATA/ipi-heavy-icount.dat" 90 1 88
 compare "$DATA/balanced.dat" 80 5 75
 compare "$DATA/ipi-heavy-relaxed.dat" 80 7 78
 if [ -d "$SOURCE/../shared/traces" ]; then
