@@ -40,8 +40,10 @@ static gdouble option_on_spin_rate;
 static gboolean option_check, option_json, option_recover, option_anonymize, option_force;
 
 static const GOptionEntry options[] = {
-	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &option_output, "The recording to write (counterspin.dat)", "FILE" },
-	{ "duration", 'd', 0, G_OPTION_ARG_STRING, &option_duration, "How long: 500ms, 30s, 5m (until interrupted)", "TIME" },
+	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &option_output,
+	  "The recording to write (counterspin.dat)", "FILE" },
+	{ "duration", 'd', 0, G_OPTION_ARG_STRING, &option_duration,
+	  "How long: 500ms, 30s, 5m (until interrupted)", "TIME" },
 	{ "vm", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_vms, "Only this VM; may be given more than once", "PID|NAME" },
 	{ "on-spin-rate", 0, 0, G_OPTION_ARG_DOUBLE, &option_on_spin_rate,
 	  "Keep the last seconds; write them when the host spins N times a second", "N" },
@@ -55,9 +57,11 @@ static const GOptionEntry options[] = {
 	  "End when the disk has less room than this (1G, or 5% of the disk if that is less)", "SIZE" },
 	{ "anonymize", 0, 0, G_OPTION_ARG_NONE, &option_anonymize, "Replace names and addresses by tokens", NULL },
 	{ "force", 'f', 0, G_OPTION_ARG_NONE, &option_force, "Replace FILE if it exists", NULL },
-	{ "check", 0, 0, G_OPTION_ARG_NONE, &option_check, "Count for a second, say what recording would cost, record nothing", NULL },
+	{ "check", 0, 0, G_OPTION_ARG_NONE, &option_check,
+	  "Count for a second, say what recording would cost, record nothing", NULL },
 	{ "json", 0, 0, G_OPTION_ARG_NONE, &option_json, "With --check: print JSON", NULL },
-	{ "recover", 0, 0, G_OPTION_ARG_NONE, &option_recover, "Save and remove what a killed recorder left", NULL },
+	{ "recover", 0, 0, G_OPTION_ARG_NONE, &option_recover,
+	  "Save and remove what a killed recorder left", NULL },
 	G_OPTION_ENTRY_NULL
 };
 
@@ -65,7 +69,8 @@ static const struct command command = {
 	.name = "record",
 	.arguments = "[-- COMMAND…]",
 	.summary = "Record the scheduler and KVM of this host, within a budget, into FILE.",
-	.description = "FILE is a trace.dat, which trace-cmd and KernelShark read, too. 'counterspin import' makes a database of it.",
+	.description = "FILE is a trace.dat, which trace-cmd and KernelShark read, too. 'counterspin import' makes\n"
+		       "a database of it.",
 	.options = options,
 	.max_args = G_MAXINT,
 };
