@@ -5,7 +5,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
+echo 'setting up'
 tests/setup.sh
+echo 'building'
 cmake --preset release >/dev/null
 cmake --build --preset release --parallel "$(nproc)" >/dev/null
 

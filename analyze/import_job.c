@@ -147,14 +147,17 @@ static bool check_content(const struct import *im, GError **error)
 {
 	const struct identity *id = im->identity;
 	const GArray *gaps = identity_gaps(id);
+	enum loss why = LOSS_BURST;
 	const char *what = !identity_count(id, EV_SCHED_SWITCH) ? "no scheduler events (sched:sched_switch)" :
 			   !identity_count(id, EV_KVM_EXIT) || !identity_count(id, EV_KVM_ENTRY) ?
-			   "no KVM events (kvm:kvm_entry, kvm:kvm_exit)" : NULL;
+			   "no KVM events (kvm:kvm_entry, kvm:kvm_exit; none were recorded, or no VM ran)" : NULL;
 
-	if (what && gaps->len)
+	/* pauses between bursts are no reason */
+	for (guint i = 0; i < gaps->len && why == LOSS_BURST; i++)
+		why = g_array_index(gaps, struct identity_gap, i).why;
+	if (what && gaps->len && why != LOSS_BURST)
 		g_set_error(error, IMPORT_ERROR, 0, "'%s': %s, and %s (%u gap%s in all)", im->job->inputs[0]->path,
-			    what, loss_text(g_array_index(gaps, struct identity_gap, 0).why), gaps->len,
-			    gaps->len == 1 ? "" : "s");
+			    what, loss_text(why), gaps->len, gaps->len == 1 ? "" : "s");
 	else if (what)
 		g_set_error(error, IMPORT_ERROR, 0, "'%s': %s", im->job->inputs[0]->path, what);
 	return !what;

@@ -189,11 +189,11 @@ static void print_events(const struct check *c, const struct plan *plan)
 static void print_lacks(const struct plan *plan)
 {
 	if (plan->lacks->len)
-		puts("\nNot to be had here:");
+		puts("\nWhat cannot be had here:");
 	for (unsigned int i = 0; i < plan->lacks->len; i++) {
 		const struct plan_lack *l = &g_array_index(plan->lacks, struct plan_lack, i);
 
-		printf("  %s: %s%s%s\n", l->what, l->why, *l->without ? "; without it: " : "", l->without);
+		printf("  no %s (%s)%s%s\n", l->what, l->why, *l->without ? "; so: " : "", l->without);
 	}
 }
 
@@ -238,7 +238,9 @@ void check_print(const struct check *c, const struct plan *plan, const struct vm
 	print_events(c, plan);
 	printf("\nEvents:   %.0f/s, about %.2f MB/s\n", total_all(c), total_all(c) * EVENT_BYTES / 1e6);
 	print_budget(c, budget, limit, overhead_of_all(c, plan));
-	if (c->pause_exits < 0)
+	if (!vms->vms->len)
+		puts("Spinning: no VM runs here");
+	else if (c->pause_exits < 0)
 		puts("Spinning: PAUSE exits could not be counted");
 	else if (c->pause_exits < FEW_PAUSES)
 		puts("Spinning: no PAUSE exits. Where guests use paravirtual spinlocks, or the host has no PAUSE exiting\n"

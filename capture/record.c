@@ -9,7 +9,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +38,7 @@ enum { CHECK_MS = 1000, MAX_RING_BYTES = 4 << 20, MIN_RING_KIB = 64, FEWEST_VCPU
 static gchar *option_output, *option_duration, *option_budget, *option_buffer, *option_max_size, *option_min_free;
 static gchar *option_probes;
 static gchar **option_vms;
-static gdouble option_on_spin_rate;
+static gdouble option_on_spin_rate = -1;	/* none */
 static gboolean option_check, option_json, option_recover, option_anonymize, option_force;
 
 static const GOptionEntry options[] = {
@@ -97,8 +99,31 @@ struct recording {
 	struct recorder recorder;
 	struct marks marks;
 	struct rlimit files;	/* as it was: of the command */
+	_Atomic int *exec_errno;	/* why the command could not be run, told by its process; NULL: none */
 	int release;		/* closed when the command may run; -1: there is none, or it does */
 };
+
+static bool parse_size(const char *option, const char *text, uint64_t *bytes)
+{
+	if (!text || units_size(text, bytes))
+		return true;
+	command_usage(&command, "'%s' is no size for %s; write 64M or 2G", text, option);
+	return false;
+}
+
+static bool options_fit(const struct wish *w)
+{
+	const char *why = option_on_spin_rate == 0 || option_on_spin_rate < -1 ? "--on-spin-rate is more than 0" :
+			  option_on_spin_rate > 0 && w->command ? "--on-spin-rate takes no COMMAND" :
+			  option_json && !option_check ? "--json goes with --check only" :
+			  option_check && w->command ? "--check takes no COMMAND" :
+			  option_check && option_recover ? "--check and --recover do not go together" :
+			  option_recover && (w->command || option_duration) ? "--recover takes neither COMMAND nor -d" : NULL;
+
+	if (why)
+		command_usage(&command, "%s", why);
+	return !why;
+}
 
 static bool parse_wish(struct wish *w, int argc, char **argv)
 {
@@ -107,44 +132,48 @@ static bool parse_wish(struct wish *w, int argc, char **argv)
 	if (argc > 1)
 		w->command = argv + 1;
 	if (option_duration && (!units_time(option_duration, &w->duration_ms) || !w->duration_ms)) {
-		command_usage(&command, "'%s' is no time; write 500ms, 30s or 5m", option_duration);
+		command_usage(&command, "'%s' is no time; write 500ms, 30s, 5m or 1h", option_duration);
 		return false;
 	}
 	if (option_budget && !units_share(option_budget, &w->budget)) {
 		command_usage(&command, "'%s' is no share; write 2%% or 0.02", option_budget);
 		return false;
 	}
-	if ((option_buffer && !units_size(option_buffer, &w->buffer_bytes)) ||
-	    (option_max_size && !units_size(option_max_size, &w->max_bytes)) ||
-	    (option_min_free && !units_size(option_min_free, &w->min_free_bytes))) {
-		command_usage(&command, "sizes are written 64M or 2G");
+	if (!parse_size("--buffer", option_buffer, &w->buffer_bytes) ||
+	    !parse_size("--max-size", option_max_size, &w->max_bytes) ||
+	    !parse_size("--min-free", option_min_free, &w->min_free_bytes))
 		return false;
-	}
 	if (option_probes && !probes_mode_parse(option_probes, &w->probes)) {
-		command_usage(&command, "--probes is auto, off or deep");
+		command_usage(&command, "--probes is auto, off or deep, not '%s'", option_probes);
 		return false;
 	}
-	if (option_on_spin_rate < 0 || (option_on_spin_rate && w->command) || (option_json && !option_check) ||
-	    (option_check && (w->command || option_recover)) || (option_recover && (w->command || option_duration))) {
-		command_usage(&command, "these options do not go together");
-		return false;
-	}
-	return true;
+	return options_fit(w);
 }
 
 /* --- the kernel made ready --- */
 
-static uint64_t default_buffer(unsigned int n_cpu)
+static uint64_t available_memory(void)
 {
-	uint64_t available = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE), kib;
 	g_autofree char *text = NULL;
 	const char *at;
 
-	if (g_file_get_contents("/proc/meminfo", &text, NULL, NULL) && (at = strstr(text, "MemAvailable:"))) {
-		kib = g_ascii_strtoull(at + strlen("MemAvailable:"), NULL, 10);
-		available = kib * 1024;
-	}
-	return MIN((uint64_t)n_cpu * MAX_RING_BYTES, (uint64_t)(available * MAX_SHARE_OF_MEMORY));
+	if (g_file_get_contents("/proc/meminfo", &text, NULL, NULL) && (at = strstr(text, "MemAvailable:")))
+		return g_ascii_strtoull(at + strlen("MemAvailable:"), NULL, 10) * 1024;
+	return (uint64_t)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE);
+}
+
+/* Rings are never swapped, and a host that runs short of memory kills VMs. */
+static bool choose_buffer(struct wish *w, unsigned int n_cpu, GError **error)
+{
+	uint64_t available = available_memory();
+
+	if (!w->buffer_bytes)
+		w->buffer_bytes = MIN((uint64_t)n_cpu * MAX_RING_BYTES, (uint64_t)(available * MAX_SHARE_OF_MEMORY));
+	if (w->buffer_bytes <= available / 2)
+		return true;
+	g_set_error(error, RECORD_ERROR, 0, "--buffer=%s is more than half of the memory that is available (%.0f MB)",
+		    option_buffer, available / 1e6);
+	return false;
 }
 
 /* --min-free: a file system that is smaller than most gets by with less. */
@@ -165,8 +194,8 @@ static bool set_up_instance(struct recording *rec, GError **error)
 	if (!instance)
 		return false;
 	rec->session->instance = instance;
-	if (!rec->wish.buffer_bytes)
-		rec->wish.buffer_bytes = default_buffer(instance->n_cpu);
+	if (!choose_buffer(&rec->wish, instance->n_cpu, error))
+		return false;
 	kib = g_strdup_printf("%" G_GUINT64_FORMAT,
 			      MAX(rec->wish.buffer_bytes / instance->n_cpu / 1024, MIN_RING_KIB));
 	/* what a page of the ring holds when it is full, and nobody has taken it, is the newest or the oldest */
@@ -175,7 +204,7 @@ static bool set_up_instance(struct recording *rec, GError **error)
 		instance_write(instance, "options/record-cmd", "0", NULL);	/* names for others to see */
 	}
 	return instance_write(instance, "trace_clock", "mono", error) &&
-	       instance_write(instance, "options/overwrite", option_on_spin_rate ? "1" : "0", error) &&
+	       instance_write(instance, "options/overwrite", option_on_spin_rate > 0 ? "1" : "0", error) &&
 	       instance_write(instance, "buffer_size_kb", kib, error);
 }
 
@@ -287,7 +316,7 @@ static void tell_lacks(const struct plan *plan)
 	for (unsigned int i = 0; i < plan->lacks->len; i++) {
 		const struct plan_lack *l = &g_array_index(plan->lacks, struct plan_lack, i);
 
-		fprintf(stderr, "  not to be had: %s: %s%s%s\n", l->what, l->why, *l->without ? "; without it: " : "",
+		fprintf(stderr, "  no %s (%s)%s%s\n", l->what, l->why, *l->without ? "; so: " : "",
 			l->without);
 	}
 }
@@ -322,7 +351,8 @@ static bool fork_command(struct recording *rec, GError **error)
 
 	if (!argv)
 		return true;
-	if (pipe2(gate, O_CLOEXEC)) {
+	rec->exec_errno = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (rec->exec_errno == MAP_FAILED || pipe2(gate, O_CLOEXEC)) {
 		g_set_error(error, RECORD_ERROR, 0, "cannot make a pipe: %s", g_strerror(errno));
 		return false;
 	}
@@ -338,7 +368,7 @@ static bool fork_command(struct recording *rec, GError **error)
 		recorder_release_signals();
 		setrlimit(RLIMIT_NOFILE, &rec->files);
 		execvp(argv[0], argv);
-		fprintf(stderr, "counterspin record: cannot run '%s': %s\n", argv[0], strerror(errno));
+		*rec->exec_errno = errno;
 		_exit(127);
 	}
 	close(gate[0]);
@@ -387,7 +417,7 @@ static bool count_spins(struct recording *rec, GError **error)
 	struct recorder *r = &rec->recorder;
 	bool probed = false;
 
-	if (!option_on_spin_rate)
+	if (option_on_spin_rate <= 0)
 		return true;
 	r->on_spin_rate = option_on_spin_rate;
 	r->counters = counters_new(rec->session->instance->n_cpu);
@@ -414,7 +444,7 @@ static bool decide_budget(struct recording *rec, GError **error)
 	/* what a command will do nobody can count yet */
 	if (!rec->wish.budget || rec->check.cost_ns <= 0 || rec->wish.command)
 		return true;
-	if (!b.duty || (b.duty < 1 && option_on_spin_rate)) {
+	if (!b.duty || (b.duty < 1 && option_on_spin_rate > 0)) {
 		double all = check_budget(&rec->check, rec->plan, 1e9).overhead;
 
 		g_set_error(error, RECORD_ERROR, 0, "the budget of %.3g %% cannot be kept: recording would take %.2g %% of "
@@ -454,7 +484,7 @@ static void set_up_recorder(struct recording *rec)
 	rec->marks = (struct marks){
 		.instance = rec->session->instance, .plan = rec->plan, .probes = rec->probes, .recorder = r,
 		.hide_by = option_anonymize ? &rec->session->key : NULL, .buffer_bytes = w->buffer_bytes,
-		.mode = option_on_spin_rate ? "flight" : w->command ? "command" : w->duration_ms ? "duration" :
+		.mode = option_on_spin_rate > 0 ? "flight" : w->command ? "command" : w->duration_ms ? "duration" :
 			"interrupt",
 	};
 }
@@ -467,7 +497,8 @@ static void tell_result(const struct recording *rec, const struct session_result
 		result->events, result->bytes / 1e6, rec->wish.path);
 	if (r->n_bursts > 1)
 		fprintf(stderr, ", in %u bursts", r->n_bursts);
-	fprintf(stderr, "; ended as %s\n", r->why ? r->why : "it failed");
+	fprintf(stderr, "; ended as %s%s\n", r->why ? r->why : "it failed",
+		r->on_spin_rate && !r->storm ? ", that rate was not reached" : "");
 	if (r->cost_ns > 0)
 		fprintf(stderr, "  it took about %.2g %% of the busiest CPU's time\n", r->overhead_mean * 100);
 	if (result->lost)
@@ -479,6 +510,23 @@ static void tell_result(const struct recording *rec, const struct session_result
 	else if (r->command_failed)
 		fprintf(stderr, "counterspin record: warning: the command was ended by signal %d\n",
 			WTERMSIG(r->command_status));
+}
+
+static void tell_start(const struct recording *rec)
+{
+	unsigned int n_vms = rec->vms ? rec->vms->len : rec->all_vms->vms->len;
+
+	fprintf(stderr, "counterspin record: recording %u kinds of events of %u VM%s", rec->plan->events->len, n_vms,
+		n_vms == 1 ? "" : "s");
+	if (option_on_spin_rate > 0)
+		fprintf(stderr, " in memory, until %g decisions a second", option_on_spin_rate);
+	if (!rec->wish.duration_ms && !rec->wish.command)
+		fprintf(stderr, "; an interrupt ends it");
+	fputc('\n', stderr);
+	if (!n_vms && !rec->wish.command)
+		fprintf(stderr, "counterspin record: warning: no VM runs on this host: as long as none does, there is nothing "
+			"to import\n");
+	tell_lacks(rec->plan);
 }
 
 static bool record(struct recording *rec, GError **error)
@@ -501,18 +549,19 @@ static bool record(struct recording *rec, GError **error)
 		return false;
 	rec->marks.spool = s->overwrites ? NULL : s->spool;
 	marks_prepare(&rec->marks);
-	tell_lacks(rec->plan);
 	if (!keeper_start(&rec->recorder.keeper, s, error))
 		return false;
 	keeper_dismiss(&rec->guard);
-	fprintf(stderr, "counterspin record: recording %u kinds of events of %u VM%s%s\n", rec->plan->events->len,
-		rec->vms ? rec->vms->len : rec->all_vms->vms->len,
-		(rec->vms ? rec->vms->len : rec->all_vms->vms->len) == 1 ? "" : "s",
-		rec->wish.duration_ms || rec->wish.command ? "" : "; an interrupt ends it");
+	tell_start(rec);
 	ok = recorder_run(&rec->recorder, &why);
 	if (!ok)
 		fprintf(stderr, "counterspin record: %s\n", why->message);
 	g_clear_error(&why);
+	if (rec->exec_errno && *rec->exec_errno) {
+		g_set_error(error, RECORD_ERROR, 0, "cannot run '%s': %s", rec->wish.command[0],
+			    g_strerror(*rec->exec_errno));
+		return false;
+	}
 	if (!session_finish(s, &result, error))
 		return false;
 	tell_result(rec, &result);
@@ -583,6 +632,45 @@ static bool recover_first(const char *path, GError **error)
 	return true;
 }
 
+/* Before anything is recorded: may it stand there, and is there room? */
+static bool check_output(const struct wish *w, GError **error)
+{
+	static const char magic[] = "\x17\x08\x44tracing";
+	g_autofree char *dir = session_directory(w->path);
+	char begin[sizeof(magic) - 1];
+	struct statvfs fs;
+	struct stat st;
+	int fd;
+	bool ok;
+
+	if (!*w->path || g_str_has_suffix(w->path, "/") || g_file_test(w->path, G_FILE_TEST_IS_DIR)) {
+		g_set_error(error, RECORD_ERROR, 0, "'%s' is no name for a file", w->path);
+		return false;
+	}
+	if (faccessat(AT_FDCWD, dir, W_OK | X_OK, AT_EACCESS) || statvfs(dir, &fs)) {
+		g_set_error(error, RECORD_ERROR, 0, "cannot make a file in '%s': %s", dir, g_strerror(errno));
+		return false;
+	}
+	if (option_min_free && (uint64_t)fs.f_bavail * fs.f_frsize < w->min_free_bytes) {
+		g_set_error(error, RECORD_ERROR, 0, "'%s' has less room than --min-free=%s already", dir, option_min_free);
+		return false;
+	}
+	if (lstat(w->path, &st))
+		return true;
+	if (!option_force) {
+		g_set_error(error, RECORD_ERROR, 0, "'%s' exists (--force replaces it)", w->path);
+		return false;
+	}
+	fd = S_ISREG(st.st_mode) ? open(w->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	ok = fd >= 0 && (!st.st_size || (read(fd, begin, sizeof(begin)) == sizeof(begin) &&
+					 !memcmp(begin, magic, sizeof(begin))));
+	if (fd >= 0)
+		close(fd);
+	if (!ok)
+		g_set_error(error, RECORD_ERROR, 0, "'%s' exists and is no trace.dat", w->path);
+	return ok;
+}
+
 int cmd_record(int argc, char **argv)
 {
 	struct recording rec = { .release = -1 };
@@ -596,10 +684,8 @@ int cmd_record(int argc, char **argv)
 		return EXIT_USAGE;
 	if (!instance_possible(&error))
 		return command_fail(&command, error);
-	if (!option_check && !option_recover && !option_force && !access(rec.wish.path, F_OK)) {
-		g_set_error(&error, RECORD_ERROR, 0, "'%s' exists (--force replaces it)", rec.wish.path);
+	if (!option_check && !option_recover && !check_output(&rec.wish, &error))
 		return command_fail(&command, error);
-	}
 	getrlimit(RLIMIT_NOFILE, &rec.files);
 	recorder_hold_signals();
 	if (!recover_first(rec.wish.path, &error))

@@ -167,6 +167,15 @@ static void watch_vms(struct run *run)
 		stop(run, "no chosen VM is left");
 }
 
+/* A line that the next one replaces; on a terminal alone. */
+static void show(const struct run *run, uint64_t now)
+{
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r\033[Krecording: %" G_GUINT64_FORMAT " s, %.1f MB, %.2g %% of the busiest CPU's time%s",
+			(now - run->begin) / 1000, spool_bytes(run->r->session->spool) / 1e6,
+			run->r->overhead_mean * 100, run->on ? "" : " (pause)");
+}
+
 static void each_second(struct run *run, uint64_t now)
 {
 	struct recorder *r = run->r;
@@ -187,6 +196,7 @@ static void each_second(struct run *run, uint64_t now)
 		keep_budget(run, most / on);
 	run->on_ms = 0;
 	run->second = now;
+	show(run, now);
 	watch_disk(run);
 	watch_vms(run);
 	if (run->on)
@@ -194,10 +204,18 @@ static void each_second(struct run *run, uint64_t now)
 	if (r->on_spin_rate && !run->storm) {
 		uint64_t n = counters_total(r->counters, r->on_spin_counter);
 
-		if ((n - run->spins) / seconds >= r->on_spin_rate)
+		if ((n - run->spins) / seconds >= r->on_spin_rate) {
 			run->storm = now;
+			r->storm = true;
+		}
 		run->spins = n;
 	}
+}
+
+static void wipe(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
 }
 
 static bool follow_bursts(struct run *run, uint64_t now, GError **error)
@@ -291,6 +309,7 @@ bool recorder_run(struct recorder *r, GError **error)
 	r->ms = now_ms() - run.begin;
 	if (r->ms && run.second > run.begin)
 		r->overhead_mean = run.overhead_sum / ((run.second - run.begin) / 1000.0);
+	wipe();
 	switch_off(&run, true);
 	g_free(run.events);
 	return ok;

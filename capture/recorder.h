@@ -48,6 +48,7 @@ struct recorder {
 	double overhead_mean;
 	unsigned int n_bursts;
 	uint64_t ms;			/* how long it took, pauses included */
+	bool storm;			/* on_spin_rate was reached */
 };
 
 /* From now on SIGINT, SIGTERM, SIGHUP and SIGCHLD wait for recorder_run(). */

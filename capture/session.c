@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -129,6 +130,16 @@ static bool must_consume(struct session *s, const char *dir)
 	return true;
 }
 
+/* Who called sudo wants to read it; where that cannot be, root can. */
+static bool give_to_caller(int fd)
+{
+	const char *uid = g_getenv("SUDO_UID"), *gid = g_getenv("SUDO_GID");
+
+	if (!geteuid() && uid && gid && fchown(fd, strtoul(uid, NULL, 10), strtoul(gid, NULL, 10)))
+		return true;
+	return true;
+}
+
 static bool write_file(struct session *s, const struct instance_stats *stats, const char *comms,
 		       struct session_result *result, GError **error)
 {
@@ -147,11 +158,10 @@ static bool write_file(struct session *s, const struct instance_stats *stats, co
 		g_set_error(error, SESSION_ERROR, 0, "cannot make a file in '%s': %s", dir, g_strerror(errno));
 		return false;
 	}
-	ok = trace_dat_write(fd, &file, error) && appear(s, fd, hidden, error);
+	ok = trace_dat_write(fd, &file, error) && give_to_caller(fd) && appear(s, fd, hidden, error);
 	if (ok && !fstat(fd, &st))
 		result->bytes = st.st_size;
 	if (!ok) {
-		g_prefix_error(error, "'%s': ", s->path);
 		if (hidden)
 			unlink(hidden);
 	}
