@@ -25,16 +25,16 @@ static bool in_first_pid_namespace(GError **error)
 
 bool instance_possible(GError **error)
 {
-	const char *dir = NULL;
-	g_autofree char *instances = NULL;
+	g_autofree char *instances = NULL, *mounts = NULL;
 
-	/* false: a tracefs that is not mounted stays so */
-	if (tracefs_tracing_dir_is_mounted(false, &dir) <= 0 || !dir) {
+	/* libtracefs would mount it */
+	if (!g_file_get_contents("/proc/self/mounts", &mounts, NULL, NULL) || !strstr(mounts, " tracefs ") ||
+	    !tracefs_tracing_dir()) {
 		g_set_error(error, INSTANCE_ERROR, INSTANCE_ERROR_FAILED, "no tracefs is mounted\n"
 			    "hint: mount -t tracefs nodev /sys/kernel/tracing");
 		return false;
 	}
-	instances = g_build_filename(dir, "instances", NULL);
+	instances = g_build_filename(tracefs_tracing_dir(), "instances", NULL);
 	/* with the rights that count, not those of who called; libtracefs has no say in this */
 	if (faccessat(AT_FDCWD, instances, R_OK | W_OK | X_OK, AT_EACCESS)) {
 		if (errno == ENOENT)
