@@ -117,7 +117,8 @@ grep -q ' sched_switch:' "$scratch/report" || fail 'nothing is in the anonymised
 
 before=$(cat $tracing/set_event $tracing/tracing_on $tracing/trace_clock $tracing/buffer_size_kb $tracing/current_tracer)
 if command -v strace > "$scratch/found"; then
-	strace -f -e trace=open,openat,openat2,creat -o opened "$COUNTERSPIN" record -d 300ms -o b.dat 2> "$scratch/log" ||
+	# leaks cannot be looked for by a process that is traced
+	ASAN_OPTIONS=detect_leaks=0 strace -f -e trace=open,openat,openat2,creat -o opened "$COUNTERSPIN" record -d 300ms -o b.dat 2> "$scratch/log" ||
 		fail "under strace: $(cat "$scratch/log")"
 	grep -E 'ftrace_filter|filter_functions|set_graph|current_tracer|function_|stack_trace|ftrace_pid|enabled_functions' opened &&
 		fail 'it opens files of the function tracer'
@@ -254,15 +255,18 @@ expect "$status" 0 'status of the first of two'
 
 # --- budget
 
-load 14 &
+"$BUILD/tests/pipe_load" 1000000000 > "$scratch/load" &
+loader=$!
 record -d 3s --budget 0.0001% -o k.dat && fail 'a budget that cannot be kept'
 grep -q 'cannot be kept' "$scratch/log" || fail "why it cannot: $(cat "$scratch/log")"
 nothing_left 'no budget'
-record -d 7s --budget 0.5% -o l.dat || fail "bursts: $(cat "$scratch/log")"
+record -d 20s --budget 3% -o l.dat || fail "bursts: $(cat "$scratch/log")"
+pkill -P $loader || true
+kill $loader
 bursts=$(sed -n 's/.*, in \([0-9]*\) bursts.*/\1/p' "$scratch/log")
 [ "${bursts:-0}" -gt 1 ] || fail "no bursts: $(cat "$scratch/log")"
 took=$(sed -n 's/.*it took about \([0-9.e-]*\) %.*/\1/p' "$scratch/log")
-awk -v took="$took" 'BEGIN { exit !(took > 0 && took < 0.9) }' || fail "a budget of 0.5 %, and it took $took"
+awk -v took="$took" 'BEGIN { exit !(took > 0 && took < 6) }' || fail "a budget of 3 %, and it took $took"
 trace-cmd report l.dat > "$scratch/report" 2> "$scratch/report.log" || fail 'trace-cmd cannot read bursts'
 [ "$(grep -c '"when":"stop"' "$scratch/report")" -gt 1 ] || fail 'pauses are not marked'
 
