@@ -73,7 +73,7 @@ bool check_count(struct check *c, struct plan *plan, unsigned int n_cpu, unsigne
 	int pause, spin = -1;
 	bool ok;
 
-	*c = (struct check){ .n_cpu = n_cpu, .n_events = n, .pause_exits = -1, .decisions = -1 };
+	*c = (struct check){ .cost_ns = c->cost_ns, .n_cpu = n_cpu, .n_events = n, .pause_exits = -1, .decisions = -1 };
 	c->rates = g_new0(double, (size_t)n * n_cpu);
 	c->loads = g_new0(double, (size_t)n * n_cpu);
 	for (unsigned int i = 0; i < n; i++) {
@@ -300,15 +300,6 @@ void check_print_json(const struct check *c, const struct plan *plan, const stru
 		cJSON_AddItemToObject(event, "filter", p->filter ? cJSON_CreateString(p->filter) : cJSON_CreateNull());
 		cJSON_AddItemToArray(list, event);
 	}
-	list = cJSON_AddArrayToObject(root, "lacks");
-	for (unsigned int i = 0; i < plan->lacks->len; i++) {
-		const struct plan_lack *l = &g_array_index(plan->lacks, struct plan_lack, i);
-		cJSON *lack = cJSON_CreateObject();
-
-		cJSON_AddStringToObject(lack, "what", l->what);
-		cJSON_AddStringToObject(lack, "why", l->why);
-		cJSON_AddStringToObject(lack, "without", l->without);
-		cJSON_AddItemToArray(list, lack);
-	}
+	cJSON_AddItemToObject(root, "lacks", plan_lacks_json(plan));
 	command_print_json(root);
 }

@@ -20,21 +20,6 @@ static void add_probes(cJSON *to, const struct marks *m)
 		cJSON_AddItemToArray(list, cJSON_CreateString(m->probes->definitions->pdata[i]));
 }
 
-static void add_lacks(cJSON *to, const struct plan *plan)
-{
-	cJSON *list = cJSON_AddArrayToObject(to, "lacks");
-
-	for (unsigned int i = 0; i < plan->lacks->len; i++) {
-		const struct plan_lack *l = &g_array_index(plan->lacks, struct plan_lack, i);
-		cJSON *lack = cJSON_CreateObject();
-
-		cJSON_AddStringToObject(lack, "what", l->what);
-		cJSON_AddStringToObject(lack, "why", l->why);
-		cJSON_AddStringToObject(lack, "without", l->without);
-		cJSON_AddItemToArray(list, lack);
-	}
-}
-
 static void add_filters(cJSON *to, const struct plan *plan)
 {
 	cJSON *list = cJSON_AddObjectToObject(to, "filters");
@@ -75,7 +60,7 @@ static cJSON *about_recorder(const struct marks *m, bool at_end)
 	cJSON_AddNumberToObject(o, "buffer_bytes", m->buffer_bytes);
 	cJSON_AddNumberToObject(o, "shed", r->budget.shed);
 	cJSON_AddNumberToObject(o, "duty", r->budget.duty);
-	add_lacks(o, m->plan);
+	cJSON_AddItemToObject(o, "lacks", plan_lacks_json(m->plan));
 	if (!at_end || !m->spool) {
 		add_probes(o, m);
 		add_filters(o, m->plan);

@@ -88,6 +88,22 @@ void plan_lacks(struct plan *plan, const char *what, const char *why, const char
 	g_array_append_val(plan->lacks, lack);
 }
 
+cJSON *plan_lacks_json(const struct plan *plan)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (unsigned int i = 0; i < plan->lacks->len; i++) {
+		const struct plan_lack *l = &g_array_index(plan->lacks, struct plan_lack, i);
+		cJSON *lack = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(lack, "what", l->what);
+		cJSON_AddStringToObject(lack, "why", l->why);
+		cJSON_AddStringToObject(lack, "without", l->without);
+		cJSON_AddItemToArray(list, lack);
+	}
+	return list;
+}
+
 /* "common_pid == 1 || common_pid == 2"; NULL: no threads chosen, or too many for a filter. */
 static char *thread_filter(const GArray *tids)
 {

@@ -7,6 +7,7 @@
 #ifndef CAPTURE_PLAN_H
 #define CAPTURE_PLAN_H
 
+#include <cjson/cJSON.h>
 #include <glib.h>
 #include <stdbool.h>
 
@@ -62,6 +63,9 @@ void plan_add_probe(struct plan *plan, const char *name, const char *filter, dou
 
 /* Takes a copy of all three. */
 void plan_lacks(struct plan *plan, const char *what, const char *why, const char *without);
+
+/* All lacks: an array of objects with what, why and without. The caller frees it. */
+cJSON *plan_lacks_json(const struct plan *plan);
 
 /*
  * Enable all that are on, with their filters, or disable all. What the kernel refuses

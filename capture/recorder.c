@@ -65,7 +65,6 @@ struct run {
 	bool on, stopping;
 	double *events;				/* per CPU: recorded until the last second began */
 	double overhead_sum;
-	unsigned int n_seconds;
 	uint64_t spins, storm;			/* flight recorder: decisions until then; ms, when the storm came */
 };
 
@@ -190,8 +189,6 @@ static void each_second(struct run *run, uint64_t now)
 	overhead = most * r->cost_ns * r->weight / 1e9 / seconds;
 	run->overhead_sum += overhead * seconds;
 	r->overhead_mean = run->overhead_sum / ((now - run->begin) / 1000.0);
-	if (r->budget.duty >= 1)	/* with bursts the mean is what counts */
-		r->overhead_max = MAX(r->overhead_max, overhead);
 	if (on > 0.05)
 		keep_budget(run, most / on);
 	run->on_ms = 0;
@@ -257,10 +254,8 @@ static void wait_a_tick(struct run *run)
 		fprintf(stderr, "counterspin record: it cannot be stopped and go on later; interrupt it\n");
 	else if (signal == SIGCHLD)
 		child_ended(run);
-	else if (signal > 0) {
-		run->r->ended_by_signal = true;
+	else if (signal > 0)
 		stop(run, "interrupted");
-	}
 }
 
 static bool loop(struct run *run, GError **error)

@@ -42,9 +42,8 @@ struct recorder {
 
 	/* what came of it */
 	const char *why;		/* it ended */
-	bool ended_by_signal, command_failed;
+	bool command_failed;
 	int command_status;		/* as of waitpid() */
-	double overhead_max;		/* highest of a second, with pauses counted */
 	double overhead_mean;
 	unsigned int n_bursts;
 	uint64_t ms;			/* how long it took, pauses included */

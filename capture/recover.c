@@ -10,9 +10,6 @@
 #include "capture/session.h"
 #include "capture/trace_dat.h"
 
-/* For which somebody may look at a probe, and so hold it. */
-enum { REMOVE_MS = 1000 };
-
 /* All events that it may have recorded: those of the plan that are there, and probes of any sort. */
 static GByteArray *make_head(const struct instance *instance, GError **error)
 {
@@ -57,7 +54,7 @@ static bool recover_probes(bool *found, GError **error)
 	lock = instance_create(error);	/* nobody else begins meanwhile */
 	if (!lock)
 		return false;
-	ok = probes_remove(PROBES_GROUP, REMOVE_MS, error);
+	ok = probes_remove(PROBES_GROUP, SESSION_PROBES_MS, error);
 	instance_destroy(lock, NULL);
 	instance_free(lock);
 	if (ok)
@@ -90,7 +87,7 @@ static uint64_t count_events(const struct instance *instance)
 	return n;
 }
 
-static bool save(struct session *s, const char *path, bool anonymize, bool *saved, GError **error)
+static bool save(struct session *s, const char *path, bool anonymize, GError **error)
 {
 	struct session_result result;
 	uint64_t events = count_events(s->instance);
@@ -102,24 +99,23 @@ static bool save(struct session *s, const char *path, bool anonymize, bool *save
 		fprintf(stderr, "counterspin record: it held no events, and is removed\n");
 		return true;
 	}
-	*saved = true;
 	fprintf(stderr, "counterspin record: it is removed; what it held is in '%s' (%" G_GUINT64_FORMAT " events, %.1f MB)\n",
 		path, events, result.bytes / 1e6);
 	return true;
 }
 
-bool recover(const char *path, bool anonymize, bool discard, bool *found, bool *saved, GError **error)
+bool recover(const char *path, bool anonymize, bool probes_too, bool discard, bool *found, GError **error)
 {
 	struct session *s = session_new();
 	GError *why = NULL;
 	bool ok;
 
-	*found = *saved = false;
+	*found = false;
 	s->instance = instance_take_orphan(&why);
 	if (!s->instance) {
 		session_free(s);
 		if (!why)
-			return recover_probes(found, error);
+			return !probes_too || recover_probes(found, error);
 		g_propagate_error(error, why);
 		return false;
 	}
@@ -128,7 +124,7 @@ bool recover(const char *path, bool anonymize, bool discard, bool *found, bool *
 		INSTANCE_NAME);
 	s->probes = true;
 	s->path = g_strdup(path);
-	ok = save(s, path, anonymize, saved, &why);
+	ok = save(s, path, anonymize, &why);
 	if (!ok && discard) {
 		session_abandon(s);
 		fprintf(stderr, "counterspin record: it is removed, and what it held is lost: %s\n", why->message);

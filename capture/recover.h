@@ -11,10 +11,11 @@
 
 /*
  * Stop it, write what its rings hold to path (which must not exist), and remove it. *found:
- * was there one? *saved: is there a file now? anonymize: hide names, which is also done if the
- * killed recorder did. discard: if it cannot be saved, remove it all the same. Says on stderr what
+ * was there one? anonymize: hide names, which is also done if the
+ * killed recorder did. probes_too: remove probes of our group even if there
+ * is no instance; they may be somebody else's then. discard: if it cannot be saved, remove it all the same. Says on stderr what
  * it did.
  */
-bool recover(const char *path, bool anonymize, bool discard, bool *found, bool *saved, GError **error);
+bool recover(const char *path, bool anonymize, bool probes_too, bool discard, bool *found, GError **error);
 
 #endif

@@ -15,9 +15,6 @@
 #include "capture/trace_dat.h"
 #include "schema/temporary.h"
 
-/* For which somebody may look at a probe, and so hold it. */
-enum { REMOVE_MS = 1000 };
-
 char *session_directory(const char *path)
 {
 	return g_path_get_dirname(path);
@@ -70,7 +67,7 @@ static bool clear_kernel(struct session *s, GError **error)
 	instance_free(s->instance);
 	s->instance = NULL;
 	if (s->probes)
-		ok = probes_remove(PROBES_GROUP, REMOVE_MS, ok ? error : NULL) && ok;
+		ok = probes_remove(PROBES_GROUP, SESSION_PROBES_MS, ok ? error : NULL) && ok;
 	s->probes = false;
 	return ok;
 }
@@ -108,10 +105,9 @@ static bool appear(struct session *s, int fd, char *hidden, GError **error)
 		if (!hidden)
 			hidden = made = temporary_name(fd, dir);
 		/* a name that somebody has taken meanwhile stays theirs */
-		ok = hidden && (s->force ? !rename(hidden, s->path) :
-					   !link(hidden, s->path) && (!unlink(hidden) || true));
-		if (!ok && made)
-			unlink(made);
+		ok = hidden && !(s->force ? rename : link)(hidden, s->path);
+		if (hidden && (!ok || !s->force))
+			unlink(hidden);
 	}
 	if (!ok)
 		g_set_error(error, SESSION_ERROR, 0, "cannot make '%s': %s", s->path, g_strerror(errno));
@@ -131,13 +127,12 @@ static bool must_consume(struct session *s, const char *dir)
 }
 
 /* Who called sudo wants to read it; where that cannot be, root can. */
-static bool give_to_caller(int fd)
+static void give_to_caller(int fd)
 {
 	const char *uid = g_getenv("SUDO_UID"), *gid = g_getenv("SUDO_GID");
 
 	if (!geteuid() && uid && gid && fchown(fd, strtoul(uid, NULL, 10), strtoul(gid, NULL, 10)))
-		return true;
-	return true;
+		fprintf(stderr, "counterspin record: warning: the recording stays root's: %s\n", g_strerror(errno));
 }
 
 static bool write_file(struct session *s, const struct instance_stats *stats, const char *comms,
@@ -158,13 +153,12 @@ static bool write_file(struct session *s, const struct instance_stats *stats, co
 		g_set_error(error, SESSION_ERROR, 0, "cannot make a file in '%s': %s", dir, g_strerror(errno));
 		return false;
 	}
-	ok = trace_dat_write(fd, &file, error) && give_to_caller(fd) && appear(s, fd, hidden, error);
+	give_to_caller(fd);
+	ok = trace_dat_write(fd, &file, error) && appear(s, fd, hidden, error);
 	if (ok && !fstat(fd, &st))
 		result->bytes = st.st_size;
-	if (!ok) {
-		if (hidden)
-			unlink(hidden);
-	}
+	else if (!ok && hidden)
+		unlink(hidden);
 	close(fd);
 	return ok;
 }

@@ -40,6 +40,9 @@ struct session_result {
 /* Directory of path, for files that belong to it. */
 char *session_directory(const char *path);
 
+/* How long to wait for somebody who looks at a probe, and so holds it. */
+enum { SESSION_PROBES_MS = 1000 };
+
 /* Nothing is in it, and nothing in the kernel. */
 struct session *session_new(void);
 void session_free(struct session *session);

@@ -119,8 +119,20 @@ vm_vanishes() {
 	clean_within 1 'after a VM vanished'
 }
 
+# Probes that somebody else has in our group are not ours to remove, nor a reason not to record.
+foreign_probes() {
+	echo 'p:counterspin/on_spin kvm:kvm_vcpu_on_spin' >> $tracefs/dynamic_events
+	counterspin record -d 1s --budget 0 -o foreign.dat 2> foreign.log
+	check "[ $? = 0 ]" "somebody else's probes do not keep it from recording"
+	check 'grep "no probes" foreign.log' 'and that it has none is said'
+	check 'grep counterspin/on_spin $tracefs/dynamic_events' 'they stay'
+	counterspin record --recover
+	check "[ $? = 0 ]" '--recover removes what has our name'
+	clean_within 1 "after somebody else's probes"
+}
+
 tracefs_remember
-for case in interrupted recorder_killed both_killed disk_full two_recorders vm_vanishes; do
+for case in interrupted recorder_killed both_killed disk_full two_recorders vm_vanishes foreign_probes; do
 	echo "--- $case"
 	$case
 	rm -f ./*.dat
