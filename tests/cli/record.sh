@@ -41,24 +41,34 @@ tracing_is_on() {
 	[ "$(cat $tracing/instances/counterspin/tracing_on 2> /dev/null)" = 1 ]
 }
 
-is_gone() {
-	! kill -0 "$1" 2> /dev/null
-}
-
 clean_up() {
 	pkill -9 -f "$scratch/work" || true
 	"$COUNTERSPIN" record --recover -o "$scratch/left.dat" > "$scratch/out" 2>&1 || true
 }
 
-begin() {	# OPTION...: in the background, its process in $recorder, when it has begun
+# begin OPTION...: in the background, its process in $recorder, when it has begun. Without a budget: a
+# recorder that keeps one switches tracing off by itself, which is not to be mistaken for what is tested.
+begin() {
 	# what runs in the background of a script ignores SIGINT
-	env --default-signal=INT "$COUNTERSPIN" record "$@" > "$scratch/out" 2> "$scratch/log" &
+	env --default-signal=INT "$COUNTERSPIN" record "$@" --budget 0 > "$scratch/out" 2> "$scratch/log" &
 	recorder=$!
 	soon grep -q 'record: recording' "$scratch/log"
 	soon tracing_is_on
 }
 
+is_running() {
+	[ -e "/proc/$1" ] && ! grep -q '^State:.*zombie' "/proc/$1/status" 2> /dev/null
+}
+
 ended() {	# its status in $status
+	for _ in $(seq 600); do
+		is_running $recorder || break
+		sleep 0.1
+	done
+	if is_running $recorder; then
+		fail "it does not end: $(cat "$scratch/log")"
+		kill -9 $recorder
+	fi
 	status=0
 	wait $recorder 2> "$scratch/job" || status=$?
 }
@@ -66,7 +76,7 @@ ended() {	# its status in $status
 load() {	# SECONDS: two processes wake each other
 	perl -e 'pipe(A, B); pipe(C, D); $end = time + shift; $child = fork;
 		if (!$child) { while (sysread(A, $_, 1)) { syswrite(D, $_) } exit }
-		while (time < $end) { syswrite(B, "x"); sysread(C, $_, 1) } kill 9, $child' "$1"
+		while (time < $end) { syswrite(B, "x"); sysread(C, $_, 1) } kill 9, $child' "$1" > /dev/null 2>&1
 }
 
 # --- what it writes
@@ -100,7 +110,7 @@ fi
 
 cp "$(command -v perl)" ./comm-to-hide
 load_hidden() {
-	./comm-to-hide -e 'for (1 .. 1500) { select(undef, undef, undef, 0.002) }'
+	./comm-to-hide -e 'for (1 .. 1500) { select(undef, undef, undef, 0.002) }' > /dev/null 2>&1
 }
 load_hidden &
 record -d 500ms --budget 0 -o open.dat || fail 'record'
@@ -255,7 +265,7 @@ expect "$status" 0 'status of the first of two'
 
 # --- budget
 
-"$BUILD/tests/pipe_load" 1000000000 > "$scratch/load" &
+"$BUILD/tests/pipe_load" 1000000000 > "$scratch/load" 2>&1 &
 loader=$!
 record -d 3s --budget 0.0001% -o k.dat && fail 'a budget that cannot be kept'
 grep -q 'cannot be kept' "$scratch/log" || fail "why it cannot: $(cat "$scratch/log")"
@@ -272,7 +282,7 @@ trace-cmd report l.dat > "$scratch/report" 2> "$scratch/report.log" || fail 'tra
 
 # --- size, disk, memory
 
-begin -o m.dat --max-size 1 --budget 0
+begin -o m.dat --max-size 1
 ended
 grep -q 'reached --max-size' "$scratch/log" || fail "--max-size: $(cat "$scratch/log")"
 expect_fails 3 'less room than --min-free' "$COUNTERSPIN" record -o n.dat --min-free 1000T
