@@ -117,7 +117,7 @@ void recorded_rewind(struct recorded *r)
 	r->decisions = db_prepare(r->db,
 		"SELECT id, vcpu, t_start, t_end, cpu, n_vcpus, source = 'probe', yield_to_kernel_mode, "
 		"probed_kernel_mode, last_boosted, nr_running, ipi_pending, ipi_receiver, ipi_time_ns, tainted, "
-		"pick_source NOT NULL, pick_idx, switched_out, next_idx FROM decision ORDER BY id");
+		"pick_source NOT NULL, pick_idx, switched_out, next_idx, n_eoi, ple_window FROM decision ORDER BY id");
 	r->candidates = db_prepare(r->db,
 		"SELECT decision, word, ready, preempted, in_kernel, blocking, dy_runnable, pending_irq, on_cpu, "
 		"queued, in_spin_loop, rq_single, state_known, in_kernel_known, irq_known, spin_known, racy, probed, "
@@ -212,6 +212,7 @@ bool recorded_next_decision(struct recorded *r, struct recorded_decision **out, 
 	me = vcpu_of(r, db_column(s, 1));
 	if (!me)
 		return damaged(error, "decision", d->id);
+	d->vcpu = db_column(s, 1);
 	d->vm = me->vm;
 	d->me = me->idx;
 	d->t_start = db_column(s, 2);
@@ -235,6 +236,8 @@ bool recorded_next_decision(struct recorded *r, struct recorded_decision **out, 
 		return damaged(error, "decision", d->id);
 	d->switched_out = db_column(s, 17);
 	d->next_idx = db_column(s, 18);
+	d->n_eoi = db_column(s, 19);
+	d->ple_window = db_column(s, 20);
 	d->pick = pick == DB_NULL ? NO_TARGET : (int)pick;
 	*out = d;
 	return read_candidates(r, d, error) && read_attempts(r, d, error);

@@ -37,8 +37,11 @@ enum recorded_bits {
 
 struct recorded_decision {
 	int64_t id, t_start, t_end;	/* DB_NULL: lost */
+	unsigned int vcpu;		/* vcpu.id of the spinner */
 	unsigned int vm, me;		/* index into vms; vcpu_idx */
 	unsigned int cpu, n_vcpus;
+	unsigned int n_eoi;
+	int64_t ple_window;		/* DB_NULL: not known */
 	bool probed;			/* the on_spin probe fired */
 	int64_t kernel_mode;		/* DB_NULL: not known */
 	int64_t probed_kernel_mode, last_boosted, nr_running;
