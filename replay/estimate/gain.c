@@ -136,7 +136,7 @@ static void add_hit(const struct gain_episode *e, const int *picks, size_t j,
 
 		if (!y)
 			continue;
-		/* all spin from here, not its tail: the spinner is off the CPU until it can go on */
+		/* all spin from here, not its tail: the spinner is off the CPU till it can go on */
 		spin -= gain_spin(e, t, d[m].t);
 		t = d[m].t;
 		delay += failed * y->alpha * MIN(t - d[j].t + y->delta_ns, recorded_delay);
@@ -160,7 +160,7 @@ static void add_loss(const struct gain_episode *e, const int *picks, size_t j,
 
 	while (m < e->n_decisions && picks[m] != e->unblocker)
 		m++;
-	if (m < e->n_decisions && d[m].t - d[j].t < unhelped)
+	if (m < e->n_decisions)
 		longer = MIN(longer, y->alpha * MAX(d[m].t - d[j].t - recorded_delay, 0));
 	g->wall_ns = -longer;
 	g->spin_ns -= longer * gain_spin(e, e->s, e->t_end) / (e->t_end - e->s);
