@@ -3,16 +3,6 @@
 
 #include "replay/bits.h"
 
-bool chain_takes(const struct episodes *e, const struct episode *ep)
-{
-	if (ep->tainted)
-		return false;
-	for (guint j = 0; j < ep->n; j++)
-		if (scored_at(e->scores, episode_decision(e, ep, j))->pick == PICK_UNKNOWN)
-			return false;
-	return true;
-}
-
 static enum chain_group group_of(const struct episode *ep)
 {
 	return ep->cause == CAUSE_IPI ? CHAIN_IPI : ep->confidence >= 2 ? CHAIN_LOCK : CHAIN_REST;
@@ -88,7 +78,7 @@ GArray *chain_steps(const struct episodes *e, const GArray *picks, const int *ce
 	GArray *steps = g_array_new(FALSE, FALSE, sizeof(struct chain_step));
 
 	for (guint i = 0; i < e->list->len; i++)
-		if (cells[i] >= 0 && chain_takes(e, episode_at(e, i)))
+		if (cells[i] >= 0)
 			add(steps, e, episode_at(e, i), picks, cells[i]);
 	return steps;
 }

@@ -9,15 +9,9 @@
 #include "replay/estimate/episode.h"
 
 /*
- * Can this episode be learned from? Not if it touches a gap or a decision's outcome
- * is not known.
- */
-bool chain_takes(const struct episodes *e, const struct episode *ep);
-
-/*
- * The steps of the episodes that can be learned from: GArray of struct chain_step.
+ * The steps of the episodes that have a cell: GArray of struct chain_step.
  * picks: the policy's by decision, of int, see scores.h; cells: by episode, the
- * cell of the bootstrap it is in, -1 for none.
+ * cell of the bootstrap it is in; -1: it is not to be used.
  */
 GArray *chain_steps(const struct episodes *e, const GArray *picks, const int *cells);
 

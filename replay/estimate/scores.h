@@ -7,8 +7,7 @@
 #define REPLAY_ESTIMATE_SCORES_H
 
 #include "replay/engine.h"
-
-#define PICK_UNKNOWN (-2)	/* beside vcpu_idx and NO_TARGET */
+#include "replay/estimate/outcome.h"
 
 /* What of every vCPU of the VM is kept, one bitmap each. */
 enum scored_bits { SCORED_READY, SCORED_SPINNING, SCORED_ON_CPU, N_SCORED_BITS };
@@ -19,7 +18,7 @@ struct scored {
 	unsigned int vcpu;		/* vcpu.id of the spinner */
 	unsigned int vm, me, n_vcpus;	/* index into recorded.vms; vcpu_idx */
 	unsigned int n_eoi;		/* its EOIs since its previous decision */
-	int pick;			/* observed; PICK_UNKNOWN */
+	int pick;			/* observed: vcpu_idx, NO_TARGET, PICK_UNKNOWN */
 	enum outcome_source source;
 	bool tainted;
 	gsize bits;			/* into words: [N_SCORED_BITS][n_words of its VM] */

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * estimates - all figures of one policy, and the rules by which some are refused.
+ */
+#ifndef REPLAY_ESTIMATE_ESTIMATES_H
+#define REPLAY_ESTIMATE_ESTIMATES_H
+
+#include "replay/estimate/estimate.h"
+#include "replay/estimate/evidence.h"
+
+/* A policy to be estimated, against the recorded kernel's. */
+struct estimates_query {
+	const GArray *picks, *baseline;	/* by decision, of int; see scores.h */
+	bool uses_ipis;			/* it heeds which IPIs are out */
+	bool ipis_hidden;		/* some VM's IPIs leave no event */
+	double fidelity;		/* share of the kernel's attempts that its replay reproduces; -1: not known */
+};
+
+/* estimates: [N_METRICS], to be cleared by estimates_clear(). */
+void estimates_make(struct evidence *evidence, const struct estimates_query *query, struct estimate *estimates);
+void estimates_clear(struct estimate *estimates);
+
+#endif
