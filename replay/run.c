@@ -191,3 +191,32 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 		fidelity_doubt_free(v.doubt[k]);
 	return ok;
 }
+
+GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *kvm = recorded_param(recorded, "kvm.*");
+	g_autofree char *shed = recorded_param(recorded, "recorder.shed");
+	const char *policy = run->recorded_policy->name;
+
+	if (shed && g_ascii_strtoll(shed, NULL, 10) > 0)
+		g_ptr_array_add(list, g_strdup("the recorder gave up events to keep within its budget; "
+					       "'counterspin info' says which"));
+	if (run->recorded_policy == &policy_stock && run->ipi_context_probed)
+		g_ptr_array_add(list, g_strdup_printf("the kernel ran patched (its ipi_context was probed), but "
+						      "the host facts do not say how; %s is assumed", policy));
+	else if (!kvm)
+		g_ptr_array_add(list, g_strdup_printf("which policy the kernel ran is not recorded; %s is assumed", policy));
+	if (!recorded->kernel)
+		g_ptr_array_add(list, g_strdup("the kernel's release is not recorded; 6.18.3 or later is assumed"));
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+		const struct fidelity *f = &run->fidelity[k];
+
+		if (f->compared >= 100 && f->attempt_lists_equal < 0.95 * f->compared)
+			g_ptr_array_add(list, g_strdup_printf(
+				"replayed %s from %s state reproduces only %.1f %% of the kernel's attempts: "
+				"it probably ran something else", policy, state_kind_names[k],
+				100.0 * f->attempt_lists_equal / f->compared));
+	}
+	return list;
+}

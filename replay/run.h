@@ -59,4 +59,7 @@ bool run_add_specs(struct run *run, char **specs, GError **error);
 
 bool run_execute(struct run *run, struct recorded *recorded, GError **error);
 
+/* What a reader must know before believing a figure: newly allocated strings, which the array frees. */
+GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded);
+
 #endif

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "replay/run_text.h"
+
+#include "replay/policy_spec.h"
+#include "schema/text_table.h"
+
+static void print_policies(const struct run *run)
+{
+	static const char *const headings[] = {
+		"policy", ">same pick", ">different", ">unknown", ">no target", ">IPI out", ">hits", ">share",
+	};
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+
+	for (guint i = 0; i < run->policies->len; i++) {
+		const struct run_policy *p = run->policies->pdata[i];
+
+		text_table_cell(t, "%s", p->label);
+		text_table_count(t, p->same_pick);
+		text_table_count(t, p->different_pick);
+		text_table_count(t, p->unknown);
+		text_table_count(t, p->no_target);
+		text_table_count(t, p->receiver_waits);
+		text_table_count(t, p->receiver_hits);
+		if (p->receiver_waits)
+			text_table_cell(t, "%.1f %%", 100.0 * p->receiver_hits / p->receiver_waits);
+		else
+			text_table_cell(t, "-");
+	}
+	text_table_print(t, "  ", stdout);
+}
+
+static void print_attempts(const struct run *run, bool probed)
+{
+	static const char *const headings[] = { "policy", ">yielded (1)", ">not yielded (0)", ">-ESRCH" };
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+
+	for (guint i = 0; i < run->policies->len; i++) {
+		const struct run_policy *p = run->policies->pdata[i];
+
+		text_table_cell(t, "%s", p->label);
+		text_table_count(t, p->attempts_yielded);
+		if (p->policy || probed) {
+			text_table_count(t, p->attempts_failed);
+			text_table_count(t, p->attempts_esrch);
+		} else {	/* only success shows without probes */
+			text_table_cell(t, "?");
+			text_table_cell(t, "?");
+		}
+	}
+	text_table_print(t, "  ", stdout);
+}
+
+static void share_cell(struct text_table *t, int64_t n, int64_t of)
+{
+	if (of)
+		text_table_cell(t, "%.2f %%", 100.0 * n / of);
+	else
+		text_table_cell(t, "-");
+}
+
+static void print_fidelity(const struct run *run)
+{
+	static const char *const headings[] = {
+		"state", ">compared", ">same attempts", ">", ">same target", ">", ">unknown", ">racy",
+		">racy, unequal",
+	};
+	static const char *const why_headings[] = { "state", "differs in", ">decisions", ">of these racy" };
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+	struct text_table *why = text_table_new(why_headings, G_N_ELEMENTS(why_headings));
+	bool any = false;
+
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+		const struct fidelity *f = &run->fidelity[k];
+		int64_t racy = 0;
+
+		for (unsigned int i = 0; i < N_REASONS; i++) {
+			racy += f->racy_reasons[i];
+			if (!f->reasons[i])
+				continue;
+			any = true;
+			text_table_cell(why, "%s", state_kind_names[k]);
+			text_table_cell(why, "%s", reason_names[i]);
+			text_table_count(why, f->reasons[i]);
+			text_table_count(why, f->racy_reasons[i]);
+		}
+		text_table_cell(t, "%s", state_kind_names[k]);
+		text_table_count(t, f->compared);
+		text_table_count(t, f->attempt_lists_equal);
+		share_cell(t, f->attempt_lists_equal, f->compared);
+		text_table_count(t, f->targets_equal);
+		share_cell(t, f->targets_equal, f->compared);
+		text_table_count(t, f->unknown);
+		text_table_count(t, f->racy);
+		text_table_count(t, racy);
+	}
+	text_table_print(t, "  ", stdout);
+	puts("\n  racy: a vCPU's state may have changed while the scan was looking, by the events around it,\n"
+	     "        or what differs is a dy_eligible that such a scan left");
+	if (any)
+		puts("\nWhere the replayed kernel policy did not do what the kernel did:");
+	text_table_print(why, "  ", any ? stdout : NULL);
+}
+
+static void print_disagreements(const struct run *run)
+{
+	static const char *const headings[] = { "state", ">decision", "differs in", ">vcpu_idx", "racy" };
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+		for (guint i = 0; i < run->disagreements[k]->len; i++) {
+			const struct disagreement *d =
+				&g_array_index(run->disagreements[k], struct disagreement, i);
+
+			text_table_cell(t, "%s", state_kind_names[k]);
+			text_table_cell(t, "%" G_GINT64_FORMAT, d->decision);
+			text_table_cell(t, "%s", reason_names[d->reason]);
+			if (d->vcpu_idx >= 0)
+				text_table_cell(t, "%d", d->vcpu_idx);
+			else
+				text_table_cell(t, "-");
+			text_table_cell(t, "%s", d->racy ? "yes" : "no");
+		}
+	}
+	puts("\nDecisions not reproduced ('counterspin explain DB DECISION' shows one):");
+	text_table_print(t, "  ", stdout);
+}
+
+static void print_known(const struct run *run)
+{
+	const int64_t *n = run->n_outcomes;
+
+	if (n[OUTCOME_PROBED] < run->n_decisions)
+		printf("Outcomes: %" G_GINT64_FORMAT " probed, %" G_GINT64_FORMAT " imputed from what followed, %"
+		       G_GINT64_FORMAT " inferred by replaying %s\n(its own agreement with those says nothing), %"
+		       G_GINT64_FORMAT " not known.\n", n[OUTCOME_PROBED], n[OUTCOME_IMPUTED], n[OUTCOME_INFERRED],
+		       run->recorded_policy->name, n[OUTCOME_UNKNOWN]);
+	if (run->n_tainted)
+		printf("%" G_GINT64_FORMAT " decisions touch a gap or the recording's edge and are left out.\n",
+		       run->n_tainted);
+}
+
+void run_print_text(const struct run *run, const struct recorded *recorded, bool disagreements)
+{
+	g_autoptr(GPtrArray) warnings = run_warnings(run, recorded);
+
+	printf("%" G_GINT64_FORMAT " decisions of kvm_vcpu_on_spin() in %u VM%s; kernel %s ran %s",
+	       run->n_decisions, recorded->n_vms, recorded->n_vms == 1 ? "" : "s",
+	       recorded->kernel ? recorded->kernel : "(unknown)", run->recorded_policy->name);
+	if (run->recorded_policy == &policy_stock)
+		printf(" (%s)", stock_variant_names[run->recorded_params.stock_variant]);
+	else
+		printf(", taken as series v%u", run->recorded_params.series);
+	printf(".\n");
+	for (guint i = 0; i < warnings->len; i++)
+		printf("WARNING: %s.\n", (char *)warnings->pdata[i]);
+	print_known(run);
+	printf("\nWhat each policy would have done, against what the kernel did (%s state):\n",
+	       recorded->probes ? state_kind_names[run->state] : "reconstructed");
+	print_policies(run);
+	puts("\n"
+	     "  same pick  the same vCPU, or nobody where the kernel yielded to nobody\n"
+	     "  unknown    the policy's or the kernel's pick hangs on something not known\n"
+	     "  no target  the policy yields to nobody (counted in the columns before, too)\n"
+	     "  IPI out    the spinner has a unicast IPI of its own unacknowledged; hits: the pick is its receiver\n"
+	     "\nyield_to() calls, by result:");
+	print_attempts(run, recorded->probes);
+	puts("\nFidelity of the replayed kernel policy:");
+	if (!run->fidelity[STATE_PROBED].compared && !run->fidelity[STATE_RECONSTRUCTED].compared)
+		puts("  cannot be told: no probes saw what the kernel tried");
+	else
+		print_fidelity(run);
+	if (disagreements)
+		print_disagreements(run);
+}
