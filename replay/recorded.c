@@ -8,7 +8,7 @@
 static bool load_vms(struct recorded *r, GError **error)
 {
 	g_autoptr(db_stmt) vms = db_prepare(r->db,
-		"SELECT id, name, n_vcpus, membership <> 'unknown', created, NOT eoi_virtual FROM vm ORDER BY id");
+		"SELECT id, name, n_vcpus, membership <> 'unknown', created, NOT eoi_virtual, ipi_virtual FROM vm ORDER BY id");
 	g_autoptr(db_stmt) vcpus = db_prepare(r->db, "SELECT id, vm, vcpu_idx FROM vcpu ORDER BY id");
 	g_autoptr(GHashTable) index = g_hash_table_new(NULL, NULL);
 	g_autoptr(GArray) list = g_array_new(FALSE, TRUE, sizeof(struct recorded_vm));
@@ -20,6 +20,7 @@ static bool load_vms(struct recorded *r, GError **error)
 			.id = db_column(vms, 0), .name = g_strdup((const char *)sqlite3_column_text(vms, 1)),
 			.n_vcpus = CLAMP(db_column(vms, 2), 0, 65536), .whole = db_column(vms, 3),
 			.created = db_column(vms, 4), .acks_visible = db_column(vms, 5),
+			.ipis_hidden = db_column(vms, 6),
 		};
 
 		if (!vm.name)

@@ -19,6 +19,7 @@ struct recorded_vm {
 	bool whole;		/* all its vCPUs are known to be its own, and no others */
 	bool created;		/* while recording: last_boosted_vcpu began as 0 */
 	bool acks_visible;	/* EOIs are seen, so a wait for one can be */
+	bool ipis_hidden;	/* IPIs reach its vCPUs without an event (APICv, AVIC) */
 };
 
 struct recorded_vcpu {

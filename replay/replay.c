@@ -12,6 +12,7 @@
 
 static char **option_policies, *option_state;
 static gboolean option_json, option_disagreements;
+static gint64 option_seed = 1;
 
 static const GOptionEntry options[] = {
 	{ "policy", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &option_policies,
@@ -20,6 +21,7 @@ static const GOptionEntry options[] = {
 	  "State shown to the policies: 'probed' where probes recorded it (default), or 'reconstructed'", "STATE" },
 	{ "disagreements", 0, 0, G_OPTION_ARG_NONE, &option_disagreements,
 	  "List the decisions that the replayed kernel policy does not reproduce", NULL },
+	{ "seed", 0, 0, G_OPTION_ARG_INT64, &option_seed, "Seed of the bootstrap (default: 1)", "N" },
 	{ "json", 0, 0, G_OPTION_ARG_NONE, &option_json, "Print JSON", NULL },
 	G_OPTION_ENTRY_NULL
 };
@@ -42,7 +44,8 @@ static int replay(const char *path, enum state_kind state)
 		run_add(run, NULL, NULL, NULL);	/* observed */
 	if (run && !run_add_specs(run, option_policies, &error)) {
 		status = command_usage(&command, "%s", error->message);
-	} else if (run && run_execute(run, recorded, &error)) {
+	} else if (run && run_execute(run, recorded, &error) &&
+		   run_estimate(run, option_seed, &error)) {
 		const char *shown = recorded->probes ? state_kind_names[state] : "reconstructed";
 		bool readonly = sqlite3_db_readonly(db, "main");
 

@@ -9,6 +9,7 @@ static void policy_free(void *p)
 {
 	struct run_policy *rp = p;
 
+	estimates_clear(rp->estimates);
 	g_array_unref(rp->verdicts);
 	g_free(rp->label);
 	g_free(rp);
@@ -33,6 +34,8 @@ void run_free(struct run *run)
 		return;
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
 		g_array_unref(run->disagreements[k]);
+	evidence_free(run->evidence);
+	scores_free(run->scores);
 	g_array_unref(run->outcomes);
 	g_ptr_array_unref(run->policies);
 	g_free(run);
@@ -99,8 +102,9 @@ static bool contains(const GArray *receivers, int pick)
 	return false;
 }
 
-static void visit_policy(struct visitor *v, const struct engine_decision *decision, struct run_policy *rp)
+static void visit_policy(struct visitor *v, const struct engine_decision *decision, guint index)
 {
+	struct run_policy *rp = v->run->policies->pdata[index];
 	const struct recorded_decision *d = decision->d;
 	struct spin_result *r = v->result;
 	const struct outcome *outcome = &decision->outcome;
@@ -115,6 +119,7 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 		attempts = r->attempts;
 		known = !r->uncertain;
 	}
+	scores_pick(v->run->scores, index + 1, known && (rp->policy || outcome_known) ? pick : PICK_UNKNOWN);
 	if (!known || d->tainted || (!rp->policy && !outcome_known)) {
 		rp->unknown++;
 		return;
@@ -145,6 +150,9 @@ static void visit(void *user, const struct engine_decision *decision)
 	struct visitor *v = user;
 	struct run *run = v->run;
 
+	scores_add(run->scores, decision, &decision->state[run->state]);
+	engine_ask(v->engine, 0, run->state, decision, SPIN_OBSERVED, NULL, v->result);
+	scores_pick(run->scores, 0, v->result->uncertain ? PICK_UNKNOWN : v->result->pick);
 	run->n_decisions++;
 	run->n_tainted += decision->d->tainted;
 	run->n_outcomes[decision->outcome.source]++;
@@ -157,7 +165,7 @@ static void visit(void *user, const struct engine_decision *decision)
 		g_array_append_val(run->outcomes, row);
 	}
 	for (guint i = 0; i < run->policies->len; i++)
-		visit_policy(v, decision, run->policies->pdata[i]);
+		visit_policy(v, decision, i);
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
 		struct disagreement dis;
 
@@ -167,11 +175,24 @@ static void visit(void *user, const struct engine_decision *decision)
 	}
 }
 
+/* Is this what the recorded kernel ran, parameter by parameter? */
+static bool is_recorded(const struct run *run, const struct run_policy *rp)
+{
+	cJSON *asked = policy_spec_parameters(rp->policy, &rp->params);
+	cJSON *recorded = policy_spec_parameters(run->recorded_policy, &run->recorded_params);
+	bool same = rp->policy == run->recorded_policy && cJSON_Compare(asked, recorded, true);
+
+	cJSON_Delete(asked);
+	cJSON_Delete(recorded);
+	return same;
+}
+
 bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 {
 	struct visitor v = { .run = run, .recorded = recorded };
 	bool ok;
 
+	run->scores = scores_new(recorded, run->policies->len + 1);
 	v.engine = engine_new(recorded, run->recorded_policy, &run->recorded_params);
 	v.result = spin_result_new(recorded->max_words + 1);
 	v.steps = g_array_new(FALSE, FALSE, sizeof(struct spin_step));
@@ -181,7 +202,7 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 		struct run_policy *rp = run->policies->pdata[i];
 
 		if (rp->policy)
-			rp->lane = engine_add(v.engine, rp->policy, &rp->params);
+			rp->lane = is_recorded(run, rp) ? 0 : engine_add(v.engine, rp->policy, &rp->params);
 	}
 	ok = engine_run(v.engine, visit, &v, error);
 	engine_free(v.engine);
@@ -190,6 +211,36 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
 		fidelity_doubt_free(v.doubt[k]);
 	return ok;
+}
+
+static bool ipis_hidden(const struct recorded *recorded)
+{
+	for (unsigned int vm = 0; vm < recorded->n_vms; vm++)
+		if (recorded->vms[vm].ipis_hidden)
+			return true;
+	return false;
+}
+
+bool run_estimate(struct run *run, uint64_t seed, GError **error)
+{
+	const struct fidelity *f = &run->fidelity[run->state];
+
+	run->seed = seed;
+	run->evidence = evidence_new(run->scores, RUN_REPLICATES, seed, error);
+	if (!run->evidence)
+		return false;
+	for (guint i = 0; i < run->policies->len; i++) {
+		struct run_policy *rp = run->policies->pdata[i];
+		struct estimates_query query = {
+			.picks = run->scores->picks[rp->policy ? i + 1 : 0], .baseline = run->scores->picks[0],
+			.uses_ipis = rp->policy && rp->policy->on_ipi,
+			.ipis_hidden = ipis_hidden(run->scores->recorded),
+			.fidelity = f->compared ? (double)f->attempt_lists_equal / f->compared : -1,
+		};
+
+		estimates_make(run->evidence, &query, rp->estimates);
+	}
+	return true;
 }
 
 GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)

@@ -8,6 +8,7 @@
 #define REPLAY_RUN_H
 
 #include "replay/engine.h"
+#include "replay/estimate/estimates.h"
 #include "replay/fidelity.h"
 
 struct run_verdict {
@@ -34,6 +35,7 @@ struct run_policy {
 	int64_t receiver_waits, receiver_hits;
 	int64_t attempts_yielded, attempts_failed, attempts_esrch;
 	GArray *verdicts;		/* of struct run_verdict */
+	struct estimate estimates[N_METRICS];	/* after run_estimate() */
 };
 
 struct run {
@@ -47,6 +49,9 @@ struct run {
 	bool ipi_context_probed;	/* only patched kernels have one */
 	int64_t n_outcomes[N_OUTCOME_SOURCES];
 	GArray *outcomes;		/* of struct run_outcome: unprobed decisions */
+	struct scores *scores;		/* lane 0: the recorded policy's picks; then policies' in their order */
+	struct evidence *evidence;	/* after run_estimate() */
+	uint64_t seed;
 };
 
 /* Add policies with run_add() before run_execute(); params of the recorded kernel are the defaults. */
@@ -58,6 +63,12 @@ void run_add(struct run *run, const struct policy *policy, const struct policy_p
 bool run_add_specs(struct run *run, char **specs, GError **error);
 
 bool run_execute(struct run *run, struct recorded *recorded, GError **error);
+
+/* Replicates of the bootstrap. */
+enum { RUN_REPLICATES = 2000 };
+
+/* What each policy would have gained, after run_execute(). seed: of the bootstrap. */
+bool run_estimate(struct run *run, uint64_t seed, GError **error);
 
 /* What a reader must know before believing a figure: newly allocated strings, which the array frees. */
 GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded);

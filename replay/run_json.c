@@ -44,6 +44,62 @@ static cJSON *fidelity_json(const struct run *run, enum state_kind kind, bool de
 	return o;
 }
 
+static void add_interval(cJSON *o, const char *name, const double *limits)
+{
+	cJSON *pair = cJSON_AddArrayToObject(o, name);
+
+	for (unsigned int i = 0; i < 2; i++)	/* a NaN becomes null */
+		cJSON_AddItemToArray(pair, cJSON_CreateNumber(limits[i]));
+}
+
+static cJSON *estimates_json(const struct estimate *estimates)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	for (unsigned int m = 0; m < N_METRICS; m++) {
+		const struct estimate *e = &estimates[m];
+		cJSON *o = cJSON_CreateObject();
+
+		cJSON_AddStringToObject(o, "metric", metric_infos[m].name);
+		cJSON_AddStringToObject(o, "unit", metric_infos[m].unit);
+		cJSON_AddStringToObject(o, "method", metric_infos[m].method);
+		cJSON_AddNumberToObject(o, "value", e->value);
+		add_interval(o, "statistical", e->statistical);
+		add_interval(o, "total", e->total);
+		cJSON_AddNumberToObject(o, "support", e->support);
+		cJSON_AddStringToObject(o, "verdict", verdict_names[e->verdict]);
+		cJSON_AddItemToObject(o, "reason", e->reason ? cJSON_CreateString(e->reason) : cJSON_CreateNull());
+		cJSON_AddItemToArray(list, o);
+	}
+	return list;
+}
+
+static cJSON *evidence_json(const struct run *run)
+{
+	const struct evidence *ev = run->evidence;
+	cJSON *o = cJSON_CreateObject(), *causes = cJSON_CreateObject(), *confidence = cJSON_CreateArray();
+
+	cJSON_AddNumberToObject(o, "seed", run->seed);
+	cJSON_AddNumberToObject(o, "replicates", RUN_REPLICATES);
+	cJSON_AddNumberToObject(o, "block_ns", ev->block_ns);
+	cJSON_AddNumberToObject(o, "blocks", bootstrap_n_blocks(ev->bootstrap));
+	cJSON_AddNumberToObject(o, "seconds", ev->ns / 1e9);
+	cJSON_AddNumberToObject(o, "lost", ev->lost);
+	cJSON_AddNumberToObject(o, "episodes", ev->episodes->list->len);
+	cJSON_AddNumberToObject(o, "episodes_used", ev->n_used);
+	cJSON_AddNumberToObject(o, "spin_cpus", ev->ns > 0 ? ev->spin / ev->ns : 0);
+	cJSON_AddNumberToObject(o, "spin_used", ev->spin_used);
+	for (unsigned int c = 0; c < N_CAUSES; c++)
+		cJSON_AddNumberToObject(causes, cause_names[c], ev->spin_by_cause[c]);
+	cJSON_AddItemToObject(o, "spin_by_cause", causes);
+	for (unsigned int c = 0; c < G_N_ELEMENTS(ev->spin_by_confidence); c++)
+		cJSON_AddItemToArray(confidence, cJSON_CreateNumber(ev->spin_by_confidence[c]));
+	cJSON_AddItemToObject(o, "spin_by_confidence", confidence);
+	cJSON_AddNumberToObject(o, "outcomes_observed", ev->observed);
+	cJSON_AddNumberToObject(o, "outcomes_known", ev->outcomes_known);
+	return o;
+}
+
 cJSON *run_json(const struct run *run, const struct recorded *recorded, bool disagreements)
 {
 	g_autoptr(GPtrArray) warnings = run_warnings(run, recorded);
@@ -70,8 +126,10 @@ cJSON *run_json(const struct run *run, const struct recorded *recorded, bool dis
 		cJSON_AddNumberToObject(attempts, "yielded", p->attempts_yielded);
 		cJSON_AddNumberToObject(attempts, "failed", p->attempts_failed);
 		cJSON_AddNumberToObject(attempts, "esrch", p->attempts_esrch);
+		cJSON_AddItemToObject(o, "estimates", estimates_json(p->estimates));
 		cJSON_AddItemToArray(list, o);
 	}
+	cJSON_AddItemToObject(root, "evidence", evidence_json(run));
 	for (guint i = 0; i < warnings->len; i++)
 		cJSON_AddItemToArray(said, cJSON_CreateString(warnings->pdata[i]));
 	fidelity = cJSON_AddObjectToObject(root, "fidelity");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "replay/run_text.h"
 
+#include <math.h>
+
 #include "replay/policy_spec.h"
 #include "schema/text_table.h"
 
@@ -139,6 +141,56 @@ static void print_known(const struct run *run)
 		       run->n_tainted);
 }
 
+static void estimate_cell(struct text_table *t, const struct estimate *e)
+{
+	static const char *const formats[N_METRICS] = {
+		[METRIC_THROUGHPUT_GAIN] = "%+.1f [%+.1f, %+.1f]", [METRIC_SPIN_CPU_SAVED] = "%+.2f [%+.2f, %+.2f]",
+		[METRIC_IPI_RESPONSE_CHANGE] = "%+.0f [%+.0f, %+.0f]",
+		[METRIC_PAUSE_EXITS_CHANGE] = "%+.0f [%+.0f, %+.0f]", [METRIC_YIELDS_CHANGE] = "%+.0f [%+.0f, %+.0f]",
+	};
+
+	if (isnan(e->value))
+		text_table_cell(t, "-");
+	else if (e->value == 0 && e->total[0] == 0 && e->total[1] == 0)
+		text_table_cell(t, "0");
+	else
+		text_table_cell(t, formats[e->metric], e->value, e->total[0], e->total[1]);
+}
+
+static void print_estimates(const struct run *run)
+{
+	static const char *const headings[] = {
+		"policy", ">throughput %", ">spin saved CPUs", ">IPI response %", ">PAUSE exits %", ">yields 1/s",
+		">support", "verdict on throughput",
+	};
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+
+	for (guint i = 0; i < run->policies->len; i++) {
+		const struct run_policy *p = run->policies->pdata[i];
+		const struct estimate *head = &p->estimates[METRIC_THROUGHPUT_GAIN];
+
+		text_table_cell(t, "%s", p->label);
+		for (unsigned int m = METRIC_THROUGHPUT_GAIN; m <= METRIC_YIELDS_CHANGE; m++)
+			estimate_cell(t, &p->estimates[m]);
+		text_table_cell(t, "%.0f %%", 100 * head->support);
+		text_table_cell(t, head->reason ? "%s: %s" : "%s", verdict_names[head->verdict], head->reason);
+	}
+	text_table_print(t, "  ", stdout);
+}
+
+static void print_evidence(const struct run *run)
+{
+	const struct evidence *ev = run->evidence;
+
+	printf("  %u waits with PAUSE exits, %u of them used; %.2f CPUs spent spinning in them (shorter waits do not show).\n",
+	       ev->episodes->list->len, ev->n_used, ev->ns > 0 ? ev->spin / ev->ns : 0);
+	printf("  Of that: waiting for an IPI %.0f %%, for a preempted lock holder %.0f %%, not known %.0f %%.\n",
+	       100 * ev->spin_by_cause[CAUSE_IPI], 100 * ev->spin_by_cause[CAUSE_LOCK],
+	       100 * ev->spin_by_cause[CAUSE_UNKNOWN]);
+	printf("  95 %% intervals with the method's own error; %d replicates of %u blocks of %.0f ms, seed %" G_GUINT64_FORMAT ".\n",
+	       RUN_REPLICATES, bootstrap_n_blocks(ev->bootstrap), ev->block_ns / 1e6, run->seed);
+}
+
 void run_print_text(const struct run *run, const struct recorded *recorded, bool disagreements)
 {
 	g_autoptr(GPtrArray) warnings = run_warnings(run, recorded);
@@ -164,6 +216,11 @@ void run_print_text(const struct run *run, const struct recorded *recorded, bool
 	     "  IPI out    the spinner has a unicast IPI of its own unacknowledged; hits: the pick is its receiver\n"
 	     "\nyield_to() calls, by result:");
 	print_attempts(run, recorded->probes);
+	printf("\nWhat each would have gained, against %s as recorded (its behaviour re-weighted, no feedback):\n",
+	       run->recorded_policy->name);
+	print_estimates(run);
+	puts("");
+	print_evidence(run);
 	puts("\nFidelity of the replayed kernel policy:");
 	if (!run->fidelity[STATE_PROBED].compared && !run->fidelity[STATE_RECONSTRUCTED].compared)
 		puts("  cannot be told: no probes saw what the kernel tried");
