@@ -162,13 +162,8 @@ static void test_circular(void)
 static void test_fair(void)
 {
 	const struct segment segments[] = {
-<<<<<<< HEAD
-		{ 0, 1 * MS }, { 10 * MS, 137 * MS }, { 200 * MS, 230 * MS }, { 300 * MS, 1000 * MS },
-		{ 1000 * MS, 1035 * MS },
-=======
 		{ 0, 1 * MS }, { 10 * MS, 137 * MS }, { 200 * MS, 230 * MS },
 		{ 300 * MS, 1000 * MS }, { 1000 * MS, 1035 * MS },
->>>>>>> est-bootstrap
 	};
 	enum { N = 4000 };
 	struct bootstrap *b = bootstrap_new(segments, G_N_ELEMENTS(segments), BLOCK, N, 11);
@@ -223,33 +218,21 @@ static double noise(struct prng *prng)
 	return sum;
 }
 
-<<<<<<< HEAD
-enum { SERIES = 250, REPLICATES = 300 };
-=======
 enum { REPLICATES = 300 };
->>>>>>> est-bootstrap
 
 /*
  * A value per ms over n_segments stretches; each remembers .9 of the one before.
  * Share of series whose 95 % interval for the mean holds the true mean, 0.
  */
-<<<<<<< HEAD
-static double coverage(unsigned int n_segments, int64_t segment_ms, int64_t block_ns)
-=======
 static double coverage(unsigned int n_series, unsigned int n_segments, int64_t segment_ms,
 		       int64_t block_ns)
->>>>>>> est-bootstrap
 {
 	g_autofree struct segment *segments = g_new(struct segment, n_segments);
 	unsigned int covered = 0;
 
 	for (unsigned int s = 0; s < n_segments; s++)
 		segments[s] = (struct segment){ s * 1000 * MS, (s * 1000 + segment_ms) * MS };
-<<<<<<< HEAD
-	for (unsigned int k = 0; k < SERIES; k++) {
-=======
 	for (unsigned int k = 0; k < n_series; k++) {
->>>>>>> est-bootstrap
 		struct bootstrap *b = bootstrap_new(segments, n_segments, block_ns, REPLICATES, k);
 		g_autofree double *sum = g_new0(double, bootstrap_n_cells(b));
 		g_autofree double *n = g_new0(double, bootstrap_n_cells(b));
@@ -281,11 +264,7 @@ static double coverage(unsigned int n_series, unsigned int n_segments, int64_t s
 		covered += lo <= 0 && hi >= 0;
 		bootstrap_free(b);
 	}
-<<<<<<< HEAD
-	return (double)covered / SERIES;
-=======
 	return (double)covered / n_series;
->>>>>>> est-bootstrap
 }
 
 static void test_coverage(void)
@@ -296,11 +275,7 @@ static void test_coverage(void)
 	} cases[] = { { 1, 2000 }, { 10, 200 }, { 20, 101 }, { 40, 50 }, { 80, 30 } };
 
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
-<<<<<<< HEAD
-		double share = coverage(cases[i].n_segments, cases[i].segment_ms, 50 * MS);
-=======
 		double share = coverage(250, cases[i].n_segments, cases[i].segment_ms, 50 * MS);
->>>>>>> est-bootstrap
 
 		g_test_message("%u stretches of %d ms: %.3f", cases[i].n_segments,
 			       (int)cases[i].segment_ms, share);
@@ -312,11 +287,7 @@ static void test_coverage(void)
 /* Without blocks, the series' memory makes intervals far too narrow. */
 static void test_coverage_without_blocks(void)
 {
-<<<<<<< HEAD
-	g_assert_cmpfloat(coverage(1, 2000, 2 * MS), <, 0.7);
-=======
 	g_assert_cmpfloat(coverage(60, 1, 2000, 2 * MS), <, 0.7);
->>>>>>> est-bootstrap
 }
 
 int main(int argc, char **argv)
