@@ -133,10 +133,13 @@ static void measure(struct evidence *ev)
 		int64_t answered;
 		bool vague;
 
+		/* the sender notices once it is on a CPU */
 		if (cell < 0 || send->tainted ||
 		    ipi_vector_waited(ev->episodes, vm, send->vector) < RESPONSE_SHARE)
 			continue;
 		send_answered(ev->episodes, send, false, &answered, &vague);
+		if (answered != NEVER)
+			answered = timeline_next_in(ev->timeline, send->vcpu, answered);
 		if (answered != NEVER)
 			ev->response[cell] += answered - send->t_first;
 	}
