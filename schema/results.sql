@@ -64,3 +64,14 @@ CREATE TABLE disagreement (
 	                                      -- in a dy_eligible that such a scan left
 	PRIMARY KEY (state, decision)
 ) WITHOUT ROWID;
+
+-- Do senders of this vector wait? Estimated from how they go on while the acknowledgement takes its
+-- time -- written by replay.
+CREATE TABLE ipi_vector (
+	vm      INTEGER NOT NULL REFERENCES vm(id),
+	vector  INTEGER NOT NULL,
+	visible INTEGER NOT NULL,          -- sends acknowledged so late that a wait would have shown
+	waited  INTEGER NOT NULL,          -- of these, followed by a wait for them
+	f_wait  REAL,                      -- waited / visible, 0 to 1; NULL: too few are visible
+	PRIMARY KEY (vm, vector)
+) WITHOUT ROWID;

@@ -115,7 +115,8 @@ static inline bool gain_is_fatal(enum gain_class class)
 
 /*
  * The gain of episode e if the policy's picks are picks, one per decision. A futile
- * hit (the unblocker was not eligible) may still have a gain by a later try.
+ * hit (the unblocker was not eligible) may still have a gain by a later try. After the
+ * decision that counts, a pick that is not known is taken not to be the unblocker.
  * Releases end with the wait: the CPU time after it is work, not spin.
  */
 struct episode_gain gain_of_episode(const struct gain_episode *e, const int *picks);
