@@ -53,6 +53,10 @@ static bool load_vms(struct recorded *r, GError **error)
 	r->n_vcpus = members->len - 1;
 	r->vms = (struct recorded_vm *)g_array_free(g_steal_pointer(&list), FALSE);
 	r->vcpus = (struct recorded_vcpu *)g_array_free(g_steal_pointer(&members), FALSE);
+	for (unsigned int vm = 0; vm < r->n_vms; vm++)
+		r->vms[vm].vcpus = g_new0(unsigned int, r->vms[vm].n_vcpus + 1);
+	for (unsigned int v = 1; v <= r->n_vcpus; v++)
+		r->vms[r->vcpus[v].vm].vcpus[r->vcpus[v].idx] = v;
 	if (failed)
 		g_propagate_error(error, failed);
 	return !failed;
@@ -101,8 +105,10 @@ void recorded_free(struct recorded *r)
 	if (!r)
 		return;
 	finalize_streams(r);
-	for (unsigned int i = 0; i < r->n_vms; i++)
+	for (unsigned int i = 0; i < r->n_vms; i++) {
 		g_free(r->vms[i].name);
+		g_free(r->vms[i].vcpus);
+	}
 	g_free(r->vms);
 	g_free(r->vcpus);
 	g_free(r->kernel);

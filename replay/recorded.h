@@ -16,6 +16,7 @@ struct recorded_vm {
 	int64_t id;
 	char *name;		/* never NULL: "VM 2" if the facts have none */
 	unsigned int n_vcpus, n_words;
+	unsigned int *vcpus;	/* vcpu.id by vcpu_idx; 0: that one is not known */
 	bool whole;		/* all its vCPUs are known to be its own, and no others */
 	bool created;		/* while recording: last_boosted_vcpu began as 0 */
 	bool acks_visible;	/* EOIs are seen, so a wait for one can be */

@@ -10,6 +10,7 @@ static void policy_free(void *p)
 	struct run_policy *rp = p;
 
 	estimates_clear(rp->estimates);
+	episode_gains_free(rp->gains);
 	g_array_unref(rp->verdicts);
 	g_free(rp->label);
 	g_free(rp);
@@ -34,6 +35,7 @@ void run_free(struct run *run)
 		return;
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
 		g_array_unref(run->disagreements[k]);
+	rescore_free(run->rescore);
 	evidence_free(run->evidence);
 	scores_free(run->scores);
 	g_array_unref(run->outcomes);
@@ -227,7 +229,8 @@ bool run_estimate(struct run *run, uint64_t seed, GError **error)
 
 	run->seed = seed;
 	run->evidence = evidence_new(run->scores, RUN_REPLICATES, seed, error);
-	if (!run->evidence)
+	run->rescore = run->evidence ? rescore_new(run->evidence, error) : NULL;
+	if (!run->rescore)
 		return false;
 	for (guint i = 0; i < run->policies->len; i++) {
 		struct run_policy *rp = run->policies->pdata[i];
@@ -238,7 +241,7 @@ bool run_estimate(struct run *run, uint64_t seed, GError **error)
 			.fidelity = f->compared ? (double)f->attempt_lists_equal / f->compared : -1,
 		};
 
-		estimates_make(run->evidence, &query, rp->estimates);
+		rp->gains = estimates_make(run->evidence, run->rescore, &query, rp->estimates);
 	}
 	return true;
 }

@@ -35,7 +35,9 @@ struct run_policy {
 	int64_t receiver_waits, receiver_hits;
 	int64_t attempts_yielded, attempts_failed, attempts_esrch;
 	GArray *verdicts;		/* of struct run_verdict */
-	struct estimate estimates[N_METRICS];	/* after run_estimate() */
+	/* after run_estimate() */
+	struct estimate estimates[N_METRICS];
+	struct episode_gains *gains;
 };
 
 struct run {
@@ -51,6 +53,7 @@ struct run {
 	GArray *outcomes;		/* of struct run_outcome: unprobed decisions */
 	struct scores *scores;		/* lane 0: the recorded policy's picks; then policies' in their order */
 	struct evidence *evidence;	/* after run_estimate() */
+	struct rescore *rescore;
 	uint64_t seed;
 };
 

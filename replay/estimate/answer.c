@@ -95,6 +95,22 @@ int send_outstanding(const struct episodes *e, unsigned int vcpu, int64_t t)
 	return -1;
 }
 
+bool episode_awaits(const struct episodes *e, const struct episode *ep, unsigned int vcpu_idx, int64_t t)
+{
+	const struct send *send;
+
+	if (ep->send < 0)
+		return (int)vcpu_idx == ep->unblocker;
+	send = send_at(e->sends, ep->send);
+	for (guint i = 0; i < send->n_edges; i++) {
+		const struct edge *edge = edge_at(e->sends, send->edge + i);
+
+		if (edge->receiver == vcpu_idx && edge_answered(e, ep->vm, edge, false) > t)
+			return true;
+	}
+	return false;
+}
+
 /* Its first decision after t; the index is into order, and first[vcpu + 1] if there is none. */
 static guint decision_after(const struct episodes *e, unsigned int vcpu, int64_t t)
 {

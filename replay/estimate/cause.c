@@ -124,9 +124,10 @@ static void suspect(const struct episodes *e, const struct episode *ep, unsigned
 	}
 }
 
-static void explain_by_lock(const struct episodes *e, const guint *first_episode, const guint *vcpus, struct episode *ep)
+static void explain_by_lock(const struct episodes *e, const guint *first_episode, struct episode *ep)
 {
 	const struct recorded *r = e->scores->recorded;
+	const unsigned int *vcpus = r->vms[ep->vm].vcpus;
 	struct suspects s = { 0 };
 
 	for (unsigned int idx = 0; idx < r->vms[ep->vm].n_vcpus; idx++)
@@ -143,25 +144,11 @@ static void explain_by_lock(const struct episodes *e, const guint *first_episode
 			ep->cause = CAUSE_LOCK;
 }
 
-/* What each vCPU of the VM is as a vcpu.id. */
-static guint *vcpus_of(const struct recorded *r, unsigned int vm)
-{
-	guint *vcpus = g_new0(guint, r->vms[vm].n_vcpus + 1);
-
-	for (unsigned int v = 1; v <= r->n_vcpus; v++)
-		if (r->vcpus[v].vm == vm)
-			vcpus[r->vcpus[v].idx] = v;
-	return vcpus;
-}
-
 void episodes_explain(struct episodes *e)
 {
 	const struct recorded *r = e->scores->recorded;
 	guint *first = g_new0(guint, r->n_vcpus + 2);
-	guint **vcpus = g_new0(guint *, r->n_vms + 1);
 
-	for (unsigned int vm = 0; vm < r->n_vms; vm++)
-		vcpus[vm] = vcpus_of(r, vm);
 	for (guint i = 0; i < e->list->len; i++)
 		first[episode_at(e, i)->vcpu + 1]++;
 	for (unsigned int v = 1; v <= r->n_vcpus + 1; v++)
@@ -172,11 +159,8 @@ void episodes_explain(struct episodes *e)
 		struct episode *ep = &g_array_index(e->list, struct episode, i);
 
 		if (ep->cause != CAUSE_IPI)
-			explain_by_lock(e, first, vcpus[ep->vm], ep);
+			explain_by_lock(e, first, ep);
 		ep->spin = timeline_ran(e->tl, ep->vcpu, ep->end) - timeline_ran(e->tl, ep->vcpu, ep->s);
 	}
-	for (unsigned int vm = 0; vm < r->n_vms; vm++)
-		g_free(vcpus[vm]);
-	g_free(vcpus);
 	g_free(first);
 }

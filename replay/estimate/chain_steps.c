@@ -8,23 +8,6 @@ static enum chain_group group_of(const struct episode *ep)
 	return ep->cause == CAUSE_IPI ? CHAIN_IPI : ep->confidence >= 2 ? CHAIN_LOCK : CHAIN_REST;
 }
 
-/* Does the spinner wait for vcpu_idx, at t? */
-static bool awaits(const struct episodes *e, const struct episode *ep, unsigned int vcpu_idx, int64_t t)
-{
-	const struct send *send;
-
-	if (ep->send < 0)
-		return (int)vcpu_idx == ep->unblocker;
-	send = send_at(e->sends, ep->send);
-	for (guint i = 0; i < send->n_edges; i++) {
-		const struct edge *edge = edge_at(e->sends, send->edge + i);
-
-		if (edge->receiver == vcpu_idx && edge_answered(e, ep->vm, edge, false) > t)
-			return true;
-	}
-	return false;
-}
-
 /* Is there help on a CPU: one that the spinner waits for; if that is not known, any other of the VM? */
 static bool help_runs(const struct episodes *e, const struct episode *ep, const struct scored *d)
 {
@@ -32,7 +15,7 @@ static bool help_runs(const struct episodes *e, const struct episode *ep, const 
 	bool known = group_of(ep) != CHAIN_REST;
 
 	for (unsigned int idx = 0; idx < d->n_vcpus; idx++)
-		if (idx != d->me && get_bit(on_cpu, idx) && (!known || awaits(e, ep, idx, d->t)))
+		if (idx != d->me && get_bit(on_cpu, idx) && (!known || episode_awaits(e, ep, idx, d->t)))
 			return true;
 	return false;
 }
@@ -47,7 +30,7 @@ static uint8_t class_of(const struct episodes *e, const struct episode *ep, cons
 	if (get_bit(scored_bits_of(e->scores, d, SCORED_SPINNING), pick))
 		circumstances |= CHAIN_TARGET_SPINS;
 	return chain_class(group_of(ep) == CHAIN_REST ? CHAIN_SOME :
-			   awaits(e, ep, pick, d->t) ? CHAIN_HIT : CHAIN_WRONG, circumstances);
+			   episode_awaits(e, ep, pick, d->t) ? CHAIN_HIT : CHAIN_WRONG, circumstances);
 }
 
 static void add(GArray *steps, const struct episodes *e, const struct episode *ep, const GArray *picks, guint cell)

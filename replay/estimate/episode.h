@@ -96,6 +96,9 @@ const struct edge *send_answered(const struct episodes *e, const struct send *se
  */
 int send_outstanding(const struct episodes *e, unsigned int vcpu, int64_t t);
 
+/* Does the spinner wait for vcpu_idx, at t? By its IPI if it has one, else by its unblocker. */
+bool episode_awaits(const struct episodes *e, const struct episode *ep, unsigned int vcpu_idx, int64_t t);
+
 /* Find cause, unblocker and confidence of every episode (cause.c). */
 void episodes_explain(struct episodes *e);
 

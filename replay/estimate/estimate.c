@@ -23,18 +23,22 @@ const struct metric_info metric_infos[N_METRICS] = {
 		"CPU time of single waits, all else as recorded", 0.01, 0.35 },
 	[METRIC_EPISODE_RESPONSE_CHANGE] = { "episode_response_change", "us", "per decision, no feedback",
 		"mean length of a visible wait for an IPI, all else as recorded", 1, 0.45 },
+	[METRIC_YIELD_COST] = { "yield_cost", "CPUs", "per decision, no feedback",
+		"CPU time of yields that it makes and the recorded policy does not", 0.001, 0.35 },
+	[METRIC_DISPLACED] = { "displaced", "CPUs", "per decision, no feedback",
+		"CPU time that those waited for get earlier, from others: unfair, but no loss", 0.001, 0.35 },
 };
 
 static bool falls_when_better(enum metric metric)
 {
 	return metric == METRIC_IPI_RESPONSE_CHANGE || metric == METRIC_PAUSE_EXITS_CHANGE ||
-	       metric == METRIC_EPISODE_RESPONSE_CHANGE;
+	       metric == METRIC_EPISODE_RESPONSE_CHANGE || metric == METRIC_YIELD_COST || metric == METRIC_DISPLACED;
 }
 
 void estimate_refuse(struct estimate *e, enum metric metric, enum verdict verdict, double support, char *reason)
 {
 	*e = (struct estimate){
-		.metric = metric, .value = NAN, .statistical = { NAN, NAN }, .total = { NAN, NAN },
+		.metric = metric, .value = NAN, .statistical = { NAN, NAN }, .total = { NAN, NAN }, .bounds = { NAN, NAN },
 		.support = support, .verdict = verdict, .reason = reason,
 	};
 }
@@ -46,7 +50,7 @@ void estimate_set(struct estimate *e, enum metric metric, double value, double *
 	double m = MAX(info->floor, info->share * fabs(value)), lo, hi;
 	gsize missing;
 
-	*e = (struct estimate){ .metric = metric, .value = value, .support = support };
+	*e = (struct estimate){ .metric = metric, .value = value, .bounds = { NAN, NAN }, .support = support };
 	if (!interval_percentile(replicates, n, 0.95, &lo, &hi, &missing)) {
 		estimate_refuse(e, metric, VERDICT_INSUFFICIENT_DATA, support,
 				g_strdup_printf("%zu of %zu replicates of the recording have no value", missing, n));

@@ -19,6 +19,8 @@ enum metric {
 	/* per decision: this spin alone, all else as recorded */
 	METRIC_EPISODE_SPIN_SAVED,
 	METRIC_EPISODE_RESPONSE_CHANGE,
+	METRIC_YIELD_COST,
+	METRIC_DISPLACED,
 	N_METRICS,
 };
 
@@ -33,6 +35,7 @@ struct estimate {
 	enum metric metric;
 	double value;			/* NAN: refused, see reason */
 	double statistical[2], total[2]; /* 95 % intervals; NAN with value */
+	double bounds[2];		/* what it may be if what is not known is at its worst, at its best; NAN: none */
 	double support;			/* share of the evidence that the figure rests on, 0 to 1 */
 	enum verdict verdict;
 	char *reason;			/* of a refusal, or what to mind; NULL */

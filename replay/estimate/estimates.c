@@ -14,6 +14,8 @@ enum { MIN_BLOCKS = 20, MIN_EPISODES = 200, MIN_CHANGED = 50 };
 #define MIN_KNOWN 0.8		/* outcomes of decisions */
 #define MIN_CONFIDENT 0.5	/* spin in episodes whose unblocker is known with confidence 2 or 3 */
 #define MIN_SUPPORT 0.95	/* the policy's decisions of whose kind there are enough */
+#define MIN_SUPPORTED 0.8	/* episodes that it changes whose gain can be told */
+#define WIDE 0.02		/* of the vCPUs' CPU time, to either side of nothing */
 
 /* By how much more an estimate may be off, per share of outcomes that no probe saw. */
 #define IMPUTED_ERROR 0.5
@@ -50,6 +52,8 @@ static char *why_not(const struct evidence *ev, const struct estimates_query *q,
 		return g_strdup("IPIs are virtualised: which were out leaves no event");
 	if (confident < MIN_CONFIDENT)
 		return g_strdup_printf("whom it waits for is known of only %.0f %% of the spinning", 100 * confident);
+	if (isnan(t->value[METRIC_THROUGHPUT_GAIN]))
+		return g_strdup("waits as they were recorded would never end under it");
 	if (t->support < MIN_SUPPORT)
 		return g_strdup_printf("%.0f %% of its decisions %s, which the recorded kernel hardly ever does",
 				       100 * (1 - t->support), action_names[t->lacking]);
@@ -78,24 +82,87 @@ static void set_throughput(const struct evidence *ev, struct throughput *t, stru
 	}
 }
 
-void estimates_make(struct evidence *ev, const struct estimates_query *q, struct estimate *estimates)
+/* Why no figure per decision may be printed though throughput may; NULL: one may. */
+static char *why_not_single(const struct evidence *ev, const struct episode_gains *g)
+{
+	double on_cpu = ev->timeline->total * ev->spin_used;
+	double supported = g->n_fatal ? 1 - (double)g->n_unsupported / g->n_fatal : 1;
+
+	if (supported < MIN_SUPPORTED)
+		return g_strdup_printf("of %u episodes that it changes only %.0f %% have a gain that can be told",
+				       g->n_fatal, 100 * supported);
+	if (g->worst < -WIDE * on_cpu && g->best > WIDE * on_cpu)
+		return g_strdup_printf("where it is not known who is waited for, it may be anything from %+.1f to %+.1f %% "
+				       "of CPU time", 100 * g->worst / on_cpu, 100 * g->best / on_cpu);
+	return NULL;
+}
+
+static void set_single(const struct evidence *ev, struct episode_gains *g, struct estimate *estimates)
+{
+	double ns = ev->ns * ev->spin_used, supported = g->n_fatal ? 1 - (double)g->n_unsupported / g->n_fatal : 1;
+	double support = supported * ev->spin_used;
+	double *costs = g_new(double, g->n_replicates + 1);
+	struct estimate *e = &estimates[METRIC_EPISODE_SPIN_SAVED];
+
+	for (guint k = 0; k < g->n_replicates; k++) {
+		g->spin_replicates[k] /= ns;
+		g->response_replicates[k] *= -1e-3;
+	}
+	estimate_set(e, METRIC_EPISODE_SPIN_SAVED, g->spin / ns, g->spin_replicates, g->n_replicates, support,
+		     IMPUTED_ERROR * (1 - ev->observed) * fabs(g->spin / ns));
+	e->bounds[0] = g->worst / ns;
+	e->bounds[1] = g->best / ns;
+	if (ev->n_ipi < MIN_EPISODES)
+		estimate_refuse(&estimates[METRIC_EPISODE_RESPONSE_CHANGE], METRIC_EPISODE_RESPONSE_CHANGE,
+				VERDICT_INSUFFICIENT_DATA, support,
+				g_strdup_printf("%u visible waits for IPIs, of %d that are needed", ev->n_ipi, MIN_EPISODES));
+	else
+		estimate_set(&estimates[METRIC_EPISODE_RESPONSE_CHANGE], METRIC_EPISODE_RESPONSE_CHANGE,
+			     -g->response / g->n_ipi / 1e3, g->response_replicates, g->n_replicates, support,
+			     IMPUTED_ERROR * (1 - ev->observed) * fabs(g->response / g->n_ipi / 1e3));
+	/* lines of their own, never part of a gain; what varies about them is how often, as with the spin saved */
+	for (unsigned int m = METRIC_YIELD_COST; m <= METRIC_DISPLACED; m++) {
+		double value = (m == METRIC_DISPLACED ? g->displaced : g->yield_cost) / ns;
+
+		for (guint k = 0; k < g->n_replicates; k++)
+			costs[k] = value;
+		estimate_set(&estimates[m], m, value, costs, g->n_replicates, support, 0);
+	}
+	g_free(costs);
+}
+
+static void refuse(struct estimate *estimates, unsigned int first, unsigned int last, enum verdict verdict, double support,
+		   const char *why)
+{
+	for (unsigned int m = first; m <= last; m++)
+		estimate_refuse(&estimates[m], m, verdict, support, g_strdup(why));
+}
+
+struct episode_gains *estimates_make(struct evidence *ev, struct rescore *rs, const struct estimates_query *q,
+				     struct estimate *estimates)
 {
 	struct throughput *t = throughput_of(ev, q->picks, q->baseline);
-	enum verdict verdict;
-	char *why = t->n_changed ? why_not(ev, q, t, &verdict) : NULL;
+	struct episode_gains *g = episode_gains_of(rs, ev->bootstrap, q->picks, q->baseline);
+	enum verdict verdict = VERDICT_NOT_IDENTIFIABLE;
+	g_autofree char *why = t->n_changed ? why_not(ev, q, t, &verdict) : NULL;
+	g_autofree char *why_single = t->n_changed && !why ? why_not_single(ev, g) : NULL;
 
-	for (unsigned int m = 0; m < N_METRICS; m++) {
-		if (!ev->scores->decisions->len)
-			set_nothing(&estimates[m], m, "no spinning");
-		else if (!t->n_changed)
-			set_nothing(&estimates[m], m, "its picks are the recorded policy's");
-		else if (why)
-			estimate_refuse(&estimates[m], m, verdict, t->support * ev->spin_used, g_strdup(why));
-	}
-	if (t->n_changed && !why)
+	if (!t->n_changed) {
+		for (unsigned int m = 0; m < N_METRICS; m++)
+			set_nothing(&estimates[m], m, ev->scores->decisions->len ?
+				    "its picks are the recorded policy's" : "no spinning");
+	} else if (why) {
+		refuse(estimates, 0, N_METRICS - 1, verdict, t->support * ev->spin_used, why);
+	} else {
 		set_throughput(ev, t, estimates);
-	g_free(why);
+		if (why_single)
+			refuse(estimates, N_THROUGHPUT_METRICS, N_METRICS - 1, VERDICT_NOT_IDENTIFIABLE, ev->spin_used,
+			       why_single);
+		else
+			set_single(ev, g, estimates);
+	}
 	throughput_free(t);
+	return g;
 }
 
 void estimates_clear(struct estimate *estimates)

@@ -6,7 +6,7 @@
 #define REPLAY_ESTIMATE_ESTIMATES_H
 
 #include "replay/estimate/estimate.h"
-#include "replay/estimate/evidence.h"
+#include "replay/estimate/episode_gains.h"
 
 /* A policy to be estimated, against the recorded kernel's. */
 struct estimates_query {
@@ -16,8 +16,12 @@ struct estimates_query {
 	double fidelity;		/* share of the kernel's attempts that its replay reproduces; -1: not known */
 };
 
-/* estimates: [N_METRICS], to be cleared by estimates_clear(). */
-void estimates_make(struct evidence *evidence, const struct estimates_query *query, struct estimate *estimates);
+/*
+ * estimates: [N_METRICS], to be cleared by estimates_clear(). Returns what they say of
+ * single episodes.
+ */
+struct episode_gains *estimates_make(struct evidence *evidence, struct rescore *rescore,
+				     const struct estimates_query *query, struct estimate *estimates);
 void estimates_clear(struct estimate *estimates);
 
 #endif

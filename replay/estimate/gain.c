@@ -64,10 +64,10 @@ static int trusted_unblocker(const struct gain_episode *e)
 	return e->confidence >= GAIN_MIN_CONFIDENCE ? e->unblocker : NO_TARGET;
 }
 
-static const struct efficacy *efficacy_at(const struct gain_episode *e,
+static const struct gain_efficacy *efficacy_at(const struct gain_episode *e,
 					  const struct gain_decision *d)
 {
-	const struct efficacy *y = d->stratum >= 0 ? &e->efficacies[d->stratum] : NULL;
+	const struct gain_efficacy *y = d->stratum >= 0 ? &e->efficacies[d->stratum] : NULL;
 
 	return y && y->supported ? y : NULL;
 }
@@ -99,7 +99,7 @@ static enum gain_class class_of_decision(const struct gain_episode *e,
 					 const struct gain_decision *d, int pick)
 {
 	int u = trusted_unblocker(e);
-	const struct efficacy *efficacy;
+	const struct gain_efficacy *efficacy;
 
 	if (d->recorded == PICK_UNKNOWN || pick == PICK_UNKNOWN)
 		return class_of_unknown(d, pick, u);
@@ -132,7 +132,7 @@ static void add_hit(const struct gain_episode *e, const int *picks, size_t j,
 	int64_t spin = gain_spin(e, d[j].t, e->t_end), t = d[j].t;
 
 	for (size_t m = j; m < e->n_decisions && d[m].t < d[j].t_in && failed > 0; m++) {
-		const struct efficacy *y = picks[m] == e->unblocker ? efficacy_at(e, &d[m]) : NULL;
+		const struct gain_efficacy *y = picks[m] == e->unblocker ? efficacy_at(e, &d[m]) : NULL;
 
 		if (!y)
 			continue;
@@ -152,7 +152,7 @@ static void add_loss(const struct gain_episode *e, const int *picks, size_t j,
 		     struct episode_gain *g)
 {
 	const struct gain_decision *d = e->decisions;
-	const struct efficacy *y = efficacy_at(e, &d[j]);
+	const struct gain_efficacy *y = efficacy_at(e, &d[j]);
 	double recorded_delay = d[j].t_in - d[j].t;
 	double unhelped = MAX(y->n_ns, recorded_delay);
 	double longer = y->alpha * (unhelped - recorded_delay);

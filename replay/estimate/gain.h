@@ -34,7 +34,7 @@
 #define GAIN_NEVER INT64_MAX
 
 /* What a yield does to a vCPU in one situation (stratum), learnt from the recording's own. */
-struct efficacy {
+struct gain_efficacy {
 	bool supported;		/* enough yields of its kind; else the rest means nothing */
 	bool eligible;		/* by the scheduler's own test, as the shadow run queue has it */
 	double alpha;		/* 0 to 1: attributable share that runs soon */
@@ -67,7 +67,7 @@ struct gain_episode {
 	size_t n_decisions;
 	const struct gain_span *spans;	/* in time order, disjoint; cut to the wait by us */
 	size_t n_spans;
-	const struct efficacy *efficacies;
+	const struct gain_efficacy *efficacies;
 	double yield_ns;	/* c_y: on-CPU cost of a yield to the spinner */
 };
 

@@ -19,7 +19,7 @@ enum { SPINNER = 0, RUNNER = 1, UNBLOCKER = 2, OTHER = 3, MAX_MICRO = 8 };
 /* Strata: eligible; half as good; ineligible; too few yields. */
 enum { STRATUM_E, STRATUM_H, STRATUM_I, STRATUM_X, N_MICRO_STRATA };
 
-static const struct efficacy micro_efficacies[N_MICRO_STRATA] = {
+static const struct gain_efficacy micro_efficacies[N_MICRO_STRATA] = {
 	/* supported, eligible, alpha, delta_ns, n_ns */
 	[STRATUM_E] = { true, true, 1, 5000, 800000 },
 	[STRATUM_H] = { true, true, .5, 10000, 800000 },

@@ -103,7 +103,7 @@ struct random_episode {
 };
 
 struct random_world {
-	struct efficacy efficacies[N_RANDOM_STRATA];
+	struct gain_efficacy efficacies[N_RANDOM_STRATA];
 	struct random_episode episodes[N_EPISODES];
 	struct window_episode windows[N_EPISODES];
 };
@@ -163,7 +163,7 @@ static struct random_world *random_world_new(void)
 	struct random_world *w = g_new0(struct random_world, 1);
 
 	for (unsigned int i = 0; i < N_RANDOM_STRATA; i++)
-		w->efficacies[i] = (struct efficacy){
+		w->efficacies[i] = (struct gain_efficacy){
 			i > 0, g_test_rand_bit(), g_test_rand_double(),
 			g_test_rand_double_range(1e3, 1e5), g_test_rand_double_range(1e4, 1e7),
 		};

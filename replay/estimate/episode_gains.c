@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "replay/estimate/episode_gains.h"
+
+#include <math.h>
+
+#include "replay/bits.h"
+#include "replay/estimate/efficacy.h"
+
+/* Replicates in which efficacies are learned anew; and how many yields of a kind make that needless. */
+enum { REFITS = 200, ENOUGH_YIELDS = 200 };
+
+/* A displaced thread loses no more than this at a time: a slice, where the host facts tell none. */
+#define SLICE_NS 3000000
+
+enum outcome_class episode_outcome(const struct rescore *rs, guint episode, guint decision, int pick, bool recorded)
+{
+	const struct evidence *ev = rs->evidence;
+	const struct episode *ep = episode_at(ev->episodes, episode);
+	const struct scored *d = scored_at(ev->scores, decision);
+	unsigned int n_words = ev->scores->recorded->vms[d->vm].n_words;
+	g_autofree uint64_t *awaited = g_new0(uint64_t, n_words);
+	struct outcome_query query = {
+		.n_words = n_words, .ready = scored_bits_of(ev->scores, d, SCORED_READY),
+		.awaited = ep->confidence >= GAIN_MIN_CONFIDENCE ? awaited : NULL,
+	};
+
+	for (unsigned int idx = 0; idx < d->n_vcpus; idx++)
+		put_bit(awaited, idx, idx != d->me && episode_awaits(ev->episodes, ep, idx, d->t));
+	if (pick >= 0 && recorded) {
+		unsigned int vcpu = ev->scores->recorded->vms[d->vm].vcpus[pick];
+
+		query.would_run = vcpu && timeline_next_in(ev->timeline, vcpu, d->t) - d->t <= EFFICACY_QUICK_NS ?
+				  WOULD_RUN : WOULD_NOT_RUN;
+	} else if (pick >= 0) {
+		query.would_run = rescore_would_run(rs, decision, pick);
+	}
+	return classify_decision(&query, pick);
+}
+
+/* Gain of an episode if a given vCPU were its unblocker and a yield to it always worked. */
+static double supposing(const struct rescore *rs, guint i, const int *picks, int unblocker)
+{
+	struct gain_efficacy sure = { .supported = true, .eligible = true, .alpha = 1 };
+	struct gain_episode e = rs->episodes[i];
+	const struct episode *ep = episode_at(rs->evidence->episodes, i);
+	g_autofree struct gain_decision *decisions = g_memdup2(e.decisions, e.n_decisions * sizeof(*e.decisions));
+	unsigned int vcpu = rs->evidence->scores->recorded->vms[ep->vm].vcpus[unblocker];
+	struct episode_gain g;
+
+	for (gsize j = 0; j < e.n_decisions; j++) {
+		const struct scored *d = scored_at(rs->evidence->scores, episode_decision(rs->evidence->episodes, ep, j));
+
+		decisions[j].stratum = 0;
+		decisions[j].t_in = vcpu ? timeline_next_in(rs->evidence->timeline, vcpu, d->t) : GAIN_NEVER;
+		decisions[j].state = get_bit(scored_bits_of(rs->evidence->scores, d, SCORED_READY), unblocker) ?
+				     UNBLOCKER_READY : UNBLOCKER_ON_CPU;
+	}
+	for (guint k = 0; k < rs->efficacies->len; k++)
+		sure.n_ns = MAX(sure.n_ns, g_array_index(rs->efficacies, struct gain_efficacy, k).n_ns);
+	e.decisions = decisions;
+	e.efficacies = &sure;
+	e.confidence = GAIN_MIN_CONFIDENCE;
+	e.unblocker = unblocker;
+	g = gain_of_episode(&e, picks);
+	return isnan(g.spin_ns) ? 0 : g.spin_ns;
+}
+
+/* Whom the policy newly picks first, or drops first: the best and the worst that may be true. */
+static void bound(const struct rescore *rs, guint i, const int *picks, double spin, double *worst, double *best)
+{
+	const struct gain_episode *e = &rs->episodes[i];
+	int taken = NO_TARGET, dropped = NO_TARGET;
+
+	*worst = *best = spin;
+	if (e->confidence >= GAIN_MIN_CONFIDENCE)
+		return;
+	for (gsize j = 0; j < e->n_decisions; j++) {
+		if (picks[j] == e->decisions[j].recorded)
+			continue;
+		if (taken == NO_TARGET && picks[j] >= 0)
+			taken = picks[j];
+		if (dropped == NO_TARGET && e->decisions[j].recorded >= 0)
+			dropped = e->decisions[j].recorded;
+	}
+	if (taken >= 0)
+		*best = MAX(spin, supposing(rs, i, picks, taken));
+	if (dropped >= 0)
+		*worst = MIN(spin, supposing(rs, i, picks, dropped));
+}
+
+/* The unblocker runs earlier by what it then needs: so much later another thread does. */
+static void displace(struct episode_gains *g, const struct rescore *rs, guint i)
+{
+	const struct evidence *ev = rs->evidence;
+	const struct episode *ep = episode_at(ev->episodes, i);
+	const struct gain_episode *e = &rs->episodes[i];
+	const struct episode_gain *gain = &g->gains[i];
+	const struct gain_decision *d;
+	const struct stretch *victim;
+	int64_t needed;
+
+	if (gain->class != GAIN_HIT && gain->class != GAIN_FUTILE_HIT)
+		return;
+	d = &e->decisions[gain->decision];
+	needed = timeline_ran(ev->timeline, ep->unblocker_vcpu, ep->end) -
+		 timeline_ran(ev->timeline, ep->unblocker_vcpu, d->t_in);
+	g->n_hits++;
+	g->displaced += CLAMP(needed, 0, SLICE_NS);
+	/* a conflict: whoever ran in the unblocker's place is waited for itself */
+	for (guint k = i > 64 ? i - 64 : 0; k < MIN(i + 64, ev->episodes->list->len); k++) {
+		const struct episode *other = episode_at(ev->episodes, k);
+
+		if (k == i || other->unblocker_vcpu == 0 || other->unblocker_vcpu == ep->unblocker_vcpu ||
+		    other->s > d->t || other->end < d->t)
+			continue;
+		victim = timeline_at(ev->timeline, other->unblocker_vcpu, d->t);
+		if (victim) {
+			g->n_conflicts++;
+			return;
+		}
+	}
+}
+
+static bool strata_are_thin(const struct rescore *rs)
+{
+	return rs->fewest_yields < ENOUGH_YIELDS;
+}
+
+/* Sums over used episodes, by cell. */
+struct sums {
+	double *spin, *response, *n_ipi;
+};
+
+static void add_all(struct rescore *rs, int **picks, struct episode_gain *gains, struct sums *s, guint n_cells)
+{
+	const struct evidence *ev = rs->evidence;
+
+	for (guint c = 0; c < n_cells; c++)
+		s->spin[c] = s->response[c] = s->n_ipi[c] = 0;
+	for (guint i = 0; i < ev->episodes->list->len; i++) {
+		struct episode_gain g;
+		int cell = ev->cells[i];
+
+		if (cell < 0)
+			continue;
+		g = gain_of_episode(&rs->episodes[i], picks[i]);
+		if (gains)
+			gains[i] = g;
+		if (episode_at(ev->episodes, i)->cause == CAUSE_IPI)
+			s->n_ipi[cell]++;
+		if (!g.supported)
+			continue;
+		s->spin[cell] += g.spin_ns;
+		if (episode_at(ev->episodes, i)->cause == CAUSE_IPI)
+			s->response[cell] += g.wall_ns;
+	}
+}
+
+static double weighted(const double *cells, const uint32_t *weights, guint n)
+{
+	double sum = 0;
+
+	for (guint c = 0; c < n; c++)
+		sum += (weights ? weights[c] : 1) * cells[c];
+	return sum;
+}
+
+static void replicate(struct episode_gains *g, struct rescore *rs, struct bootstrap *b, int **picks, struct sums *s)
+{
+	guint n = bootstrap_n_cells(b);
+	bool refit = strata_are_thin(rs);
+
+	g->n_replicates = refit ? MIN(REFITS, bootstrap_n_replicates(b)) : bootstrap_n_replicates(b);
+	g->spin_replicates = g_new(double, g->n_replicates + 1);
+	g->response_replicates = g_new(double, g->n_replicates + 1);
+	for (guint k = 0; k < g->n_replicates; k++) {
+		const uint32_t *weights = bootstrap_weights(b, k);
+		double n_ipi;
+
+		if (refit) {
+			rescore_refit(rs, weights);
+			add_all(rs, picks, NULL, s, n);
+		}
+		n_ipi = weighted(s->n_ipi, weights, n);
+		g->spin_replicates[k] = weighted(s->spin, weights, n);
+		g->response_replicates[k] = n_ipi > 0 ? weighted(s->response, weights, n) / n_ipi : NAN;
+	}
+	if (refit)
+		rescore_refit(rs, NULL);
+}
+
+static void count_changes(struct episode_gains *g, const struct rescore *rs, const GArray *picks,
+			  const GArray *baseline)
+{
+	const struct episodes *e = rs->evidence->episodes;
+	int64_t n_yields = 0;
+
+	for (guint i = 0; i < e->list->len; i++) {
+		if (rs->evidence->cells[i] < 0)
+			continue;
+		for (guint j = 0; j < episode_at(e, i)->n; j++) {
+			guint at = episode_decision(e, episode_at(e, i), j);
+			int pick = g_array_index(picks, int, at), base = g_array_index(baseline, int, at);
+
+			if (pick == base)
+				continue;
+			g->n_changed++;
+			n_yields += (pick >= 0) - (base >= 0);
+			g->outcomes[episode_outcome(rs, i, at, pick, false)]++;
+			g->recorded_outcomes[episode_outcome(rs, i, at, scored_at(e->scores, at)->pick, true)]++;
+		}
+	}
+	g->yield_cost = n_yields * rs->yield_ns;
+}
+
+/* The policy's picks; where they are the baseline's, the recorded ones, so that replay's own errors cancel. */
+static int **picks_of(const struct rescore *rs, const GArray *picks, const GArray *baseline)
+{
+	const struct episodes *e = rs->evidence->episodes;
+	int **own = g_new0(int *, e->list->len + 1);
+
+	for (guint i = 0; i < e->list->len; i++) {
+		const struct episode *ep = episode_at(e, i);
+
+		own[i] = g_new(int, ep->n + 1);
+		for (guint j = 0; j < ep->n; j++) {
+			guint at = episode_decision(e, ep, j);
+			int pick = g_array_index(picks, int, at);
+
+			own[i][j] = pick == g_array_index(baseline, int, at) ? scored_at(e->scores, at)->pick : pick;
+		}
+	}
+	return own;
+}
+
+struct episode_gains *episode_gains_of(struct rescore *rs, struct bootstrap *b, const GArray *picks,
+				       const GArray *baseline)
+{
+	struct episode_gains *g = g_new0(struct episode_gains, 1);
+	guint n = rs->evidence->episodes->list->len, n_cells = bootstrap_n_cells(b);
+	struct sums s = { g_new0(double, n_cells + 1), g_new0(double, n_cells + 1), g_new0(double, n_cells + 1) };
+	int **own = picks_of(rs, picks, baseline);
+
+	g->gains = g_new0(struct episode_gain, n + 1);
+	add_all(rs, own, g->gains, &s, n_cells);
+	g->spin = weighted(s.spin, NULL, n_cells);
+	g->response = weighted(s.response, NULL, n_cells);
+	g->n_ipi = weighted(s.n_ipi, NULL, n_cells);
+	for (guint i = 0; i < n; i++) {
+		double worst, best;
+
+		if (rs->evidence->cells[i] < 0)
+			continue;
+		g->n_fatal += gain_is_fatal(g->gains[i].class);
+		g->n_unsupported += !g->gains[i].supported;
+		bound(rs, i, own[i], g->gains[i].supported ? g->gains[i].spin_ns : 0, &worst, &best);
+		g->worst += worst;
+		g->best += best;
+		displace(g, rs, i);
+	}
+	count_changes(g, rs, picks, baseline);
+	replicate(g, rs, b, own, &s);
+	for (guint i = 0; i < n; i++)
+		g_free(own[i]);
+	g_free(own);
+	g_free(s.spin);
+	g_free(s.response);
+	g_free(s.n_ipi);
+	return g;
+}
+
+void episode_gains_free(struct episode_gains *g)
+{
+	if (!g)
+		return;
+	g_free(g->gains);
+	g_free(g->spin_replicates);
+	g_free(g->response_replicates);
+	g_free(g);
+}
