@@ -30,6 +30,7 @@ struct recorder_options {
 	int version;		/* 6 or 7 */
 	bool zstd;		/* 7 only */
 	bool probes;
+	unsigned int n_deep;	/* vCPUs of whom on_spin tells the state */
 };
 
 struct recorder;
