@@ -156,7 +156,7 @@ void kvm_sched_out(struct vcpu *v, bool runnable)
 
 void kvm_sched_in(struct world *w, struct cpu *c, struct vcpu *v)
 {
-	v->preempted = v->ready = v->blocking = false;
+	v->preempted = v->ready = false;
 	set_ple_window(w, c, v, w->s->ple_window);
 	v->spin_left = MIN(v->spin_left, v->ple_window);
 	spend(v, w->s->switch_cost, v->then);
@@ -210,11 +210,20 @@ static void send_now(struct world *w, struct cpu *c, struct vcpu *v)
 
 /* --- halts --- */
 
+static void woken(struct world *w, struct cpu *c, struct vcpu *v)
+{
+	v->blocking = false;
+	EMIT(w, c, kvm_vcpu_wakeup, w->now - v->t_halt, 1, 1);
+	spend(v, 0, THEN_ENTER);
+}
+
 static void halt(struct world *w, struct cpu *c, struct vcpu *v)
 {
 	bool polled = v->place == PLACE_POLL;
 
 	set_guest_timer(w, v);
+	if (!polled)
+		v->t_halt = w->now;
 	if (v->pending || v->timer_due) {
 		spend(v, 0, THEN_ENTER);
 		return;
@@ -226,7 +235,7 @@ static void halt(struct world *w, struct cpu *c, struct vcpu *v)
 		return;
 	}
 	v->blocking = true;
-	v->then = THEN_ENTER;
+	v->then = THEN_WOKEN;
 	sched_schedule(w, c, STATE_SLEEPING);
 }
 
@@ -322,6 +331,9 @@ void kvm_host_done(struct world *w, struct cpu *c, struct vcpu *v)
 		EMIT(w, c, kvm_msr, 1, MSR_X2APIC_EOI, 0, 0);
 		spend(v, 0, THEN_ENTER);
 		guest_eoi_done(w, v);
+		break;
+	case THEN_WOKEN:
+		woken(w, c, v);
 		break;
 	case THEN_HALT:
 		halt(w, c, v);

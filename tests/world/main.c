@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/world/calibrate.h"
 #include "tests/world/truth.h"
 
 static char **arguments, *out, *override;
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
 	if (seconds < 0.01 || seconds > 1000 || replicates < 0 || replicates > 1000)
 		return fail(2, "a number is out of range");
 	settings_random(&s, seed, seconds * 1e9);
+	settings_calibrate(&s);
 	status = override ? write_override(&s) : write_world(&s);
 	g_strfreev(arguments);
 	g_free(out);

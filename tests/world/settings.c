@@ -59,7 +59,7 @@ static void draw_scheduler(struct settings *s, struct chance *c)
 	gint64 factor = 1 + (31 - __builtin_clz(s->n_cpus));	/* as the kernel scales them */
 
 	s->scheduler = chance_percent(c, 65) ? SCHED_EEVDF : SCHED_CFS;
-	s->forfeit = chance_percent(c, 60);
+	s->forfeit = chance_percent(c, 88);
 	s->run_to_parity = chance_percent(c, 85);
 	s->place_lag = chance_percent(c, 75);
 	s->slice = CHOOSE(c, 700 * US * factor, 700 * US * factor, 750 * US * factor, 1500 * US,

@@ -63,7 +63,8 @@ struct cpu {
 enum vector { VECTOR_CALL, VECTOR_RESCHED, VECTOR_TIMER, N_VECTORS };
 
 /* What the vCPU thread does once it has spent its time in the host. */
-enum then { THEN_ENTER, THEN_SPIN, THEN_YIELDED, THEN_SEND, THEN_EOI, THEN_HALT };
+enum then { THEN_ENTER, THEN_SPIN, THEN_YIELDED, THEN_SEND, THEN_EOI, THEN_HALT,
+	    THEN_WOKEN };
 enum place { PLACE_HOST, PLACE_POLL, PLACE_GUEST };
 enum phase { PHASE_COMPUTE, PHASE_SEND, PHASE_WAIT, PHASE_CRITICAL, PHASE_HALT };
 enum wait { WAIT_NOTHING, WAIT_CALL, WAIT_LOCK };
@@ -117,6 +118,7 @@ struct vcpu {
 	gint64 waited_on_cpu;		/* of this wait */
 	unsigned int wait_pauses;
 	gint64 idle_until;		/* PHASE_HALT */
+	gint64 t_halt;			/* when KVM began to halt it */
 	gint64 t_guest_tick;
 
 	/* guest: interrupts */
