@@ -31,30 +31,24 @@ bool chance_percent(struct chance *c, unsigned int percent)
 }
 
 /*
- * -ln(u) in 2^-32, without a libm whose last digit differs from machine to machine: the binary
- * logarithm bit by bit, from squaring.
+ * -ln(u) in 2^-30, without a libm whose last digit differs from machine to machine: the logarithm
+ * of what is behind the leading one by a polynomial (Abramowitz and Stegun 4.1.43, good to 1e-5).
  */
-static guint64 minus_ln(guint64 random)
+static gint64 minus_ln(guint64 random)
 {
-	guint64 u = random >> 32 | 1, log2 = 0, x;
+	static const gint64 a[] = { 34529873, -146096265, 310821178, -528183224, 1073200186 };
+	guint64 u = random >> 32 | 1;
 	int exponent = 63 - __builtin_clzll(u);
+	gint64 f = (u << (32 - exponent) & G_MAXUINT32) >> 2, ln = 0;
 
-	x = u << (31 - exponent);	/* in [2^31, 2^32): 1 to 2 */
-	for (int bit = 0; bit < 24; bit++) {
-		x = x * x >> 31;
-		log2 <<= 1;
-		if (x >> 32) {
-			x >>= 1;
-			log2 |= 1;
-		}
-	}
-	log2 = ((guint64)exponent << 24 | log2);
-	return ((32ULL << 24) - log2) * 2977044472ULL >> 24;	/* ln 2 in 2^-32 */
+	for (unsigned int i = 0; i < G_N_ELEMENTS(a); i++)
+		ln = (ln * f >> 30) + a[i];
+	return (32 - exponent) * G_GINT64_CONSTANT(744261118) - (ln * f >> 30);	/* ln 2 */
 }
 
 gint64 chance_exponential(struct chance *c, gint64 mean)
 {
-	guint64 ln = MIN(minus_ln(chance_u64(c)), 8ULL << 32);
+	gint64 ln = CLAMP(minus_ln(chance_u64(c)), 0, G_GINT64_CONSTANT(8) << 30);
 
-	return (gint64)((guint64)mean * (ln >> 12) >> 20);
+	return mean * (ln >> 10) >> 20;
 }

@@ -162,9 +162,26 @@ static void common_programs(void)
 	}
 }
 
+/* Draws are as often under a time as an exponential distribution says. */
+static void exponential(void)
+{
+	struct chance c = chance_new(1, 1);
+	gint64 sum = 0, under_ln2 = 0, n = 1000000;
+
+	for (gint64 i = 0; i < n; i++) {
+		gint64 ns = chance_exponential(&c, 1 * MS);
+
+		sum += ns;
+		under_ln2 += ns < 693147;
+	}
+	g_assert_cmpint(ABS(sum / n - 1 * MS), <, 5 * US);
+	g_assert_cmpint(ABS(under_ln2 - n / 2), <, n / 500);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/world/exponential", exponential);
 	g_test_add_func("/world/no_yield", no_yield);
 	g_test_add_func("/world/yield", yield);
 	g_test_add_func("/world/override", override);
