@@ -120,6 +120,7 @@ static const unsigned int reasons[] = {
 
 static void emit_exit(struct world *w, struct cpu *c, struct vcpu *v, unsigned int reason)
 {
+	v->in_kernel = guest_in_kernel(v);
 	EMIT(w, c, kvm_exit, reason, guest_rip(v), ISA_VMX, 0, 0, 0, 0, v->idx);
 }
 
@@ -151,7 +152,7 @@ void kvm_sched_out(struct vcpu *v, bool runnable)
 {
 	v->preempted = v->ready = runnable;
 	if (runnable)
-		v->preempted_in_kernel = guest_in_kernel(v);
+		v->preempted_in_kernel = v->in_kernel;
 }
 
 void kvm_sched_in(struct world *w, struct cpu *c, struct vcpu *v)

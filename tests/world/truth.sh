@@ -48,6 +48,9 @@ unanswered IPIs|0' "world $1: facts"
 	expect "$(sql $w.db "SELECT count(*) FROM decision")" "$decisions" "world $1: decisions"
 	expect "$(sql $w.db "SELECT compared - attempt_lists_equal, compared - targets_equal FROM fidelity WHERE state = 'probed'")" \
 		'0|0' "world $1: decisions not reproduced"
+	# what events show is near it; where they do not agree something changed while the scan looked
+	expect "$(sql $w.db "SELECT count(*) FROM fidelity f WHERE state = 'reconstructed' AND 200 * (SELECT count(*)
+		FROM disagreement d WHERE d.state = f.state AND NOT d.racy) > f.compared")" 0 "world $1: reconstructed state"
 	# until every vCPU has run once, the state of some is not known
 	expect "$(sql $w.db "SELECT count(*) FROM replay WHERE policy = 'stock' AND unknown > 50 + (SELECT count(*) FROM decision WHERE t_start < (SELECT max(first) FROM (
 			SELECT min(o.t0) AS first FROM on_cpu o JOIN thread t ON t.id = o.thread WHERE t.vcpu NOT NULL GROUP BY t.id)))")" \

@@ -98,6 +98,7 @@ struct vcpu {
 	enum place place;
 	gint64 host_left;
 	enum then then;
+	bool in_kernel;			/* the guest, when it last left */
 	bool ready, preempted, preempted_in_kernel, blocking, event;
 	bool in_spin_loop, dy_eligible;
 	int boosted;			/* whom it yielded to */
