@@ -86,7 +86,13 @@ score() {
 		}
 		return xx && yy ? xy / sqrt(xx * yy) : 0
 	}
+	# a world may be so chaotic that its runs do not say what a policy gains
+	function vague() { return $4 > 1 && $4 > abs($3) / 5 }
 	function add(p) {
+		if (vague()) {
+			n_vague[p]++
+			return
+		}
 		n_cells[p]++
 		if ($6 == "-")
 			return
@@ -131,6 +137,8 @@ score() {
 			order[++n_order] = $2
 		add($2)
 		add("all")
+		if (vague())
+			next
 		worlds[$1]
 		if ($6 == "-") {
 			reasons[$9]++
@@ -151,6 +159,7 @@ score() {
 		for (r in reasons)
 			printf "refused %d cells: %s\n", reasons[r], r | "sort -k2,2nr"
 		close("sort -k2,2nr")
+		printf "left out, as the truth is not known (s.e. above 1 point and a fifth): %d cells\n", n_vague["all"]
 		print ""
 		if (!n["all"]) {
 			print "nothing was estimated"
@@ -168,7 +177,7 @@ score() {
 
 # The cells that are wrong by most.
 worst() {
-	awk -F '\t' '$6 != "-" { d = $6 - $3; printf "%.2f\t%s\n", d < 0 ? -d : d, $0 }' | sort -rn | head -12 |
+	awk -F '\t' '$6 != "-" && ($4 <= 1 || 5 * $4 <= ($3 < 0 ? -$3 : $3)) { d = $6 - $3; printf "%.2f\t%s\n", d < 0 ? -d : d, $0 }' | sort -rn | head -12 |
 		awk -F '\t' '{ printf "  world %-6s %-20s truth %8.2f (own %.2f)  estimate %8.2f [%.2f, %.2f]\n", $2, $3, $4, $6, $7, $8, $9 }'
 }
 

@@ -10,7 +10,7 @@ made() {
 	mkdir -p "$1/$2"
 	cat > "$1/$2/truth.json" <<-END
 		{ "policies": [ { "name": "stock", "throughput_gain": { "own": 0, "mean": 0, "se": 0 } },
-		  { "name": "relaxed", "throughput_gain": { "own": $3, "mean": $3, "se": 0.1 } } ] }
+		  { "name": "relaxed", "throughput_gain": { "own": $3, "mean": $3, "se": ${SE-0.1} } } ] }
 	END
 	cat > "$1/$2/replay.json" <<-END
 		{ "policies": [ { "name": "observed", "estimates": [] }, { "name": "relaxed", "estimates": [
@@ -51,6 +51,12 @@ bash "$acceptance" --score good > refused.txt || fail 'a refusal is no error'
 expect "$(grep refused refused.txt | tail -n +2 | tr -s ' ')" \
 'worlds refused entirely: 1 of 41
 refused 1 cells: too few episodes' 'refusals'
+# A truth that is not known is none to judge by.
+SE=20 made good 41 50 -50 -51 -49
+bash "$acceptance" --score good > vague.txt || fail "an unknown truth was held against an estimate"
+expect "$(grep -c "not known.*: 1 cells" vague.txt)" 1 "cells left out"
+expect "$(grep "^all" vague.txt | tr -s " ")" "$(grep "^all" refused.txt | tr -s " ")" "the rest"
+
 made none 1 5 null null null '"too few episodes"'
 status=0
 bash "$acceptance" --score none > none.txt || status=$?
