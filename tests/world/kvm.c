@@ -292,19 +292,32 @@ static int decide(struct world *w, struct cpu *c, struct vcpu *me)
 	return o->result > 0 ? idx : NOBODY;
 }
 
+/* What is kept of a yield: its target, or how far from the start that was. */
+static int kept(const struct world *w, const struct vm *vm, int target)
+{
+	int n = vm->n_vcpus;
+
+	if (!w->s->loop_counter || w->policy != POLICY_STOCK)
+		return target;
+	return (target + n - (vm->last_boosted + 1) % n) % n;
+}
+
 static void on_spin(struct world *w, struct cpu *c, struct vcpu *me)
 {
+	int target;
+
 	if (w->tape)
 		emit_on_spin(w, c, me);
 	me->in_spin_loop = true;
-	me->boosted = decide(w, c, me);
-	if (me->boosted == NOBODY) {
+	target = decide(w, c, me);
+	if (target == NOBODY) {
 		spin_over(w, c, me);
 		spend(me, 0, THEN_ENTER);
 		return;
 	}
 	if (world_measures(w))
 		w->account.n_yields++;
+	me->boosted = kept(w, me->vm, target);
 	me->then = THEN_YIELDED;
 	if (!sched_schedule(w, c, STATE_RUNNING))
 		yielded(w, c, me);

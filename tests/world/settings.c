@@ -60,6 +60,7 @@ static void draw_scheduler(struct settings *s, struct chance *c)
 
 	s->scheduler = chance_percent(c, 65) ? SCHED_EEVDF : SCHED_CFS;
 	s->forfeit = chance_percent(c, 88);
+	s->loop_counter = chance_percent(c, 50) && s->scheduler == SCHED_EEVDF && !s->forfeit;
 	s->run_to_parity = chance_percent(c, 85);
 	s->place_lag = chance_percent(c, 75);
 	s->slice = CHOOSE(c, 700 * US * factor, 700 * US * factor, 750 * US * factor, 1500 * US,
@@ -118,8 +119,8 @@ void settings_random(struct settings *s, guint64 seed, gint64 length)
 
 const char *settings_release(const struct settings *s)
 {
-	return s->scheduler == SCHED_CFS ? "6.1.0-world" : s->forfeit ? "6.19.2-world" :
-								       "6.18.5-world";
+	return s->scheduler == SCHED_CFS ? "6.1.0-world" : s->loop_counter ? "6.17.0-world" :
+	       s->forfeit ? "6.19.2-world" : "6.18.5-world";
 }
 
 static const char *const schedulers[] = { "EEVDF", "CFS" };
@@ -161,6 +162,7 @@ void settings_print(const struct settings *s, GString *to)
 			       schedulers[s->scheduler]);
 	g_string_append_printf(to, ",\n  \"placement\": \"%s\",\n  \"forfeit\": %s",
 			       placements[s->placement], yes(s->forfeit));
+	g_string_append_printf(to, ",\n  \"loop_counter\": %s", yes(s->loop_counter));
 	g_string_append_printf(to, ",\n  \"run_to_parity\": %s,\n  \"place_lag\": %s",
 			       yes(s->run_to_parity), yes(s->place_lag));
 	g_string_append_printf(to, ",\n  \"spin_survives\": %s,\n  \"eoi_late\": %s",

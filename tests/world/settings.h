@@ -50,6 +50,7 @@ struct settings {
 	enum scheduler scheduler;
 	enum placement placement;
 	bool forfeit, run_to_parity, place_lag;	/* EEVDF */
+	bool loop_counter;			/* stock of 6.13 to 6.18.2: last_boosted_vcpu is a distance */
 	gint64 slice;				/* EEVDF */
 	gint64 latency, min_granularity, wakeup_granularity;	/* CFS */
 	gint64 tick, balance;		/* balance 0: only CPUs that run idle take work */

@@ -101,7 +101,7 @@ struct vcpu {
 	bool in_kernel;			/* the guest, when it last left */
 	bool ready, preempted, preempted_in_kernel, blocking, event;
 	bool in_spin_loop, dy_eligible;
-	int boosted;			/* whom it yielded to */
+	int boosted;			/* what last_boosted_vcpu becomes when its yield returns */
 	gint64 ple_window;
 	struct ipi_record ipi;
 
