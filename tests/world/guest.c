@@ -39,6 +39,13 @@ static gint64 length_of(const struct mix *mix, struct chance *c, enum action act
 	return MAX(chance_exponential(c, mean), MIN_COMPUTE);
 }
 
+static unsigned int n_receivers(const struct mix *mix, enum action action)
+{
+	if (action != ACTION_CALL_MANY)
+		return 1;
+	return mix->multicast == MULTI_SHORTHAND ? MAX_VCPUS : mix->many;
+}
+
 /* Each operation takes the same number of draws from its vCPU's stream, whatever it is. */
 static void next_op(struct world *w, struct vcpu *v)
 {
@@ -52,8 +59,7 @@ static void next_op(struct world *w, struct vcpu *v)
 	op->length = length_of(mix, c, op->action);
 	op->lock = chance_between(c, 0, mix->n_locks - 1);
 	op->call_inside = chance_percent(c, mix->call_inside_percent);
-	op->receivers = draw_receivers(v, chance_u64(c), op->action == ACTION_CALL_MANY ?
-				       (mix->multicast == MULTI_SHORTHAND ? MAX_VCPUS : mix->many) : 1);
+	op->receivers = draw_receivers(v, chance_u64(c), n_receivers(mix, op->action));
 	v->phase = PHASE_COMPUTE;
 	v->left = op->compute;
 	if (world_measures(w))

@@ -260,7 +260,8 @@ static void yielded(struct world *w, struct cpu *c, struct vcpu *v)
 static void emit_on_spin(struct world *w, struct cpu *c, const struct vcpu *me)
 {
 	guint64 values[7 + 2 * MAX_VCPUS] = {
-		ON_SPIN_IP, me->vm->tgid, me->idx, me->idx, 1, me->vm->last_boosted, me->vm->n_vcpus,
+		ON_SPIN_IP, me->vm->tgid, me->idx, me->idx, 1, me->vm->last_boosted,
+		me->vm->n_vcpus,
 	};
 
 	for (unsigned int i = 0; i < me->vm->n_vcpus; i++) {

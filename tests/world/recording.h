@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* recording - what a recorder would have written of a world: a trace.dat, the host facts beside it. */
+/* recording - what a recorder would have written of a world: trace.dat and host facts. */
 #ifndef TESTS_WORLD_RECORDING_H
 #define TESTS_WORLD_RECORDING_H
 

@@ -50,7 +50,7 @@ struct settings {
 	enum scheduler scheduler;
 	enum placement placement;
 	bool forfeit, run_to_parity, place_lag;	/* EEVDF */
-	bool loop_counter;			/* stock of 6.13 to 6.18.2: last_boosted_vcpu is a distance */
+	bool loop_counter;		/* stock keeps it for the index (6.13 to 6.18.2) */
 	gint64 slice;				/* EEVDF */
 	gint64 latency, min_granularity, wakeup_granularity;	/* CFS */
 	gint64 tick, balance;		/* balance 0: only CPUs that run idle take work */
@@ -58,7 +58,7 @@ struct settings {
 
 	/* KVM */
 	gint64 ple_window, ple_max;	/* equal: it does not grow */
-	bool spin_survives;		/* what was spun before an exit counts for the next window */
+	bool spin_survives;		/* spinning before an exit counts for the next window */
 	gint64 exit_cost, yield_cost, send_cost;
 	gint64 halt_poll;
 	gint64 ipi_window;

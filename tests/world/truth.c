@@ -129,7 +129,8 @@ bool truth_print(const struct settings *s, unsigned int replicates, const char *
 				all[p][r] = run_once(s, p, r);
 		}
 	}
-	g_string_append(to, "{\n \"format\": \"counterspin-world-truth\",\n \"version\": 1,\n \"world\": ");
+	g_string_append(to, "{\n \"format\": \"counterspin-world-truth\",\n \"version\": 1,\n"
+			" \"world\": ");
 	settings_print(s, to);
 	g_string_append_printf(to, ",\n \"runs\": %u,\n \"policies\": [", replicates + 1);
 	print_policies(s, replicates + 1, all, to);
@@ -146,7 +147,8 @@ static struct world *run_override(const struct settings *s, gint64 decision, boo
 	struct world *w = world_new(s, POLICY_STOCK, program_seed(s, 0), NULL);
 
 	w->override = (struct override){
-		.decision = decision, .target = target, .force = force, .vm = NOBODY, .vcpu = NOBODY,
+		.decision = decision, .target = target, .force = force,
+		.vm = NOBODY, .vcpu = NOBODY,
 	};
 	world_run(w);
 	return w;

@@ -154,7 +154,7 @@ extern const char *const policy_names[N_POLICIES];
 /* Sums over the measured span. */
 struct account {
 	gint64 work;			/* ns that programs advanced */
-	gint64 spin;			/* ns on a CPU in waits, with their exits, without handlers */
+	gint64 spin;			/* ns on a CPU in waits, with exits, without handlers */
 	gint64 spin_seen;		/* of waits that met a PAUSE exit */
 	gint64 vcpu_ns;			/* vCPUs on CPUs */
 	gint64 idle_ns;			/* of all CPUs */
