@@ -5,7 +5,7 @@
 
 enum { ENOUGH = 20 };		/* gaps to measure from */
 #define ASSUMED_NS 100000.0
-#define MAX_DOUBLINGS 12
+enum { MAX_DOUBLINGS = 12 };
 
 struct gap {
 	double ns, ple_window;	/* ple_window: 0 if not known */
@@ -25,10 +25,23 @@ static double quantile(GArray *sorted, double q)
 	return g_array_index(sorted, double, (guint)(q * (sorted->len - 1)));
 }
 
-static double unit_of(enum pause_unit unit, unsigned int n_exits, double ple_window)
+/* How a VM's window changes. */
+struct growth {
+	enum pause_unit unit;
+	unsigned int doublings;	/* PAUSE_DOUBLING: then it has reached its maximum */
+	double base;		/* PAUSE_RECORDED: what it is before an update is seen */
+};
+
+static double unit_of(const struct growth *growth, unsigned int n_exits, double ple_window)
 {
-	return unit == PAUSE_RECORDED && ple_window > 0 ? ple_window :
-	       unit == PAUSE_DOUBLING ? (double)(1 << MIN(n_exits, MAX_DOUBLINGS)) : 1;
+	switch (growth->unit) {
+	case PAUSE_RECORDED:
+		return ple_window > 0 ? ple_window : growth->base;
+	case PAUSE_DOUBLING:
+		return 1 << MIN(n_exits, growth->doublings);
+	default:
+		return 1;
+	}
 }
 
 static double median_at(const GArray *gaps, unsigned int n_exits, GArray *values)
@@ -60,35 +73,49 @@ static void keep_whole(GArray *gaps)
 	g_array_set_size(gaps, n);
 }
 
-/* A recorded window is believed if gaps follow it; doubling only if gaps do grow. */
-static enum pause_unit find_unit(const GArray *gaps, GArray *values)
+/* A recorded window is believed if gaps grow with it; doubling only if gaps do grow. */
+static struct growth find_growth(const GArray *gaps, GArray *values)
 {
-	double first = median_at(gaps, 1, values), third = median_at(gaps, 3, values);
+	struct growth growth = { .unit = PAUSE_CONSTANT, .doublings = 1 };
+	double first = median_at(gaps, 1, values), last = first, next;
 	guint n_known = 0;
 
-	if (!first || third < 2 * first)
-		return PAUSE_CONSTANT;
-	for (guint i = 0; i < gaps->len; i++)
-		n_known += g_array_index(gaps, struct gap, i).ple_window > 0;
-	return n_known == gaps->len ? PAUSE_RECORDED : PAUSE_DOUBLING;
+	if (!first || median_at(gaps, 3, values) < 2 * first)
+		return growth;
+	growth.unit = PAUSE_DOUBLING;
+	while (growth.doublings < MAX_DOUBLINGS && (next = median_at(gaps, growth.doublings + 1, values)) > 1.5 * last) {
+		last = next;
+		growth.doublings++;
+	}
+	for (guint i = 0; i < gaps->len; i++) {
+		double window = g_array_index(gaps, struct gap, i).ple_window;
+
+		n_known += window > 0;
+		if (window > 0 && (growth.base == 0 || window < growth.base))
+			growth.base = window;
+	}
+	if (n_known > gaps->len / 2)
+		growth.unit = PAUSE_RECORDED;
+	return growth;
 }
 
-static void measure(const GArray *gaps, struct pause_window *w)
+static struct growth measure(const GArray *gaps, struct pause_window *w)
 {
 	g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
+	struct growth growth = find_growth(gaps, values);
 	guint n = 0;
 
-	w->unit = find_unit(gaps, values);
+	w->unit = growth.unit;
 	g_array_set_size(values, 0);
 	for (guint i = 0; i < gaps->len; i++) {
 		const struct gap *g = &g_array_index(gaps, struct gap, i);
-		double value = g->ns / unit_of(w->unit, g->n_exits, g->ple_window);
+		double value = g->ns / unit_of(&growth, g->n_exits, g->ple_window);
 
 		g_array_append_val(values, value);
 	}
 	if (values->len < ENOUGH) {
 		w->lo = w->hi = ASSUMED_NS;
-		return;
+		return growth;
 	}
 	w->n = values->len;
 	g_array_sort(values, by_value);
@@ -97,6 +124,7 @@ static void measure(const GArray *gaps, struct pause_window *w)
 		n++;
 	g_array_set_size(values, n);
 	w->hi = quantile(values, 0.98);
+	return growth;
 }
 
 static int64_t median_handling(const struct scores *scores, unsigned int vm)
@@ -119,6 +147,7 @@ struct pause_window *pause_window_measure(const struct scores *scores, const str
 {
 	unsigned int n_vms = scores->recorded->n_vms;
 	struct pause_window *windows = g_new0(struct pause_window, n_vms + 1);
+	struct growth *growths = g_new0(struct growth, n_vms + 1);
 	GArray **gaps = g_new0(GArray *, n_vms + 1);
 	unsigned int *n_exits = g_new0(unsigned int, scores->decisions->len + 1);
 
@@ -139,16 +168,17 @@ struct pause_window *pause_window_measure(const struct scores *scores, const str
 	}
 	for (unsigned int vm = 0; vm < n_vms; vm++) {
 		keep_whole(gaps[vm]);
-		measure(gaps[vm], &windows[vm]);
+		growths[vm] = measure(gaps[vm], &windows[vm]);
 		windows[vm].c_exit = median_handling(scores, vm);
 		g_array_unref(gaps[vm]);
 	}
 	for (guint i = 0; i < scores->decisions->len; i++) {
 		const struct scored *d = scored_at(scores, order[i]);
 
-		unit[order[i]] = unit_of(windows[d->vm].unit, n_exits[i] + 1,
+		unit[order[i]] = unit_of(&growths[d->vm], n_exits[i] + 1,
 					 d->ple_window == DB_NULL ? 0 : d->ple_window);
 	}
+	g_free(growths);
 	g_free(n_exits);
 	g_free(gaps);
 	return windows;
