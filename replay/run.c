@@ -140,7 +140,9 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 	} else if (pick == outcome->pick) {
 		rp->same_pick++;
 	} else {
-		struct run_verdict verdict = { d->id, pick, outcome->pick, attempts->len };
+		struct run_verdict verdict = {
+			d->id, v->run->scores->decisions->len - 1, pick, outcome->pick, attempts->len,
+		};
 
 		rp->different_pick++;
 		g_array_append_val(rp->verdicts, verdict);

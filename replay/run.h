@@ -13,6 +13,7 @@
 
 struct run_verdict {
 	int64_t decision;
+	guint at;		/* the same, in scores */
 	int pick;		/* NO_TARGET: nobody */
 	int observed;		/* likewise */
 	unsigned int n_attempts;

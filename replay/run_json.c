@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "replay/run_json.h"
 
+#include <math.h>
+
 #include "replay/policy_spec.h"
 
 static cJSON *fidelity_json(const struct run *run, enum state_kind kind, bool decisions)
@@ -44,6 +46,16 @@ static cJSON *fidelity_json(const struct run *run, enum state_kind kind, bool de
 	return o;
 }
 
+/* Decisions that a policy changes, by what a pick amounts to. */
+static cJSON *outcomes_json(const guint *n)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	for (unsigned int c = 0; c < N_OUTCOME_CLASSES; c++)
+		cJSON_AddNumberToObject(o, outcome_class_names[c], n[c]);
+	return o;
+}
+
 static void add_interval(cJSON *o, const char *name, const double *limits)
 {
 	cJSON *pair = cJSON_AddArrayToObject(o, name);
@@ -66,6 +78,8 @@ static cJSON *estimates_json(const struct estimate *estimates)
 		cJSON_AddNumberToObject(o, "value", e->value);
 		add_interval(o, "statistical", e->statistical);
 		add_interval(o, "total", e->total);
+		if (!isnan(e->bounds[0]) && m == METRIC_EPISODE_SPIN_SAVED)
+			add_interval(o, "bounds", e->bounds);
 		cJSON_AddNumberToObject(o, "support", e->support);
 		cJSON_AddStringToObject(o, "verdict", verdict_names[e->verdict]);
 		cJSON_AddItemToObject(o, "reason", e->reason ? cJSON_CreateString(e->reason) : cJSON_CreateNull());
@@ -126,6 +140,8 @@ cJSON *run_json(const struct run *run, const struct recorded *recorded, bool dis
 		cJSON_AddNumberToObject(attempts, "yielded", p->attempts_yielded);
 		cJSON_AddNumberToObject(attempts, "failed", p->attempts_failed);
 		cJSON_AddNumberToObject(attempts, "esrch", p->attempts_esrch);
+		cJSON_AddItemToObject(o, "outcomes", outcomes_json(p->gains->outcomes));
+		cJSON_AddItemToObject(o, "observed_outcomes", outcomes_json(p->gains->recorded_outcomes));
 		cJSON_AddItemToObject(o, "estimates", estimates_json(p->estimates));
 		cJSON_AddItemToArray(list, o);
 	}

@@ -178,6 +178,41 @@ static void print_estimates(const struct run *run)
 	text_table_print(t, "  ", stdout);
 }
 
+static void print_outcomes(const struct run *run)
+{
+	static const char *const headings[] = {
+		"policy", ">decisions it changes", ">hit", ">nominated", ">scheduler mismatch", ">lost opportunity",
+		">overboost", ">nothing to gain", ">not known",
+	};
+	static const enum outcome_class order[] = {
+		OUTCOME_HIT, OUTCOME_NOMINATED, OUTCOME_SCHEDULER_MISMATCH, OUTCOME_LOST_OPPORTUNITY, OUTCOME_OVERBOOST,
+		OUTCOME_NOTHING_TO_GAIN, OUTCOME_CLASS_UNKNOWN,
+	};
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+
+	for (guint i = 0; i < run->policies->len; i++) {
+		const struct run_policy *p = run->policies->pdata[i];
+
+		if (!p->gains->n_changed)
+			continue;
+		for (unsigned int kernel = 0; kernel < 2; kernel++) {
+			const guint *n = kernel ? p->gains->recorded_outcomes : p->gains->outcomes;
+
+			text_table_cell(t, kernel ? "  the kernel there" : "%s", p->label);
+			text_table_count(t, p->gains->n_changed);
+			for (unsigned int c = 0; c < G_N_ELEMENTS(order); c++)
+				text_table_count(t, n[order[c]]);
+		}
+	}
+	text_table_print(t, "  ", stdout);
+	puts("\n"
+	     "  hit                 a vCPU that is waited for, and the scheduler runs it (the kernel's: ran it soon)\n"
+	     "  nominated           such a vCPU; what the scheduler does is not known\n"
+	     "  scheduler mismatch  such a vCPU, but the scheduler runs another\n"
+	     "  lost opportunity    another or nobody, though such a vCPU was ready\n"
+	     "  overboost           a vCPU that is not waited for; none that is was ready");
+}
+
 static void print_evidence(const struct run *run)
 {
 	const struct evidence *ev = run->evidence;
@@ -221,6 +256,8 @@ void run_print_text(const struct run *run, const struct recorded *recorded, bool
 	print_estimates(run);
 	puts("");
 	print_evidence(run);
+	puts("\nWhat the picks amount to where they differ from the recorded policy's:");
+	print_outcomes(run);
 	puts("\nFidelity of the replayed kernel policy:");
 	if (!run->fidelity[STATE_PROBED].compared && !run->fidelity[STATE_RECONSTRUCTED].compared)
 		puts("  cannot be told: no probes saw what the kernel tried");

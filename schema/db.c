@@ -524,6 +524,11 @@ void db_bind_int(sqlite3_stmt *stmt, int i, int64_t value)
 		sqlite3_bind_int64(stmt, i, value);
 }
 
+void db_bind_real(sqlite3_stmt *stmt, int i, double value)
+{
+	sqlite3_bind_double(stmt, i, value);	/* SQLite takes a NaN for NULL */
+}
+
 void db_bind_text(sqlite3_stmt *stmt, int i, const char *text)
 {
 	sqlite3_bind_text(stmt, i, text, -1, SQLITE_STATIC);
