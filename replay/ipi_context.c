@@ -73,15 +73,20 @@ void ipi_context_on_reset(struct policy_vm *vm, unsigned int vcpu_idx)
 	clear(&vm->ipi[vcpu_idx]);
 }
 
-bool is_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int idx)
+int pending_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int vcpu_idx)
 {
-	const struct ipi_context *me = s->ipi ? s->ipi : &vm->ipi[s->me];
+	const struct ipi_context *c = vcpu_idx == s->me && s->ipi ? s->ipi : &vm->ipi[vcpu_idx];
 
 	if (!vm->params->ipi_tracking_enabled)
-		return false;
-	if (me->unknown && in_window(vm, me, s->now))
+		return -1;
+	if (c->unknown && in_window(vm, c, s->now))
 		s->uncertain = true;
-	return me->pending_ipi && me->last_ipi_receiver == (int)idx && in_window(vm, me, s->now);
+	return c->pending_ipi && in_window(vm, c, s->now) ? c->last_ipi_receiver : -1;
+}
+
+bool is_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int idx)
+{
+	return pending_ipi_receiver(vm, s, s->me) == (int)idx;
 }
 
 /*

@@ -186,6 +186,9 @@ void ipi_context_on_reset(struct policy_vm *vm, unsigned int vcpu_idx);
 /* kvm_vcpu_is_ipi_receiver(): does the spinner have an IPI to idx pending, within the window? */
 bool is_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int idx);
 
+/* The receiver of vcpu_idx's own pending IPI, if that is within the window; -1: none. */
+int pending_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int vcpu_idx);
+
 /* The filters of the patches' first round: awake(), and kvm_vcpu_is_good_yield_candidate(). */
 bool good_yield_candidate(struct policy_vm *vm, struct spin *s, unsigned int idx);
 

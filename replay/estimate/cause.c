@@ -71,21 +71,52 @@ static bool explain_by_ipi(const struct episodes *e, struct episode *ep)
 	return false;
 }
 
-/* On-CPU time of vcpu in [t0, t1) outside its own episodes. */
-static int64_t progress(const struct episodes *e, const guint *first_episode, unsigned int vcpu, int64_t t0, int64_t t1)
+/* The first episode of vcpu that ends after t. */
+static guint first_after(const struct episodes *e, unsigned int vcpu, int64_t t)
 {
-	int64_t ran = timeline_ran(e->tl, vcpu, t1) - timeline_ran(e->tl, vcpu, t0);
-	guint lo = first_episode[vcpu], hi = first_episode[vcpu + 1];
+	guint lo = e->first_episode[vcpu], hi = e->first_episode[vcpu + 1];
 
-	while (lo < hi) {	/* the first that ends after t0 */
+	while (lo < hi) {
 		guint mid = lo + (hi - lo) / 2;
 
-		if (episode_at(e, mid)->end <= t0)
+		if (episode_at(e, mid)->end <= t)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	for (; lo < first_episode[vcpu + 1] && episode_at(e, lo)->s < t1 && ran > 0; lo++) {
+	return lo;
+}
+
+int episode_of(const struct episodes *e, unsigned int vcpu, int64_t t)
+{
+	guint i = first_after(e, vcpu, t);
+
+	return i < e->first_episode[vcpu + 1] && episode_at(e, i)->s <= t ? (int)i : -1;
+}
+
+bool episode_awaits_indirectly(const struct episodes *e, const struct episode *ep, unsigned int vcpu_idx, int64_t t)
+{
+	const struct recorded_vm *vm = &e->scores->recorded->vms[ep->vm];
+
+	for (unsigned int idx = 0; idx < vm->n_vcpus; idx++) {
+		int other;
+
+		if (idx == ep->me || idx == vcpu_idx || !vm->vcpus[idx] || !episode_awaits(e, ep, idx, t))
+			continue;
+		other = episode_of(e, vm->vcpus[idx], t);
+		if (other >= 0 && episode_awaits(e, episode_at(e, other), vcpu_idx, t))
+			return true;
+	}
+	return false;
+}
+
+/* On-CPU time of vcpu in [t0, t1) outside its own episodes. */
+static int64_t progress(const struct episodes *e, unsigned int vcpu, int64_t t0, int64_t t1)
+{
+	int64_t ran = timeline_ran(e->tl, vcpu, t1) - timeline_ran(e->tl, vcpu, t0);
+	guint lo = first_after(e, vcpu, t0);
+
+	for (; lo < e->first_episode[vcpu + 1] && episode_at(e, lo)->s < t1 && ran > 0; lo++) {
 		const struct episode *ep = episode_at(e, lo);
 
 		ran -= timeline_ran(e->tl, vcpu, MIN(ep->end, t1)) - timeline_ran(e->tl, vcpu, MAX(ep->s, t0));
@@ -124,7 +155,7 @@ static void suspect(const struct episodes *e, const struct episode *ep, unsigned
 	}
 }
 
-static void explain_by_lock(const struct episodes *e, const guint *first_episode, struct episode *ep)
+static void explain_by_lock(const struct episodes *e, struct episode *ep)
 {
 	const struct recorded *r = e->scores->recorded;
 	const unsigned int *vcpus = r->vms[ep->vm].vcpus;
@@ -132,7 +163,7 @@ static void explain_by_lock(const struct episodes *e, const guint *first_episode
 
 	for (unsigned int idx = 0; idx < r->vms[ep->vm].n_vcpus; idx++)
 		if (idx != ep->me && vcpus[idx] &&
-		    progress(e, first_episode, vcpus[idx], ep->lo, ep->end) > PROGRESS_NS)
+		    progress(e, vcpus[idx], ep->lo, ep->end) > PROGRESS_NS)
 			suspect(e, ep, vcpus[idx], &s);
 	if (!s.n)
 		return;
@@ -146,21 +177,13 @@ static void explain_by_lock(const struct episodes *e, const guint *first_episode
 
 void episodes_explain(struct episodes *e)
 {
-	const struct recorded *r = e->scores->recorded;
-	guint *first = g_new0(guint, r->n_vcpus + 2);
-
-	for (guint i = 0; i < e->list->len; i++)
-		first[episode_at(e, i)->vcpu + 1]++;
-	for (unsigned int v = 1; v <= r->n_vcpus + 1; v++)
-		first[v] += first[v - 1];
 	for (guint i = 0; i < e->list->len; i++)
 		explain_by_ipi(e, &g_array_index(e->list, struct episode, i));
 	for (guint i = 0; i < e->list->len; i++) {
 		struct episode *ep = &g_array_index(e->list, struct episode, i);
 
 		if (ep->cause != CAUSE_IPI)
-			explain_by_lock(e, first, ep);
+			explain_by_lock(e, ep);
 		ep->spin = timeline_ran(e->tl, ep->vcpu, ep->end) - timeline_ran(e->tl, ep->vcpu, ep->s);
 	}
-	g_free(first);
 }

@@ -26,6 +26,7 @@ enum chain_group { CHAIN_IPI, CHAIN_LOCK, CHAIN_REST, N_CHAIN_GROUPS };
 enum chain_action {
 	CHAIN_NONE,		/* it yields to nobody */
 	CHAIN_HIT,		/* to a vCPU that it waits for */
+	CHAIN_NEAR_HIT,		/* to one that such a vCPU waits for itself */
 	CHAIN_WRONG,		/* to another */
 	CHAIN_SOME,		/* to one, where nobody knows for whom it waits */
 	N_CHAIN_ACTIONS,

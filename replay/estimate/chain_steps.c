@@ -30,7 +30,8 @@ static uint8_t class_of(const struct episodes *e, const struct episode *ep, cons
 	if (get_bit(scored_bits_of(e->scores, d, SCORED_SPINNING), pick))
 		circumstances |= CHAIN_TARGET_SPINS;
 	return chain_class(group_of(ep) == CHAIN_REST ? CHAIN_SOME :
-			   episode_awaits(e, ep, pick, d->t) ? CHAIN_HIT : CHAIN_WRONG, circumstances);
+			   episode_awaits(e, ep, pick, d->t) ? CHAIN_HIT :
+			   episode_awaits_indirectly(e, ep, pick, d->t) ? CHAIN_NEAR_HIT : CHAIN_WRONG, circumstances);
 }
 
 static void add(GArray *steps, const struct episodes *e, const struct episode *ep, const GArray *picks, guint cell)

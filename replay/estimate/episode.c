@@ -130,6 +130,11 @@ struct episodes *episodes_find(const struct scores *scores, const struct timelin
 	e->vectors = g_array_new(FALSE, FALSE, sizeof(struct ipi_vector));
 	episodes_find_answers(e);
 	find(e);
+	e->first_episode = g_new0(guint, scores->recorded->n_vcpus + 2);
+	for (guint i = 0; i < e->list->len; i++)
+		e->first_episode[episode_at(e, i)->vcpu + 1]++;
+	for (unsigned int v = 1; v <= scores->recorded->n_vcpus + 1; v++)
+		e->first_episode[v] += e->first_episode[v - 1];
 	episodes_explain(e);
 	return e;
 }
@@ -140,6 +145,7 @@ void episodes_free(struct episodes *e)
 		return;
 	g_free(e->order);
 	g_free(e->first);
+	g_free(e->first_episode);
 	g_free(e->unit);
 	g_free(e->windows);
 	g_free(e->handlers);

@@ -54,6 +54,7 @@ struct episodes {
 	GArray *vectors;		/* of struct ipi_vector */
 	struct handler *handlers;	/* by VM */
 	GArray *list;			/* of struct episode, by vCPU and time */
+	guint *first_episode;		/* by vcpu.id: its first in list; [n_vcpus + 1]: the end */
 };
 
 struct episodes *episodes_find(const struct scores *scores, const struct timeline *tl, const struct sends *sends);
@@ -98,6 +99,12 @@ int send_outstanding(const struct episodes *e, unsigned int vcpu, int64_t t);
 
 /* Does the spinner wait for vcpu_idx, at t? By its IPI if it has one, else by its unblocker. */
 bool episode_awaits(const struct episodes *e, const struct episode *ep, unsigned int vcpu_idx, int64_t t);
+
+/* The episode that vcpu is in at t; -1: none. */
+int episode_of(const struct episodes *e, unsigned int vcpu, int64_t t);
+
+/* Does a vCPU that the spinner waits for wait itself, for vcpu_idx, at t? */
+bool episode_awaits_indirectly(const struct episodes *e, const struct episode *ep, unsigned int vcpu_idx, int64_t t);
 
 /* Find cause, unblocker and confidence of every episode (cause.c). */
 void episodes_explain(struct episodes *e);

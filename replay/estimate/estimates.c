@@ -22,6 +22,7 @@ enum { MIN_BLOCKS = 20, MIN_EPISODES = 200, MIN_CHANGED = 50 };
 
 static const char *const action_names[N_CHAIN_ACTIONS] = {
 	[CHAIN_NONE] = "yield to nobody", [CHAIN_HIT] = "yield to a vCPU that is waited for",
+	[CHAIN_NEAR_HIT] = "yield to a vCPU that one waited for waits for itself",
 	[CHAIN_WRONG] = "yield to a vCPU that is not waited for",
 	[CHAIN_SOME] = "yield where nobody knows who is waited for",
 };

@@ -194,6 +194,7 @@ static struct gain_decision decision_of(const struct rescore *rs, const struct e
 		.awaited_on_cpu = awaited_runs(rs, ep, d), .stratum = -1, .state = UNBLOCKER_BLOCKED,
 	};
 	unsigned int u = ep->unblocker, stratum;
+	int other;
 
 	if (ep->unblocker < 0)
 		return g;
@@ -201,6 +202,9 @@ static struct gain_decision decision_of(const struct rescore *rs, const struct e
 		g.state = UNBLOCKER_READY;
 	else if (get_bit(scored_bits_of(scores, d, SCORED_ON_CPU), u))
 		g.state = UNBLOCKER_ON_CPU;
+	other = episode_of(rs->evidence->episodes, ep->unblocker_vcpu, d->t);
+	if (other >= 0)
+		g.unblocker_awaits = episode_at(rs->evidence->episodes, other)->unblocker;
 	g.t_in = timeline_next_in(rs->evidence->timeline, ep->unblocker_vcpu, d->t);
 	stratum = rescore_stratum(rs, at, u);
 	g.stratum = stratum == NO_STRATUM ? -1 : (int)stratum;

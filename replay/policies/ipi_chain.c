@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * ipi-chain - hypothetical: a receiver that spins itself, waiting for an IPI of its
+ * own, is of no use; go on to the one that it waits for. Then as ipi-aware+relaxed.
+ * No posted series does this.
+ */
+#include "replay/policy.h"
+
+enum { MAX_LINKS = 3 };
+
+/* The first of the chain that can make progress; NO_TARGET: it ends, or leads back, before. */
+static int end_of_chain(struct policy_vm *vm, struct spin *s)
+{
+	unsigned int at = s->me;
+
+	for (unsigned int n = 0; n < MAX_LINKS; n++) {
+		int next = pending_ipi_receiver(vm, s, at);
+
+		if (next < 0 || next == (int)s->me || !awake(s, next))
+			return NO_TARGET;
+		if (!saw(s, IN_SPIN_LOOP, next))
+			return next;
+		at = next;
+	}
+	return NO_TARGET;
+}
+
+static int ipi_chain_on_spin(struct policy_vm *vm, struct spin *s)
+{
+	int budget = 3, target = end_of_chain(vm, s), result = target == NO_TARGET ? 0 : try_yield(s, target);
+
+	if (result > 0)
+		return target;
+	budget -= result < 0;
+	s->round++;
+	return scan_two_rounds(vm, s, &budget, good_yield_candidate);
+}
+
+const struct policy policy_ipi_chain = {
+	.name = "ipi-chain",
+	.stands_for = "no kernel and no patch: what following IPIs over several vCPUs would do",
+	.summary = "the first vCPU along a chain of pending IPIs that does not spin itself, then as ipi-aware+relaxed",
+	.inferred = "series v3: as ipi-aware+relaxed",
+	.limits = "as ipi-aware; only vCPUs in kvm_vcpu_on_spin() are known to spin",
+	.parameters = "series ipi_tracking_enabled ipi_window_ns enable_relaxed_boost",
+	.on_spin = ipi_chain_on_spin,
+	.on_ipi = ipi_context_on_ipi,
+	.on_eoi = ipi_context_on_eoi,
+	.on_reset = ipi_context_on_reset,
+};
