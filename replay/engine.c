@@ -400,3 +400,11 @@ void engine_ask(struct engine *e, unsigned int lane_index, enum state_kind kind,
 	if (!e->recorded->vms[decision->d->vm].whole)
 		result->uncertain = true;
 }
+
+const struct ipi_context *engine_ipi_context(const struct engine *e, unsigned int lane_index, unsigned int vm,
+					     unsigned int vcpu_idx)
+{
+	const struct lane *lane = e->lanes->pdata[lane_index];
+
+	return &lane->vms[vm].ipi[vcpu_idx];
+}

@@ -55,4 +55,8 @@ void engine_ask(struct engine *engine, unsigned int lane, enum state_kind kind,
 		const struct engine_decision *decision, enum spin_mode mode, GArray *steps,
 		struct spin_result *result);
 
+/* A lane's own record of the IPI that a vCPU has out (vm: index into recorded.vms). */
+const struct ipi_context *engine_ipi_context(const struct engine *engine, unsigned int lane, unsigned int vm,
+					     unsigned int vcpu_idx);
+
 #endif

@@ -12,6 +12,8 @@ static void policy_free(void *p)
 	estimates_clear(rp->estimates);
 	episode_gains_free(rp->gains);
 	g_array_unref(rp->verdicts);
+	if (rp->ages)
+		g_array_unref(rp->ages);
 	g_free(rp->label);
 	g_free(rp);
 }
@@ -54,6 +56,13 @@ void run_add(struct run *run, const struct policy *policy, const struct policy_p
 		rp->params = *params;
 	rp->verdicts = g_array_new(FALSE, FALSE, sizeof(struct run_verdict));
 	g_ptr_array_add(run->policies, rp);
+}
+
+void run_want_ages(struct run *run)
+{
+	struct run_policy *rp = run->policies->pdata[run->policies->len - 1];
+
+	rp->ages = g_array_new(FALSE, FALSE, sizeof(int64_t));
 }
 
 bool run_add_specs(struct run *run, char **specs, GError **error)
@@ -120,6 +129,12 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 		pick = r->pick;
 		attempts = r->attempts;
 		known = !r->uncertain;
+	}
+	if (rp->ages) {
+		const struct ipi_context *c = engine_ipi_context(v->engine, rp->lane, d->vm, d->me);
+		int64_t age = c->pending_ipi ? MAX(d->t_start - c->ipi_time_ns, 0) : -1;
+
+		g_array_append_val(rp->ages, age);
 	}
 	scores_pick(v->run->scores, index + 1, known && (rp->policy || outcome_known) ? pick : PICK_UNKNOWN);
 	if (!known || d->tainted || (!rp->policy && !outcome_known)) {
@@ -225,27 +240,34 @@ static bool ipis_hidden(const struct recorded *recorded)
 	return false;
 }
 
-bool run_estimate(struct run *run, uint64_t seed, GError **error)
+bool run_gather(struct run *run, uint64_t seed, GError **error)
 {
-	const struct fidelity *f = &run->fidelity[run->state];
-
 	run->seed = seed;
 	run->evidence = evidence_new(run->scores, RUN_REPLICATES, seed, error);
 	run->rescore = run->evidence ? rescore_new(run->evidence, error) : NULL;
-	if (!run->rescore)
-		return false;
+	return run->rescore != NULL;
+}
+
+struct estimates_query run_query(const struct run *run, guint policy)
+{
+	const struct run_policy *rp = run->policies->pdata[policy];
+	const struct fidelity *f = &run->fidelity[run->state];
+
+	return (struct estimates_query){
+		.picks = run->scores->picks[rp->policy ? policy + 1 : 0], .baseline = run->scores->picks[0],
+		.uses_ipis = rp->policy && rp->policy->on_ipi, .ipis_hidden = ipis_hidden(run->scores->recorded),
+		.fidelity = f->compared ? (double)f->attempt_lists_equal / f->compared : -1,
+	};
+}
+
+void run_estimate(struct run *run)
+{
 	for (guint i = 0; i < run->policies->len; i++) {
 		struct run_policy *rp = run->policies->pdata[i];
-		struct estimates_query query = {
-			.picks = run->scores->picks[rp->policy ? i + 1 : 0], .baseline = run->scores->picks[0],
-			.uses_ipis = rp->policy && rp->policy->on_ipi,
-			.ipis_hidden = ipis_hidden(run->scores->recorded),
-			.fidelity = f->compared ? (double)f->attempt_lists_equal / f->compared : -1,
-		};
+		struct estimates_query query = run_query(run, i);
 
 		rp->gains = estimates_make(run->evidence, run->rescore, &query, rp->estimates);
 	}
-	return true;
 }
 
 GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)

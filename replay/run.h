@@ -36,6 +36,8 @@ struct run_policy {
 	int64_t receiver_waits, receiver_hits;
 	int64_t attempts_yielded, attempts_failed, attempts_esrch;
 	GArray *verdicts;		/* of struct run_verdict */
+	GArray *ages;			/* of int64_t, by decision: of the spinner's pending IPI, ns; -1: none.
+					 * NULL unless asked for by run_want_ages() */
 	/* after run_estimate() */
 	struct estimate estimates[N_METRICS];
 	struct episode_gains *gains;
@@ -68,11 +70,20 @@ bool run_add_specs(struct run *run, char **specs, GError **error);
 
 bool run_execute(struct run *run, struct recorded *recorded, GError **error);
 
+/* Have the ages of the last added policy's hints kept. */
+void run_want_ages(struct run *run);
+
+/* After run_execute(): what the recording has to say of gains. seed: of the bootstrap. */
+bool run_gather(struct run *run, uint64_t seed, GError **error);
+
+/* Figures of a policy, by its place: what estimates_make() wants to know. After run_gather(). */
+struct estimates_query run_query(const struct run *run, guint policy);
+
 /* Replicates of the bootstrap. */
 enum { RUN_REPLICATES = 2000 };
 
-/* What each policy would have gained, after run_execute(). seed: of the bootstrap. */
-bool run_estimate(struct run *run, uint64_t seed, GError **error);
+/* What each policy would have gained, after run_gather(). */
+void run_estimate(struct run *run);
 
 /* What a reader must know before believing a figure: newly allocated strings, which the array frees. */
 GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded);

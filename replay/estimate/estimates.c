@@ -27,9 +27,8 @@ static const char *const action_names[N_CHAIN_ACTIONS] = {
 	[CHAIN_SOME] = "yield where nobody knows who is waited for",
 };
 
-/* Why no figure of this policy may be printed; NULL: one may. */
-static char *why_not(const struct evidence *ev, const struct estimates_query *q, const struct throughput *t,
-		     enum verdict *verdict)
+char *estimates_refused(const struct evidence *ev, const struct estimates_query *q, guint n_changed,
+			enum verdict *verdict)
 {
 	double confident = ev->spin_by_confidence[2] + ev->spin_by_confidence[3];
 
@@ -39,8 +38,8 @@ static char *why_not(const struct evidence *ev, const struct estimates_query *q,
 				       bootstrap_n_blocks(ev->bootstrap), ev->block_ns / 1e6, MIN_BLOCKS);
 	if (ev->n_used < MIN_EPISODES)
 		return g_strdup_printf("%u episodes can be used, of %d that are needed", ev->n_used, MIN_EPISODES);
-	if (t->n_changed < MIN_CHANGED)
-		return g_strdup_printf("it changes %u decisions, of %d that are needed", t->n_changed, MIN_CHANGED);
+	if (n_changed < MIN_CHANGED)
+		return g_strdup_printf("it changes %u decisions, of %d that are needed", n_changed, MIN_CHANGED);
 	*verdict = VERDICT_NOT_IDENTIFIABLE;
 	if (ev->lost > MAX_LOST)
 		return g_strdup_printf("%.0f %% of the recording is lost", 100 * ev->lost);
@@ -53,6 +52,18 @@ static char *why_not(const struct evidence *ev, const struct estimates_query *q,
 		return g_strdup("IPIs are virtualised: which were out leaves no event");
 	if (confident < MIN_CONFIDENT)
 		return g_strdup_printf("whom it waits for is known of only %.0f %% of the spinning", 100 * confident);
+	return NULL;
+}
+
+/* The same of the episode chain: what it has seen too little of. */
+static char *why_not(const struct evidence *ev, const struct estimates_query *q, const struct throughput *t,
+		     enum verdict *verdict)
+{
+	char *why = estimates_refused(ev, q, t->n_changed, verdict);
+
+	if (why)
+		return why;
+	*verdict = VERDICT_NOT_IDENTIFIABLE;
 	if (isnan(t->value[METRIC_THROUGHPUT_GAIN]))
 		return g_strdup("waits as they were recorded would never end under it");
 	if (t->support < MIN_SUPPORT)

@@ -17,6 +17,13 @@ struct estimates_query {
 };
 
 /*
+ * Why the recording can say nothing of a policy that changes n_changed decisions, newly
+ * allocated; NULL: it can. *verdict: of the refusal.
+ */
+char *estimates_refused(const struct evidence *evidence, const struct estimates_query *query, guint n_changed,
+			enum verdict *verdict);
+
+/*
  * estimates: [N_METRICS], to be cleared by estimates_clear(). Returns what they say of
  * single episodes.
  */

@@ -117,8 +117,8 @@ struct window_choice {
 /*
  * Choose a window, and say what it gains without having chosen it on the same data:
  * five runs of consecutive cells, each judged at the window that the other four
- * choose. The choice is the smallest window whose gain is within one bootstrap standard
- * error (of the maximum) of the maximum, since a short window bounds what stale
+ * choose. The choice is the smallest window that falls short of the best by no more than
+ * one standard error of that difference, since a short window bounds what stale
  * hints can do. Intervals hold the five windows fixed. False: fewer than two cells in
  * a fold, or fewer than two replicates.
  */

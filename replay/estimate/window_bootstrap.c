@@ -61,7 +61,7 @@ struct chooser {
 	double *values;			/* [n_points][WINDOW_FOLDS] */
 	double scale[N_TRAININGS];	/* of values, to as many cells as there are */
 	size_t chosen[N_TRAININGS];	/* points */
-	double error[N_TRAININGS];	/* standard errors of the maxima */
+	double *error[N_TRAININGS];	/* [n_points]: of what a point falls short of the best by */
 };
 
 /* Take all cells once (NULL), or as a replicate does. False: a training would have no cell. */
@@ -111,38 +111,53 @@ static size_t best_point(const struct chooser *c, unsigned int training)
 	return best;
 }
 
-/* The first point that is as good as the best, give or take its standard error. */
+/* The first point that is as good as the best, give or take the standard error of the difference. */
 static size_t smallest_good_point(const struct chooser *c, unsigned int training)
 {
-	double enough = training_gain(c, training, best_point(c, training)) - c->error[training];
+	double best = training_gain(c, training, best_point(c, training));
 	size_t p = 0;
 
-	while (training_gain(c, training, p) < enough)
+	while (best - training_gain(c, training, p) > c->error[training][p])
 		p++;
 	return p;
+}
+
+/* Standard errors of what each point falls short of the best by. False: fewer than two replicates. */
+static bool measure_errors(struct chooser *c, const size_t *best)
+{
+	size_t n_points = c->curve->n_points;
+	g_autofree struct moments *shortfall = g_new0(struct moments, N_TRAININGS * n_points);
+
+	for (unsigned int r = 0; r < c->bootstrap->n_replicates; r++) {
+		if (!take(c, c->bootstrap->weights(c->bootstrap->user, r)))
+			continue;
+		for (unsigned int t = 0; t < N_TRAININGS; t++) {
+			double at_best = training_gain(c, t, best[t]);
+
+			for (size_t p = 0; p < n_points; p++)
+				moments_add(&shortfall[t * n_points + p], at_best - training_gain(c, t, p));
+		}
+	}
+	for (unsigned int t = 0; t < N_TRAININGS; t++)
+		for (size_t p = 0; p < n_points; p++)
+			c->error[t][p] = moments_deviation(&shortfall[t * n_points + p]);
+	return shortfall[ALL_CELLS * n_points].n > 1;
 }
 
 /* The choices from the data themselves. False: fewer than two replicates are of use. */
 static bool choose_points(struct chooser *c)
 {
-	struct moments at_best[N_TRAININGS] = { 0 };
 	size_t best[N_TRAININGS];
+	bool ok;
 
 	take(c, NULL);
 	for (unsigned int t = 0; t < N_TRAININGS; t++)
 		best[t] = best_point(c, t);
-	for (unsigned int r = 0; r < c->bootstrap->n_replicates; r++) {
-		if (!take(c, c->bootstrap->weights(c->bootstrap->user, r)))
-			continue;
-		for (unsigned int t = 0; t < N_TRAININGS; t++)
-			moments_add(&at_best[t], training_gain(c, t, best[t]));
-	}
+	ok = measure_errors(c, best);
 	take(c, NULL);
-	for (unsigned int t = 0; t < N_TRAININGS; t++) {
-		c->error[t] = moments_deviation(&at_best[t]);
+	for (unsigned int t = 0; t < N_TRAININGS; t++)
 		c->chosen[t] = smallest_good_point(c, t);
-	}
-	return at_best[ALL_CELLS].n > 1;
+	return ok;
 }
 
 /* The gain of all cells, each fold at the point that the others chose. */
@@ -208,6 +223,8 @@ bool window_choose(const struct window_curve *curve, enum window_metric metric, 
 		return false;
 	c.fold = g_new(unsigned int, curve->n_cells);
 	c.values = g_new(double, curve->n_points * WINDOW_FOLDS);
+	for (unsigned int t = 0; t < N_TRAININGS; t++)
+		c.error[t] = g_new0(double, curve->n_points);
 	for (unsigned int i = 0; i < curve->n_cells; i++)
 		c.fold[i] = (uint64_t)i * WINDOW_FOLDS / curve->n_cells;
 	ok = choose_points(&c);
@@ -218,6 +235,8 @@ bool window_choose(const struct window_curve *curve, enum window_metric metric, 
 		choice->fold_ns[f] = curve->points[c.chosen[f]].window_ns;
 	judge(&c, window_curve_at(curve, default_ns) - curve->points, choice);
 out:
+	for (unsigned int t = 0; t < N_TRAININGS; t++)
+		g_free(c.error[t]);
 	g_free(c.fold);
 	g_free(c.values);
 	return ok;
