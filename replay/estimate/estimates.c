@@ -20,6 +20,12 @@ enum { MIN_BLOCKS = 20, MIN_EPISODES = 200, MIN_CHANGED = 50 };
 /* By how much more an estimate may be off, per share of outcomes that no probe saw. */
 #define IMPUTED_ERROR 0.5
 
+/* Points of throughput: see further_error(). */
+#define BLIND_ERROR 5
+
+/* A policy under which waits take so many times the PAUSE exits is too far from what was recorded. */
+#define FAR 2
+
 static const char *const action_names[N_CHAIN_ACTIONS] = {
 	[CHAIN_NONE] = "yield to nobody", [CHAIN_HIT] = "yield to a vCPU that is waited for",
 	[CHAIN_NEAR_HIT] = "yield to a vCPU that one waited for waits for itself",
@@ -77,7 +83,30 @@ static void set_nothing(struct estimate *e, enum metric metric, const char *why)
 	*e = (struct estimate){ .metric = metric, .support = 1, .verdict = VERDICT_NO_CLEAR_EFFECT, .reason = g_strdup(why) };
 }
 
-static void set_throughput(const struct evidence *ev, struct throughput *t, struct estimate *estimates)
+/*
+ * What the method may be off by beyond what is usual: by as much as the two estimates
+ * disagree; by what no probe saw; and for a policy that yields without knowing who is
+ * waited for, to a scheduler that makes the yielder pay, by harm that builds up over
+ * many yields and that neither estimate sees.
+ */
+static double further_error(const struct evidence *ev, const struct rescore *rs, const struct estimates_query *q,
+			    const struct episode_gains *g, enum metric metric, double value, double saved)
+{
+	double ns = ev->ns * ev->spin_used, single = g->spin / ns, on_cpu = ev->timeline->total / ev->ns;
+	double imputed = IMPUTED_ERROR * (1 - ev->observed) * value, disagree = 0, blind = 0;
+	/* percent of work that a CPU saved is worth */
+	double per_cpu = metric == METRIC_THROUGHPUT_GAIN ? 100 / on_cpu : 1;
+
+	if (metric == METRIC_THROUGHPUT_GAIN || metric == METRIC_SPIN_CPU_SAVED) {
+		disagree = per_cpu * (single - saved);
+		if (!q->uses_ipis && rs->quality.scheduler == SHADOW_EEVDF)
+			blind = BLIND_ERROR * (metric == METRIC_THROUGHPUT_GAIN ? 1 : on_cpu / 100);
+	}
+	return sqrt(imputed * imputed + disagree * disagree + blind * blind);
+}
+
+static void set_throughput(const struct evidence *ev, const struct rescore *rs, const struct estimates_query *q,
+			   struct throughput *t, const struct episode_gains *g, struct estimate *estimates)
 {
 	guint n = bootstrap_n_replicates(ev->bootstrap);
 
@@ -90,8 +119,13 @@ static void set_throughput(const struct evidence *ev, struct throughput *t, stru
 							MIN_EPISODES));
 		else
 			estimate_set(&estimates[m], m, t->value[m], t->replicates[m], n, support,
-				     IMPUTED_ERROR * (1 - ev->observed) * fabs(t->value[m]));
+				     further_error(ev, rs, q, g, m, t->value[m], t->value[METRIC_SPIN_CPU_SAVED]));
 	}
+	if (t->pauses_ratio > FAR)
+		for (unsigned int m = 0; m < N_THROUGHPUT_METRICS; m++)
+			if (!estimates[m].reason)
+				estimates[m].reason = g_strdup_printf("a bound only: %.1f times the PAUSE exits that "
+								      "were recorded", t->pauses_ratio);
 }
 
 /* Why no figure per decision may be printed though throughput may; NULL: one may. */
@@ -166,7 +200,7 @@ struct episode_gains *estimates_make(struct evidence *ev, struct rescore *rs, co
 	} else if (why) {
 		refuse(estimates, 0, N_METRICS - 1, verdict, t->support * ev->spin_used, why);
 	} else {
-		set_throughput(ev, t, estimates);
+		set_throughput(ev, rs, q, t, g, estimates);
 		if (why_single)
 			refuse(estimates, N_THROUGHPUT_METRICS, N_METRICS - 1, VERDICT_NOT_IDENTIFIABLE, ev->spin_used,
 			       why_single);

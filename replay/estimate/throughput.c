@@ -72,10 +72,12 @@ struct throughput *throughput_of(struct evidence *ev, const GArray *picks, const
 	struct chain *policy = chain_new((const struct chain_step *)steps->data, steps->len, n);
 	struct chain *base = chain_new((const struct chain_step *)base_steps->data, base_steps->len, n);
 	double metrics[N_THROUGHPUT_METRICS];
-	struct chain_value then;
+	struct chain_value then, now;
 
 	t->n_changed = count_changed(ev, picks, baseline);
 	evaluate(ev, policy, base, NULL, &then, t->value);
+	if (chain_evaluate(base, NULL, &now) && now.pauses > 0)
+		t->pauses_ratio = then.pauses / now.pauses;
 	t->support = 1 - then.unsupported;
 	t->lacking = then.lacking;
 	for (unsigned int m = 0; m < N_THROUGHPUT_METRICS; m++)

@@ -18,6 +18,7 @@ struct throughput {
 	guint n_changed;	/* decisions that the policy changes, in episodes that are used */
 	double support;		/* share of the policy's decisions of whose kind the recording has enough */
 	enum chain_action lacking; /* the kind that it has fewest of */
+	double pauses_ratio;	/* PAUSE exits of a wait, against the baseline's */
 	double value[N_THROUGHPUT_METRICS];
 	double *replicates[N_THROUGHPUT_METRICS]; /* [bootstrap_n_replicates()] */
 };

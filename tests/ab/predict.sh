@@ -65,7 +65,7 @@ table() {	# DIRECTORY
 			SELECT policy.rowid AS i, policy.lab, ours, metric, p.v AS pv, p.v - hypot AS plo, p.v + hypot2 AS phi, m.v AS mv, m.lo AS mlo,
 			       m.hi AS mhi, p.n, p.of
 			  FROM (SELECT *, sqrt(below * below + m * m) AS hypot, sqrt(above * above + m * m) AS hypot2
-			          FROM (SELECT *, CASE metric WHEN 'throughput_gain' THEN max(1, 0.35 * abs(v))
+			          FROM (SELECT *, CASE metric WHEN 'throughput_gain' THEN max(1.5, 0.35 * abs(v))
 			                               WHEN 'pause_exits_change' THEN max(3, 0.25 * abs(v)) ELSE max(2, 0.45 * abs(v)) END AS m
 			                  FROM merged)) AS p
 			  JOIN measured AS m USING (lab, metric) JOIN policy USING (lab)
