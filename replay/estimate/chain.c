@@ -38,6 +38,29 @@ static int by_key(const void *a, const void *b)
 	return (key_of(x) > key_of(y)) - (key_of(x) < key_of(y));
 }
 
+/*
+ * Where a near hit was hardly ever recorded it is taken for what it is without
+ * looking further: a yield to one that is not waited for.
+ */
+static void merge_near_hits(GArray *rows)
+{
+	double n[N_CHAIN_GROUPS] = { 0 };
+
+	for (guint i = 0; i < rows->len; i++) {
+		const struct row *r = &g_array_index(rows, struct row, i);
+
+		n[r->group] += r->recorded / N_CHAIN_CIRCUMSTANCES == CHAIN_NEAR_HIT;
+	}
+	for (guint i = 0; i < rows->len; i++) {
+		struct row *r = &g_array_index(rows, struct row, i);
+		uint8_t *classes[] = { &r->before, &r->recorded, &r->picked };
+
+		for (unsigned int c = 0; c < G_N_ELEMENTS(classes) && n[r->group] < ENOUGH_OF_ACTION; c++)
+			if (*classes[c] / N_CHAIN_CIRCUMSTANCES == CHAIN_NEAR_HIT)
+				*classes[c] += (CHAIN_WRONG - CHAIN_NEAR_HIT) * N_CHAIN_CIRCUMSTANCES;
+	}
+}
+
 struct chain *chain_new(const struct chain_step *steps, gsize n, guint n_cells)
 {
 	struct chain *chain = g_new0(struct chain, 1);
@@ -52,6 +75,7 @@ struct chain *chain_new(const struct chain_step *steps, gsize n, guint n_cells)
 		if (s->cell < n_cells)
 			g_array_append_val(rows, r);
 	}
+	merge_near_hits(rows);
 	g_array_sort(rows, by_key);
 	chain->rows = g_array_new(FALSE, FALSE, sizeof(struct row));
 	for (guint i = 0; i < rows->len; i++) {
