@@ -72,6 +72,9 @@ static char *why_not(const struct evidence *ev, const struct estimates_query *q,
 	*verdict = VERDICT_NOT_IDENTIFIABLE;
 	if (isnan(t->value[METRIC_THROUGHPUT_GAIN]))
 		return g_strdup("waits as they were recorded would never end under it");
+	if (t->pauses_ratio > FAR)
+		return g_strdup_printf("its waits would take %.1f times the PAUSE exits that were recorded: too far from them",
+				       t->pauses_ratio);
 	if (t->support < MIN_SUPPORT)
 		return g_strdup_printf("%.0f %% of its decisions %s, which the recorded kernel hardly ever does",
 				       100 * (1 - t->support), action_names[t->lacking]);
@@ -121,11 +124,6 @@ static void set_throughput(const struct evidence *ev, const struct rescore *rs, 
 			estimate_set(&estimates[m], m, t->value[m], t->replicates[m], n, support,
 				     further_error(ev, rs, q, g, m, t->value[m], t->value[METRIC_SPIN_CPU_SAVED]));
 	}
-	if (t->pauses_ratio > FAR)
-		for (unsigned int m = 0; m < N_THROUGHPUT_METRICS; m++)
-			if (!estimates[m].reason)
-				estimates[m].reason = g_strdup_printf("a bound only: %.1f times the PAUSE exits that "
-								      "were recorded", t->pauses_ratio);
 }
 
 /* Why no figure per decision may be printed though throughput may; NULL: one may. */
