@@ -5,8 +5,8 @@
  * usage: score [--rounds N] [--asks N] [--split] DB
  *
  * A score is one policy asked at one decision, with all that a replay wants to know of the
- * answer. The decisions of DB are kept in memory with the policies' own memory of IPIs at each,
- * then all are asked for under every policy, again and again, as 'counterspin replay' asks
+ * answer. Decisions of DB, as many as a cache holds, are kept in memory with the policies' own
+ * memory of IPIs at each, then all are asked for under every policy, again and again, as 'counterspin replay' asks
  * (spin_ask) and by a plain loop over vCPUs (tests/scalar_scan.h); both have given the same
  * answers before that is timed. They take turns; a line per policy has the medians over rounds,
  * in ns of this thread's CPU time: per score, and per score of the plain loop; then the ratio.
@@ -23,9 +23,13 @@
 #include "replay/run.h"
 #include "tests/scalar_scan.h"
 
+/* As many are kept, evenly spread: as in a replay, what is asked about is in a cache. */
+enum { MOST_KEPT = 4096 };
+
 /* A decision in memory. */
 struct kept {
 	struct spin_state state;
+	uint64_t *words;		/* its bitmaps */
 	struct scalar_state *plain;
 	GArray *attempts;
 	unsigned int vm;
@@ -48,6 +52,7 @@ struct bench {
 	struct spin_result *result;
 	struct scalar_result *plain_result;
 	GArray *kept;
+	int64_t n_decisions, seen;
 };
 
 /* What a spy was asked with: on_spin() has nothing of the caller's to leave it in. */
@@ -73,9 +78,14 @@ static void die(const char *what, GError *error)
 	exit(3);
 }
 
-static uint64_t *copy(const uint64_t *words, unsigned int n)
+/* One after the other from *block. */
+static uint64_t *copy(uint64_t **block, const uint64_t *words, unsigned int n)
 {
-	return g_memdup2(words, n * sizeof(*words));
+	uint64_t *to = *block;
+
+	memcpy(to, words, n * sizeof(*words));
+	*block += n;
+	return to;
 }
 
 /*
@@ -87,17 +97,22 @@ static void keep(void *user, const struct engine_decision *decision)
 {
 	struct bench *b = user;
 	const struct recorded_decision *d = decision->d;
-	struct kept k = {
+	struct kept k;
+	struct spin_state *s = &k.state;
+	uint64_t *block;
+
+	if (b->seen++ * MOST_KEPT / b->n_decisions < b->kept->len)
+		return;
+	k = (struct kept){
 		.state = decision->state[STATE_PROBED], .vm = d->vm, .whole = b->recorded->vms[d->vm].whole,
 		.attempts = g_array_copy(d->attempts), .picks = g_new(int, n_policies),
 	};
-	struct spin_state *s = &k.state;
-
-	s->seen = copy(s->seen, N_SEEN * s->n_words);
-	s->known = copy(s->known, N_SEEN * s->n_words);
-	s->rq_single = copy(s->rq_single, s->n_words);
-	s->dy_eligible = copy(s->dy_eligible, s->n_words);
-	s->dy_eligible_known = copy(s->dy_eligible_known, s->n_words);
+	block = k.words = g_new(uint64_t, (2 * N_SEEN + 3) * s->n_words);
+	s->seen = copy(&block, s->seen, N_SEEN * s->n_words);
+	s->known = copy(&block, s->known, N_SEEN * s->n_words);
+	s->rq_single = copy(&block, s->rq_single, s->n_words);
+	s->dy_eligible = copy(&block, s->dy_eligible, s->n_words);
+	s->dy_eligible_known = copy(&block, s->dy_eligible_known, s->n_words);
 	for (unsigned int p = 0; p < n_policies; p++) {
 		struct lane *lane = &b->lanes[p];
 
@@ -140,6 +155,7 @@ static bool load(struct bench *b, GError **error)
 	struct policy_params params;
 	const struct policy *policy = engine_recorded_policy(b->recorded, &params);
 	unsigned int max_vcpus = 0;
+	g_autoptr(db_stmt) count = db_prepare(b->recorded->db, "SELECT count(*) FROM decision");
 
 	for (unsigned int vm = 0; vm < b->recorded->n_vms; vm++)
 		max_vcpus = MAX(max_vcpus, b->recorded->vms[vm].n_vcpus);
@@ -150,6 +166,10 @@ static bool load(struct bench *b, GError **error)
 	b->result = spin_result_new(b->recorded->max_words + 1);
 	b->plain_result = scalar_result_new(max_vcpus, false);
 	b->kept = g_array_new(FALSE, FALSE, sizeof(struct kept));
+	if (!db_next(count, error))
+		return false;
+	b->n_decisions = MAX(db_column(count, 0), MOST_KEPT);
+	sqlite3_reset(count);
 	return engine_run(b->engine, keep, b, error);
 }
 
@@ -344,11 +364,7 @@ static void bench_free(struct bench *b)
 	for (guint i = 0; i < b->kept->len; i++) {
 		struct kept *k = &g_array_index(b->kept, struct kept, i);
 
-		g_free(k->state.seen);
-		g_free(k->state.known);
-		g_free(k->state.rq_single);
-		g_free(k->state.dy_eligible);
-		g_free(k->state.dy_eligible_known);
+		g_free(k->words);
 		g_free(k->picks);
 		scalar_state_free(k->plain);
 		g_array_unref(k->attempts);

@@ -123,7 +123,7 @@ static void scene_free(struct scene *sc)
 static void compare_attempts(const GArray *got, const GArray *expected)
 {
 	g_assert_cmpuint(got->len, ==, expected->len);
-	for (guint i = 0; i < got->len; i++) {
+	for (guint i = 0; i < MIN(got->len, expected->len); i++) {
 		const struct attempt *a = &g_array_index(got, struct attempt, i);
 		const struct attempt *b = &g_array_index(expected, struct attempt, i);
 
@@ -136,7 +136,7 @@ static void compare_attempts(const GArray *got, const GArray *expected)
 static void compare_steps(const GArray *got, const GArray *expected)
 {
 	g_assert_cmpuint(got->len, ==, expected->len);
-	for (guint i = 0; i < got->len; i++) {
+	for (guint i = 0; i < MIN(got->len, expected->len); i++) {
 		const struct spin_step *a = &g_array_index(got, struct spin_step, i);
 		const struct spin_step *b = &g_array_index(expected, struct spin_step, i);
 
