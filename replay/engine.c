@@ -392,11 +392,16 @@ void engine_ask(struct engine *e, unsigned int lane_index, enum state_kind kind,
 		struct spin_result *result)
 {
 	const struct lane *lane = e->lanes->pdata[lane_index];
-	struct spin_state state = decision->state[kind];
+	const struct spin_state *state = &decision->state[kind];
+	struct spin_state without;
 
 	/* what probes saw of ipi_context is the recorded policy's; others have their own */
-	state.has_ipi &= lane_index == 0;
-	spin_ask(lane->policy, &lane->vms[decision->d->vm], &state, mode, decision->d->attempts, steps, result);
+	if (state->has_ipi && lane_index) {
+		without = *state;
+		without.has_ipi = false;
+		state = &without;
+	}
+	spin_ask(lane->policy, &lane->vms[decision->d->vm], state, mode, decision->d->attempts, steps, result);
 	if (!e->recorded->vms[decision->d->vm].whole)
 		result->uncertain = true;
 }

@@ -3,14 +3,8 @@
 
 #include <math.h>
 
-struct counts {
-	int64_t n, quick;
-	double quick_y;		/* sum of y of the quick */
-	double y;		/* sum of min(y, EFFICACY_WAIT_NS) */
-};
-
 struct cell {
-	struct counts arm[2];	/* untreated, treated */
+	struct efficacy_counts arm[2];	/* untreated, treated */
 	struct efficacy result;
 };
 
@@ -58,12 +52,9 @@ static const struct cell *cell_of(const struct efficacy_table *table,
 	return &table->cells[s->same_rq][MIN(s->nr_running, EFFICACY_MAX_NR)][s->bucket];
 }
 
-void efficacy_add(struct efficacy_table *table, const struct efficacy_stratum *stratum,
-		  bool treated, int64_t y)
+void efficacy_count(struct efficacy_counts *c, int64_t y)
 {
-	struct counts *c = &((struct cell *)cell_of(table, stratum))->arm[treated];
-
-	g_assert(!table->settled && y >= 0);
+	g_assert(y >= 0);
 	c->n++;
 	c->y += MIN(y, EFFICACY_WAIT_NS);
 	if (y > EFFICACY_QUICK_NS)
@@ -72,12 +63,33 @@ void efficacy_add(struct efficacy_table *table, const struct efficacy_stratum *s
 	c->quick_y += y;
 }
 
-static bool supported(const struct counts *arm)
+void efficacy_add_counts(struct efficacy_table *table, const struct efficacy_stratum *stratum, bool treated,
+			 const struct efficacy_counts *counts, uint32_t times)
+{
+	struct efficacy_counts *c = &((struct cell *)cell_of(table, stratum))->arm[treated];
+
+	g_assert(!table->settled);
+	c->n += times * counts->n;
+	c->quick += times * counts->quick;
+	c->quick_y += times * counts->quick_y;
+	c->y += times * counts->y;
+}
+
+void efficacy_add(struct efficacy_table *table, const struct efficacy_stratum *stratum,
+		  bool treated, int64_t y)
+{
+	struct efficacy_counts one = { 0 };
+
+	efficacy_count(&one, y);
+	efficacy_add_counts(table, stratum, treated, &one, 1);
+}
+
+static bool supported(const struct efficacy_counts *arm)
 {
 	return MIN(arm[0].n, arm[1].n) >= EFFICACY_SUPPORT;
 }
 
-static void pool(struct counts *into, const struct counts *arm)
+static void pool(struct efficacy_counts *into, const struct efficacy_counts *arm)
 {
 	for (unsigned int i = 0; i < 2; i++) {
 		into[i].n += arm[i].n;
@@ -88,7 +100,7 @@ static void pool(struct counts *into, const struct counts *arm)
 }
 
 static void pool_over_nr(const struct efficacy_table *table, unsigned int same_rq,
-			 unsigned int bucket, struct counts *into)
+			 unsigned int bucket, struct efficacy_counts *into)
 {
 	for (unsigned int nr = 0; nr <= EFFICACY_MAX_NR; nr++)
 		pool(into, table->cells[same_rq][nr][bucket].arm);
@@ -102,35 +114,35 @@ static bool ineligible(const struct efficacy_table *table, unsigned int bucket)
 
 /* The narrowest pool that is supported, or else the widest. */
 static enum efficacy_pool back_off(const struct efficacy_table *table, unsigned int same_rq,
-				   unsigned int nr, unsigned int bucket, struct counts *arm)
+				   unsigned int nr, unsigned int bucket, struct efficacy_counts *arm)
 {
 	pool(arm, table->cells[same_rq][nr][bucket].arm);
 	if (supported(arm))
 		return EFFICACY_OWN;
-	arm[0] = arm[1] = (struct counts){ 0 };
+	arm[0] = arm[1] = (struct efficacy_counts){ 0 };
 	pool_over_nr(table, same_rq, bucket, arm);
 	if (supported(arm) || !ineligible(table, bucket))
 		return EFFICACY_OVER_NR;
-	arm[0] = arm[1] = (struct counts){ 0 };
+	arm[0] = arm[1] = (struct efficacy_counts){ 0 };
 	for (unsigned int b = 0; b < n_buckets(table); b++)
 		if (ineligible(table, b))
 			pool_over_nr(table, same_rq, b, arm);
 	return EFFICACY_OVER_INELIGIBLE;
 }
 
-static double share(const struct counts *c)
+static double share(const struct efficacy_counts *c)
 {
 	return (double)c->quick / c->n;
 }
 
-static bool clearly_more(const struct counts *arm)
+static bool clearly_more(const struct efficacy_counts *arm)
 {
 	double p0 = share(&arm[0]), p1 = share(&arm[1]);
 
 	return p1 - p0 > 3 * sqrt(p0 * (1 - p0) / arm[0].n + p1 * (1 - p1) / arm[1].n);
 }
 
-static double alpha_of(const struct counts *arm)
+static double alpha_of(const struct efficacy_counts *arm)
 {
 	double p0 = share(&arm[0]), p1 = share(&arm[1]);
 
@@ -141,7 +153,7 @@ static void settle_cell(struct efficacy_table *table, unsigned int same_rq, unsi
 			unsigned int bucket)
 {
 	struct efficacy *e = &table->cells[same_rq][nr][bucket].result;
-	struct counts arm[2] = { 0 };
+	struct efficacy_counts arm[2] = { 0 };
 
 	*e = (struct efficacy){ .pooled = back_off(table, same_rq, nr, bucket, arm) };
 	e->n0 = arm[0].n;

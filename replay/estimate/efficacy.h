@@ -60,6 +60,13 @@ struct efficacy {
 	int64_t n1, n0;			/* treated and untreated that it rests on */
 };
 
+/* Observations of one side, treated or untreated, of one stratum, summed up. */
+struct efficacy_counts {
+	int64_t n, quick;
+	double quick_y;		/* sum of y of the quick */
+	double y;		/* sum of min(y, EFFICACY_WAIT_NS) */
+};
+
 struct efficacy_table;
 
 /*
@@ -77,6 +84,13 @@ enum efficacy_wait efficacy_wait(int64_t waited);
  * One ready candidate of one decision. y >= 0 ns; INT64_MAX if it did not run again, for which the
  * recording must go on for at least EFFICACY_WAIT_NS: leave the candidate out otherwise.
  */
+void efficacy_count(struct efficacy_counts *counts, int64_t y);
+
+/* Add what was counted, every observation so many times. */
+void efficacy_add_counts(struct efficacy_table *table, const struct efficacy_stratum *stratum, bool treated,
+			 const struct efficacy_counts *counts, uint32_t times);
+
+/* Count one, and add it. */
 void efficacy_add(struct efficacy_table *table, const struct efficacy_stratum *stratum,
 		  bool treated, int64_t y);
 

@@ -4,7 +4,6 @@
 #include <math.h>
 
 #include "replay/bits.h"
-#include "replay/estimate/efficacy.h"
 
 /* Replicates in which efficacies are learned anew; and how many yields of a kind make that needless. */
 enum { REFITS = 200, ENOUGH_YIELDS = 200 };
@@ -126,34 +125,57 @@ static bool strata_are_thin(const struct rescore *rs)
 	return rs->fewest_yields < ENOUGH_YIELDS;
 }
 
+/* Picks of an episode's decisions. */
+static const int *picks_in(const struct rescore *rs, const int *picks, guint i)
+{
+	return picks + episode_at(rs->evidence->episodes, i)->first;
+}
+
+static void add_all(struct rescore *rs, const int *picks, struct episode_gain *gains)
+{
+	for (guint i = 0; i < rs->evidence->episodes->list->len; i++)
+		if (rs->evidence->cells[i] >= 0)
+			gains[i] = gain_of_episode(&rs->episodes[i], picks_in(rs, picks, i));
+}
+
+/* Does it hang on what a yield does, which is learned from the recording, too? */
+static bool hangs_on_efficacy(const struct episode_gain *g)
+{
+	return g->class == GAIN_HIT || g->class == GAIN_FUTILE_HIT || g->class == GAIN_LOSS ||
+	       g->class == GAIN_UNSUPPORTED;
+}
+
 /* Sums over used episodes, by cell. */
 struct sums {
 	double *spin, *response, *n_ipi;
 };
 
-static void add_all(struct rescore *rs, int **picks, struct episode_gain *gains, struct sums *s, guint n_cells)
+/* settled: leave out the gains of those that efficacies learned anew may change. */
+static struct sums sum_up(const struct rescore *rs, const struct episode_gain *gains, guint n_cells, bool settled)
 {
 	const struct evidence *ev = rs->evidence;
+	struct sums s = { g_new0(double, n_cells + 1), g_new0(double, n_cells + 1), g_new0(double, n_cells + 1) };
 
-	for (guint c = 0; c < n_cells; c++)
-		s->spin[c] = s->response[c] = s->n_ipi[c] = 0;
 	for (guint i = 0; i < ev->episodes->list->len; i++) {
-		struct episode_gain g;
+		bool ipi = episode_at(ev->episodes, i)->cause == CAUSE_IPI;
 		int cell = ev->cells[i];
 
 		if (cell < 0)
 			continue;
-		g = gain_of_episode(&rs->episodes[i], picks[i]);
-		if (gains)
-			gains[i] = g;
-		if (episode_at(ev->episodes, i)->cause == CAUSE_IPI)
-			s->n_ipi[cell]++;
-		if (!g.supported)
+		s.n_ipi[cell] += ipi;
+		if (!gains[i].supported || (settled && hangs_on_efficacy(&gains[i])))
 			continue;
-		s->spin[cell] += g.spin_ns;
-		if (episode_at(ev->episodes, i)->cause == CAUSE_IPI)
-			s->response[cell] += g.wall_ns;
+		s.spin[cell] += gains[i].spin_ns;
+		s.response[cell] += ipi ? gains[i].wall_ns : 0;
 	}
+	return s;
+}
+
+static void sums_free(struct sums *s)
+{
+	g_free(s->spin);
+	g_free(s->response);
+	g_free(s->n_ipi);
 }
 
 static double weighted(const double *cells, const uint32_t *weights, guint n)
@@ -165,28 +187,52 @@ static double weighted(const double *cells, const uint32_t *weights, guint n)
 	return sum;
 }
 
-static void replicate(struct episode_gains *g, struct rescore *rs, struct bootstrap *b, int **picks, struct sums *s)
+/* Gains of some episodes by efficacies as a replicate has them. */
+static void add_refitted(const struct rescore *rs, const GArray *episodes, const int *picks,
+			 const struct gain_efficacy *efficacies, const uint32_t *weights, double *spin, double *response)
+{
+	for (guint n = 0; n < episodes->len; n++) {
+		guint i = g_array_index(episodes, guint, n);
+		uint32_t weight = weights[rs->evidence->cells[i]];
+		struct gain_episode e = rs->episodes[i];
+		struct episode_gain g;
+
+		if (!weight)
+			continue;
+		e.efficacies = efficacies;
+		g = gain_of_episode(&e, picks_in(rs, picks, i));
+		if (!g.supported)
+			continue;
+		*spin += weight * g.spin_ns;
+		if (episode_at(rs->evidence->episodes, i)->cause == CAUSE_IPI)
+			*response += weight * g.wall_ns;
+	}
+}
+
+static void replicate(struct episode_gains *g, struct rescore *rs, struct bootstrap *b, const int *picks)
 {
 	guint n = bootstrap_n_cells(b);
 	bool refit = strata_are_thin(rs);
+	struct sums s = sum_up(rs, g->gains, n, refit);
+	g_autoptr(GArray) unsettled = g_array_new(FALSE, FALSE, sizeof(guint));
 
+	for (guint i = 0; refit && i < rs->evidence->episodes->list->len; i++)
+		if (rs->evidence->cells[i] >= 0 && hangs_on_efficacy(&g->gains[i]))
+			g_array_append_val(unsettled, i);
 	g->n_replicates = refit ? MIN(REFITS, bootstrap_n_replicates(b)) : bootstrap_n_replicates(b);
 	g->spin_replicates = g_new(double, g->n_replicates + 1);
 	g->response_replicates = g_new(double, g->n_replicates + 1);
 	for (guint k = 0; k < g->n_replicates; k++) {
 		const uint32_t *weights = bootstrap_weights(b, k);
-		double n_ipi;
+		double spin = weighted(s.spin, weights, n), response = weighted(s.response, weights, n);
+		double n_ipi = weighted(s.n_ipi, weights, n);
 
-		if (refit) {
-			rescore_refit(rs, weights);
-			add_all(rs, picks, NULL, s, n);
-		}
-		n_ipi = weighted(s->n_ipi, weights, n);
-		g->spin_replicates[k] = weighted(s->spin, weights, n);
-		g->response_replicates[k] = n_ipi > 0 ? weighted(s->response, weights, n) / n_ipi : NAN;
+		if (refit)
+			add_refitted(rs, unsettled, picks, rescore_refit(rs, k, weights), weights, &spin, &response);
+		g->spin_replicates[k] = spin;
+		g->response_replicates[k] = n_ipi > 0 ? response / n_ipi : NAN;
 	}
-	if (refit)
-		rescore_refit(rs, NULL);
+	sums_free(&s);
 }
 
 static void count_changes(struct episode_gains *g, const struct rescore *rs, const GArray *picks,
@@ -213,22 +259,21 @@ static void count_changes(struct episode_gains *g, const struct rescore *rs, con
 	g->yield_cost = n_yields * rs->yield_ns;
 }
 
-/* The policy's picks; where they are the baseline's, the recorded ones, so that replay's own errors cancel. */
-static int **picks_of(const struct rescore *rs, const GArray *picks, const GArray *baseline)
+/*
+ * The policy's picks in the order of episodes; where they are the baseline's, the
+ * recorded ones, so that replay's own errors cancel.
+ */
+static int *picks_of(const struct rescore *rs, const GArray *picks, const GArray *baseline)
 {
 	const struct episodes *e = rs->evidence->episodes;
-	int **own = g_new0(int *, e->list->len + 1);
+	guint n = e->scores->decisions->len;
+	int *own = g_new(int, n + 1);
 
-	for (guint i = 0; i < e->list->len; i++) {
-		const struct episode *ep = episode_at(e, i);
+	for (guint j = 0; j < n; j++) {
+		guint at = e->order[j];
+		int pick = g_array_index(picks, int, at);
 
-		own[i] = g_new(int, ep->n + 1);
-		for (guint j = 0; j < ep->n; j++) {
-			guint at = episode_decision(e, ep, j);
-			int pick = g_array_index(picks, int, at);
-
-			own[i][j] = pick == g_array_index(baseline, int, at) ? scored_at(e->scores, at)->pick : pick;
-		}
+		own[j] = pick == g_array_index(baseline, int, at) ? scored_at(e->scores, at)->pick : pick;
 	}
 	return own;
 }
@@ -238,14 +283,16 @@ struct episode_gains *episode_gains_of(struct rescore *rs, struct bootstrap *b, 
 {
 	struct episode_gains *g = g_new0(struct episode_gains, 1);
 	guint n = rs->evidence->episodes->list->len, n_cells = bootstrap_n_cells(b);
-	struct sums s = { g_new0(double, n_cells + 1), g_new0(double, n_cells + 1), g_new0(double, n_cells + 1) };
-	int **own = picks_of(rs, picks, baseline);
+	g_autofree int *own = picks_of(rs, picks, baseline);
+	struct sums s;
 
 	g->gains = g_new0(struct episode_gain, n + 1);
-	add_all(rs, own, g->gains, &s, n_cells);
+	add_all(rs, own, g->gains);
+	s = sum_up(rs, g->gains, n_cells, false);
 	g->spin = weighted(s.spin, NULL, n_cells);
 	g->response = weighted(s.response, NULL, n_cells);
 	g->n_ipi = weighted(s.n_ipi, NULL, n_cells);
+	sums_free(&s);
 	for (guint i = 0; i < n; i++) {
 		double worst, best;
 
@@ -253,19 +300,13 @@ struct episode_gains *episode_gains_of(struct rescore *rs, struct bootstrap *b, 
 			continue;
 		g->n_fatal += gain_is_fatal(g->gains[i].class);
 		g->n_unsupported += !g->gains[i].supported;
-		bound(rs, i, own[i], g->gains[i].supported ? g->gains[i].spin_ns : 0, &worst, &best);
+		bound(rs, i, picks_in(rs, own, i), g->gains[i].supported ? g->gains[i].spin_ns : 0, &worst, &best);
 		g->worst += worst;
 		g->best += best;
 		displace(g, rs, i);
 	}
 	count_changes(g, rs, picks, baseline);
-	replicate(g, rs, b, own, &s);
-	for (guint i = 0; i < n; i++)
-		g_free(own[i]);
-	g_free(own);
-	g_free(s.spin);
-	g_free(s.response);
-	g_free(s.n_ipi);
+	replicate(g, rs, b, own);
 	return g;
 }
 

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "replay/bits.h"
-#include "replay/estimate/efficacy.h"
 
 /* Picks that the shadow allowed, below which waiting time stands for its margins. */
 #define MIN_SELF_CHECK 0.6
@@ -37,16 +36,24 @@ static struct efficacy_stratum view_stratum(const struct rescore *rs, const stru
 	};
 }
 
+/* Where a ready candidate is counted. */
+static struct efficacy_counts *counts_of(const struct rescore *rs, int cell, unsigned int stratum, bool treated)
+{
+	gsize row = cell >= 0 ? (gsize)cell : bootstrap_n_cells(rs->evidence->bootstrap);
+
+	return &rs->counts[(row * N_STRATA + stratum) * 2 + treated];
+}
+
 static void observe(struct rescore *rs, struct shadow *shadow, guint i)
 {
 	const struct scored *d = scored_at(rs->evidence->scores, i);
 	const unsigned int *vcpus = rs->evidence->scores->recorded->vms[d->vm].vcpus;
 	const uint64_t *ready = scored_bits_of(rs->evidence->scores, d, SCORED_READY);
+	int cell = bootstrap_cell(rs->evidence->bootstrap, d->t);
 
 	for (unsigned int idx = 0; idx < d->n_vcpus; idx++) {
 		struct shadow_view view;
 		struct efficacy_stratum stratum;
-		struct rescore_observed seen;
 		int64_t in;
 
 		if (idx == d->me || !get_bit(ready, idx) || !vcpus[idx])
@@ -58,47 +65,80 @@ static void observe(struct rescore *rs, struct shadow *shadow, guint i)
 		if (d->tainted || d->pick == PICK_UNKNOWN ||
 		    (in == NEVER && d->t + EFFICACY_WAIT_NS > rs->evidence->scores->recorded->t1))
 			continue;
-		seen = (struct rescore_observed){
-			.y = in == NEVER ? INT64_MAX : in - d->t, .stratum = index_of(&stratum),
-			.cell = bootstrap_cell(rs->evidence->bootstrap, d->t), .treated = (int)idx == d->pick,
-		};
-		g_array_append_val(rs->observed, seen);
+		efficacy_count(counts_of(rs, cell, index_of(&stratum), (int)idx == d->pick),
+			       in == NEVER ? INT64_MAX : in - d->t);
 	}
 }
 
 /* What is eligible: by the margin's sign; by waiting time all are, as far as that tells. */
-static void settle(struct rescore *rs, struct efficacy_table *table)
+static struct gain_efficacy efficacy_in(const struct rescore *rs, const struct efficacy_table *table, unsigned int i)
 {
+	struct efficacy_stratum stratum = stratum_of(i);
+	const struct efficacy *from = efficacy_of(table, &stratum);
+
+	return (struct gain_efficacy){
+		.supported = from->supported, .alpha = from->alpha, .delta_ns = from->delta,
+		.n_ns = from->wait, .eligible = rs->by_wait || stratum.bucket == SHADOW_ELIGIBLE,
+	};
+}
+
+/* NULL: every observation once, those in no cell, too. */
+static struct efficacy_table *fit(const struct rescore *rs, const uint32_t *weights)
+{
+	struct efficacy_table *table = efficacy_new(rs->by_wait ? EFFICACY_BY_WAIT : EFFICACY_BY_MARGIN,
+						    rs->quality.buddy == SHADOW_IGNORED);
+	guint n_cells = bootstrap_n_cells(rs->evidence->bootstrap);
+
+	for (guint cell = 0; cell < n_cells + !weights; cell++) {
+		uint32_t times = weights ? weights[cell] : 1;
+
+		for (unsigned int i = 0; times && i < N_STRATA; i++) {
+			struct efficacy_stratum stratum = stratum_of(i);
+
+			for (unsigned int treated = 0; treated < 2; treated++) {
+				const struct efficacy_counts *c = counts_of(rs, cell, i, treated);
+
+				if (c->n)
+					efficacy_add_counts(table, &stratum, treated, c, times);
+			}
+		}
+	}
 	efficacy_settle(table);
-	g_array_set_size(rs->efficacies, 0);	/* it keeps its place: episodes point into it */
+	return table;
+}
+
+const struct gain_efficacy *rescore_refit(struct rescore *rs, guint replicate, const uint32_t *weights)
+{
+	struct gain_efficacy *y;
+
+	if (replicate >= rs->refits->len)
+		g_ptr_array_set_size(rs->refits, replicate + 1);
+	y = rs->refits->pdata[replicate];
+	if (!y) {
+		struct efficacy_table *table = fit(rs, weights);
+
+		y = rs->refits->pdata[replicate] = g_new(struct gain_efficacy, N_STRATA);
+		for (unsigned int i = 0; i < N_STRATA; i++)
+			y[i] = efficacy_in(rs, table, i);
+		efficacy_free(table);
+	}
+	return y;
+}
+
+static void fit_all(struct rescore *rs)
+{
+	struct efficacy_table *table = fit(rs, NULL);
+
 	rs->fewest_yields = INT64_MAX;
 	for (unsigned int i = 0; i < N_STRATA; i++) {
 		struct efficacy_stratum stratum = stratum_of(i);
 		const struct efficacy *from = efficacy_of(table, &stratum);
-		struct gain_efficacy y = {
-			.supported = from->supported, .alpha = from->alpha, .delta_ns = from->delta,
-			.n_ns = from->wait, .eligible = rs->by_wait || stratum.bucket == SHADOW_ELIGIBLE,
-		};
+		struct gain_efficacy y = efficacy_in(rs, table, i);
 
 		g_array_append_val(rs->efficacies, y);
 		if (y.supported && from->pooled != EFFICACY_STRUCTURAL)
 			rs->fewest_yields = MIN(rs->fewest_yields, from->n1);
 	}
-}
-
-void rescore_refit(struct rescore *rs, const uint32_t *weights)
-{
-	struct efficacy_table *table = efficacy_new(rs->by_wait ? EFFICACY_BY_WAIT : EFFICACY_BY_MARGIN,
-						    rs->quality.buddy == SHADOW_IGNORED);
-
-	for (guint i = 0; i < rs->observed->len; i++) {
-		const struct rescore_observed *o = &g_array_index(rs->observed, struct rescore_observed, i);
-		struct efficacy_stratum stratum = stratum_of(o->stratum);
-
-		for (uint32_t n = !weights ? 1 : o->cell >= 0 ? weights[o->cell] : 0; n; n--)
-			efficacy_add(table, &stratum, o->treated, o->y);
-	}
-	settle(rs, table);
 	efficacy_free(table);
 }
 
@@ -119,7 +159,7 @@ static bool learn(struct rescore *rs, GError **error)
 			observe(rs, shadow, i);
 	}
 	if (ok)
-		rescore_refit(rs, NULL);
+		fit_all(rs);
 	shadow_free(shadow);
 	return ok;
 }
@@ -258,7 +298,8 @@ struct rescore *rescore_new(const struct evidence *ev, GError **error)
 	rs->decisions = g_array_new(FALSE, FALSE, sizeof(struct gain_decision));
 	rs->spans = g_array_new(FALSE, FALSE, sizeof(struct gain_span));
 	rs->efficacies = g_array_sized_new(FALSE, FALSE, sizeof(struct gain_efficacy), N_STRATA);
-	rs->observed = g_array_new(FALSE, FALSE, sizeof(struct rescore_observed));
+	rs->counts = g_new0(struct efficacy_counts, (gsize)(bootstrap_n_cells(ev->bootstrap) + 1) * N_STRATA * 2);
+	rs->refits = g_ptr_array_new_with_free_func(g_free);
 	rs->episodes = g_new0(struct gain_episode, ev->episodes->list->len + 1);
 	rs->strata_at = g_new(gsize, ev->scores->decisions->len + 1);
 	for (guint i = 0; i < ev->scores->decisions->len; i++) {
@@ -284,7 +325,8 @@ void rescore_free(struct rescore *rs)
 	g_free(rs->strata_at);
 	g_free(rs->episodes);
 	g_array_unref(rs->efficacies);
-	g_array_unref(rs->observed);
+	g_free(rs->counts);
+	g_ptr_array_unref(rs->refits);
 	g_array_unref(rs->spans);
 	g_array_unref(rs->decisions);
 	g_free(rs);

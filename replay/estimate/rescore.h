@@ -7,17 +7,10 @@
 #ifndef REPLAY_ESTIMATE_RESCORE_H
 #define REPLAY_ESTIMATE_RESCORE_H
 
+#include "replay/estimate/efficacy.h"
 #include "replay/estimate/evidence.h"
 #include "replay/estimate/gain.h"
 #include "replay/estimate/shadow.h"
-
-/* A ready candidate at a decision, and what became of it. */
-struct rescore_observed {
-	int64_t y;			/* ns until it ran; INT64_MAX: it did not */
-	int cell;			/* of the bootstrap; -1 */
-	uint8_t stratum;
-	bool treated;			/* it was yielded to */
-};
 
 struct rescore {
 	const struct evidence *evidence;
@@ -28,7 +21,8 @@ struct rescore {
 	double yield_ns;		/* what a successful yield costs the spinner on the CPU */
 	struct shadow_quality quality;
 	int64_t fewest_yields;		/* on which a stratum rests that is supported */
-	GArray *observed;		/* of struct rescore_observed: what efficacies are learned from */
+	struct efficacy_counts *counts;	/* [cells + 1][strata][treated]: to learn from; of no cell last */
+	GPtrArray *refits;		/* by replicate: efficacies as rescore_refit() has learned them; NULL */
 	bool by_wait;			/* strata are by waiting time: the shadow knows nothing */
 	uint8_t *strata;		/* [strata_at[decision] + vcpu_idx]: index into efficacies; NO_STRATUM */
 	gsize *strata_at;
@@ -39,8 +33,11 @@ enum { NO_STRATUM = 255 };
 struct rescore *rescore_new(const struct evidence *evidence, GError **error);
 void rescore_free(struct rescore *rescore);
 
-/* Learn efficacies anew, every cell taken weights[cell] times; NULL: all once, as at first. */
-void rescore_refit(struct rescore *rescore, const uint32_t *weights);
+/*
+ * Efficacies learned anew for a replicate of the bootstrap, every cell taken
+ * weights[cell] times. The first call for a replicate counts; they belong to rescore.
+ */
+const struct gain_efficacy *rescore_refit(struct rescore *rescore, guint replicate, const uint32_t *weights);
 
 /* The stratum that a vCPU was in at a decision; NO_STRATUM: it was not ready. */
 unsigned int rescore_stratum(const struct rescore *rescore, guint decision, unsigned int vcpu_idx);

@@ -8,6 +8,39 @@
 
 enum { MAX_LINKS = 3 };
 
+static uint64_t spins(struct policy_vm *vm, struct spin *s, uint64_t who)
+{
+	(void)vm;
+	return saw(s, IN_SPIN_LOOP, who);
+}
+
+static uint64_t is_awake(struct policy_vm *vm, struct spin *s, uint64_t who)
+{
+	(void)vm;
+	return awake(s, who);
+}
+
+static uint64_t anybody(struct policy_vm *vm, struct spin *s, uint64_t who)
+{
+	(void)vm;
+	(void)s;
+	return who;
+}
+
+/* What a filter says of one vCPU, wherever it stands. */
+static bool passes(struct policy_vm *vm, const struct spin *scan, unsigned int idx, scan_filter filter, bool *uncertain)
+{
+	struct spin s = *scan;
+	bool passed;
+
+	s.word = idx / 64;
+	s.doubt = 0;
+	s.passed_over = 0;
+	passed = filter(vm, &s, 1ULL << idx % 64);
+	*uncertain |= s.doubt != 0;
+	return passed;
+}
+
 /* The first of the chain that can make progress; NO_TARGET: it ends, or leads back, before. */
 static int end_of_chain(struct policy_vm *vm, struct spin *s)
 {
@@ -16,9 +49,9 @@ static int end_of_chain(struct policy_vm *vm, struct spin *s)
 	for (unsigned int n = 0; n < MAX_LINKS; n++) {
 		int next = pending_ipi_receiver(vm, s, at);
 
-		if (next < 0 || next == (int)s->me || !awake(s, next))
+		if (next < 0 || next == (int)s->me || !passes(vm, s, next, is_awake, &s->uncertain))
 			return NO_TARGET;
-		if (!saw(s, IN_SPIN_LOOP, next))
+		if (!passes(vm, s, next, spins, &s->uncertain))
 			return next;
 		at = next;
 	}
@@ -27,13 +60,12 @@ static int end_of_chain(struct policy_vm *vm, struct spin *s)
 
 static int ipi_chain_on_spin(struct policy_vm *vm, struct spin *s)
 {
-	int budget = 3, target = end_of_chain(vm, s), result = target == NO_TARGET ? 0 : try_yield(s, target);
+	int budget = 3, target = end_of_chain(vm, s);
 
-	if (result > 0)
-		return target;
-	budget -= result < 0;
+	if (target != NO_TARGET && scan_part(vm, s, target, target + 1, &budget, anybody))
+		return s->target;
 	s->round++;
-	return scan_two_rounds(vm, s, &budget, good_yield_candidate);
+	return scan_two_rounds(vm, s, &budget, good_yield_candidates);
 }
 
 const struct policy policy_ipi_chain = {
