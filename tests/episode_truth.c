@@ -57,8 +57,9 @@ static cJSON *read_json(const char *path)
 	return json;
 }
 
-/* The log of one VM, all of vCPU 0, then all of vCPU 1, ..., to logs by vcpu.id; it is never freed. */
-static void take_log(const struct recorded *r, unsigned int vm, const char *path, struct log *logs)
+/* The log of one VM, all of vCPU 0, then all of vCPU 1, ..., to logs by vcpu.id. */
+static void take_log(const struct recorded *r, unsigned int vm, const char *path, struct log *logs,
+		     GPtrArray *files)
 {
 	g_autoptr(GError) error = NULL;
 	struct pause_record *records;
@@ -66,8 +67,10 @@ static void take_log(const struct recorded *r, unsigned int vm, const char *path
 
 	if (!g_file_get_contents(path, (char **)&records, &size, &error))
 		fail(path, error->message);
+	g_ptr_array_add(files, records);
 	for (gsize i = 0; i < size / sizeof(*records); i++) {
-		unsigned int idx = records[i].vcpu, vcpu = idx < r->vms[vm].n_vcpus ? r->vms[vm].vcpus[idx] : 0;
+		unsigned int idx = records[i].vcpu;
+		unsigned int vcpu = idx < r->vms[vm].n_vcpus ? r->vms[vm].vcpus[idx] : 0;
 
 		if (!vcpu)
 			fail(path, "a vCPU that was not recorded");
@@ -76,7 +79,9 @@ static void take_log(const struct recorded *r, unsigned int vm, const char *path
 	}
 }
 
-static void take_logs(const struct recorded *r, const char *recording, struct log *logs)
+/* files is what is to be freed after logs. */
+static void take_logs(const struct recorded *r, const char *recording, struct log *logs,
+		      GPtrArray *files)
 {
 	g_autofree char *truth = g_strdup_printf("%s.truth.json", recording);
 	g_autoptr(db_stmt) s = db_prepare(r->db, "SELECT tgid FROM vm ORDER BY id");
@@ -87,9 +92,10 @@ static void take_logs(const struct recorded *r, const char *recording, struct lo
 
 		cJSON_ArrayForEach(row, cJSON_GetObjectItem(json, "vms")) {
 			g_autofree char *path = g_strdup_printf("%s.pauselog.vm%u", recording, n++);
+			const cJSON *pid = cJSON_GetObjectItem(row, "pid");
 
-			if (cJSON_GetNumberValue(cJSON_GetObjectItem(row, "pid")) == db_column(s, 0))
-				take_log(r, vm, path, logs);
+			if (cJSON_GetNumberValue(pid) == db_column(s, 0))
+				take_log(r, vm, path, logs, files);
 		}
 	}
 	cJSON_Delete(json);
@@ -104,27 +110,30 @@ static bool is_for_ipi(const struct pause_record *r)
 /* Did the vCPU send something that it then waits for between two of its decisions? */
 static bool sent_between(const struct episodes *e, const struct scored *d1, const struct scored *d2)
 {
-	int i = sends_before(e->sends, d2->vcpu, d2->t);
+	int i = sends_before(e->sends, d2->vcpu, d2->t), first = e->sends->first[d2->vcpu];
 
-	while (i >= (int)e->sends->first[d2->vcpu] && send_at(e->sends, i)->vector == VECTOR_RESCHED)
+	while (i >= first && send_at(e->sends, i)->vector == VECTOR_RESCHED)
 		i--;
-	return i >= (int)e->sends->first[d2->vcpu] && send_at(e->sends, i)->t_last > d1->t;
+	return i >= first && send_at(e->sends, i)->t_last > d1->t;
 }
 
 /* Are two records of one vCPU, one after the other, of the same wait, as far as they tell? */
-static bool same_wait(const struct episodes *e, const struct pause_record *records, guint first, guint k)
+static bool same_wait(const struct episodes *e, const struct pause_record *records, guint first,
+		      guint k)
 {
+	const struct scored *d1 = scored_at(e->scores, e->order[first + k]);
+	const struct scored *d2 = scored_at(e->scores, e->order[first + k + 1]);
 	const struct pause_record *a = &records[k], *b = a + 1;
 
 	if (a->op != b->op || is_for_ipi(a) != is_for_ipi(b))
 		return false;
 	if (is_for_ipi(a))
-		return !(b->mask & ~a->mask) && !sent_between(e, scored_at(e->scores, e->order[first + k]),
-							      scored_at(e->scores, e->order[first + k + 1]));
+		return !(b->mask & ~a->mask) && !sent_between(e, d1, d2);
 	return b->queue < a->queue || (b->queue == a->queue && b->blocker == a->blocker);
 }
 
-static void count(struct counts *c, const struct episodes *e, const struct episode *ep, const struct pause_record *records)
+static void count(struct counts *c, const struct episodes *e, const struct episode *ep,
+		  const struct pause_record *records)
 {
 	guint first = e->first[ep->vcpu], begin = ep->first - first, end = begin + ep->n;
 	const struct pause_record *last = &records[end - 1];
@@ -135,7 +144,8 @@ static void count(struct counts *c, const struct episodes *e, const struct episo
 		one &= same_wait(e, records, first, k);
 	c->episodes++;
 	c->mixed += !one;
-	c->split += begin && records[begin - 1].queue == records[begin].queue && same_wait(e, records, first, begin - 1);
+	c->split += begin && records[begin - 1].queue == records[begin].queue &&
+		    same_wait(e, records, first, begin - 1);
 	c->ipi_called += called;
 	c->ipi_false += called && !is_for_ipi(&records[begin]);
 	if (is_for_ipi(&records[begin])) {
@@ -189,13 +199,15 @@ int main(int argc, char **argv)
 	struct sends *sends = tl ? sends_load(r, tl, &error) : NULL;
 	struct counts counts = { 0 };
 	struct episodes *e;
-	struct log *logs;
+	g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+	g_autofree struct log *logs = NULL;
 
 	if (!sends)
-		fail(argc == 3 ? argv[1] : "usage", error ? error->message : "episode_truth DB RECORDING");
+		fail(argc == 3 ? argv[1] : "usage",
+		     error ? error->message : "episode_truth DB RECORDING");
 	e = episodes_find(run->scores, tl, sends);
 	logs = g_new0(struct log, r->n_vcpus + 1);
-	take_logs(r, argv[2], logs);
+	take_logs(r, argv[2], logs, files);
 	for (unsigned int v = 1; v <= r->n_vcpus; v++)
 		if (logs[v].n != e->first[v + 1] - e->first[v])
 			fail(argv[2], "the log and the recording are not of the same PAUSEs");

@@ -29,15 +29,20 @@ static const char shuffle[] =
 	"  SELECT ipi.id, ipi.receiver AS old, ipi.t_ack, other.id AS new, row_number() OVER ("
 	"         PARTITION BY ipi.id ORDER BY (other.id * 7919 + ipi.id * 104729) % 1009) AS n"
 	"    FROM ipi JOIN vcpu AS sender ON sender.id = ipi.sender"
-	"    JOIN vcpu AS other ON other.vm = sender.vm AND other.id NOT IN (ipi.sender, ipi.receiver)"
+	"    JOIN vcpu AS other ON other.vm = sender.vm"
+	"     AND other.id NOT IN (ipi.sender, ipi.receiver)"
 	"   WHERE ipi.n_receivers = 1 AND ipi.receiver <> ipi.sender) WHERE n = 1;"
-	"CREATE UNIQUE INDEX temp.by_id ON moved (id); CREATE INDEX temp.by_ack ON moved (old, t_ack);"
-	"UPDATE ipi SET receiver = (SELECT new FROM moved WHERE moved.id = ipi.id) WHERE id IN (SELECT id FROM moved);"
-	"UPDATE eoi SET vcpu = coalesce((SELECT new FROM moved WHERE old = eoi.vcpu AND t_ack = eoi.t), vcpu);";
+	"CREATE UNIQUE INDEX temp.by_id ON moved (id);"
+	"CREATE INDEX temp.by_ack ON moved (old, t_ack);"
+	"UPDATE ipi SET receiver = (SELECT new FROM moved WHERE moved.id = ipi.id)"
+	" WHERE id IN (SELECT id FROM moved);"
+	"UPDATE eoi SET vcpu = coalesce("
+	"  (SELECT new FROM moved WHERE old = eoi.vcpu AND t_ack = eoi.t), vcpu);";
 
 G_GNUC_NORETURN static void fail(const GError *error)
 {
-	fprintf(stderr, "estimate_controls: %s\n", error ? error->message : "usage: estimate_controls DB");
+	fprintf(stderr, "estimate_controls: %s\n",
+		error ? error->message : "usage: estimate_controls DB");
 	exit(1);
 }
 
@@ -89,11 +94,12 @@ static double hits(const struct evidence *ev)
 {
 	GError *error = NULL;
 	struct rescore *rs = rescore_new(ev, &error);
-	struct episode_gains *g = rs ? episode_gains_of(rs, ev->bootstrap, ev->scores->picks[1], ev->scores->picks[0]) : NULL;
+	struct episode_gains *g;
 	double sum = 0;
 
-	if (!g)
+	if (!rs)
 		fail(error);
+	g = episode_gains_of(rs, ev->bootstrap, ev->scores->picks[1], ev->scores->picks[0]);
 	for (guint i = 0; i < ev->episodes->list->len; i++)
 		if (ev->cells[i] >= 0 && gain_is_fatal(g->gains[i].class) && g->gains[i].supported)
 			sum += g->gains[i].spin_ns - g->gains[i].release_ns;

@@ -140,10 +140,12 @@ static int64_t median_handling(const struct scores *scores, unsigned int vm)
 
 	for (guint i = 0; i < scores->decisions->len; i++) {
 		const struct scored *d = scored_at(scores, i);
-		double ns = d->t_end - d->t;
+		double ns;
 
-		if (d->vm == vm && d->pick == NO_TARGET && d->t_end != DB_NULL)
-			g_array_append_val(values, ns);
+		if (d->vm != vm || d->pick != NO_TARGET || d->t_end == DB_NULL)
+			continue;
+		ns = d->t_end - d->t;
+		g_array_append_val(values, ns);
 	}
 	g_array_sort(values, by_value);
 	return values->len ? quantile(values, 0.5) : 0;

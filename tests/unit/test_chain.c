@@ -9,10 +9,12 @@
 #include "replay/estimate/chain.h"
 
 #define NONE chain_class(CHAIN_NONE, 0)
+#define NONE_LATER chain_class(CHAIN_NONE, CHAIN_LATER)
 #define WRONG_LATER chain_class(CHAIN_WRONG, CHAIN_LATER)
 #define HIT_LATER chain_class(CHAIN_HIT, CHAIN_LATER)
 #define UNKNOWN CHAIN_CLASS_UNKNOWN
 
+/* n alike steps; the wait is over after n_last of them. */
 static void add(GArray *steps, guint n, guint n_last, struct chain_step step)
 {
 	for (guint i = 0; i < n; i++) {
@@ -30,12 +32,15 @@ static GArray *three_steps(uint8_t first, uint8_t second, uint8_t third)
 {
 	GArray *steps = g_array_new(FALSE, FALSE, sizeof(struct chain_step));
 
-	add(steps, 100, 10, (struct chain_step){ .before = CHAIN_START, .recorded = NONE, .picked = first,
-						 .spin = 180, .wall = 1800 });
-	add(steps, 90, 45, (struct chain_step){ .before = NONE, .recorded = WRONG_LATER, .picked = second,
-						.spin = 120, .wall = 1200 });
-	add(steps, 45, 45, (struct chain_step){ .before = WRONG_LATER, .recorded = HIT_LATER, .picked = third,
-						.spin = 60, .wall = 600 });
+	add(steps, 100, 10, (struct chain_step){
+		.before = CHAIN_START, .recorded = NONE, .picked = first,
+		.spin = 180, .wall = 1800 });
+	add(steps, 90, 45, (struct chain_step){
+		.before = NONE, .recorded = WRONG_LATER, .picked = second,
+		.spin = 120, .wall = 1200 });
+	add(steps, 45, 45, (struct chain_step){
+		.before = WRONG_LATER, .recorded = HIT_LATER, .picked = third,
+		.spin = 60, .wall = 600 });
 	return steps;
 }
 
@@ -58,18 +63,19 @@ static void test_known_answers(void)
 	} rows[] = {
 		/* the recorded policy: 180 + 0.9 (120 + 0.5 60) */
 		{ { NONE, WRONG_LATER, HIT_LATER }, 315, 2.35, 1.35 },
-		/* the vCPU that is waited for, always: it has been yielded to only later, but that tells */
+		/* who is waited for, always: it has been yielded to only later, but that tells */
 		{ { chain_class(CHAIN_HIT, 0), HIT_LATER, HIT_LATER }, 60, 1, 1 },
 		/* 120 + 0.5 60 */
 		{ { chain_class(CHAIN_WRONG, 0), HIT_LATER, HIT_LATER }, 150, 1.5, 1.5 },
 		/* 180 / (1 - 0.9) */
-		{ { NONE, chain_class(CHAIN_NONE, CHAIN_LATER), chain_class(CHAIN_NONE, CHAIN_LATER) }, 1800, 10, 0 },
+		{ { NONE, NONE_LATER, NONE_LATER }, 1800, 10, 0 },
 	};
 
 	for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+		const uint8_t *picks = rows[i].picks;
 		struct chain_value v;
 
-		g_assert_true(evaluate(three_steps(rows[i].picks[0], rows[i].picks[1], rows[i].picks[2]), &v));
+		g_assert_true(evaluate(three_steps(picks[0], picks[1], picks[2]), &v));
 		g_assert_cmpfloat_with_epsilon(v.spin, 100 * rows[i].spin, 1e-6);
 		g_assert_cmpfloat_with_epsilon(v.wall, 1000 * rows[i].spin, 1e-6);
 		g_assert_cmpfloat_with_epsilon(v.ipi_wall, 1000 * rows[i].spin, 1e-6);
@@ -98,7 +104,8 @@ static void test_unknown_picks(void)
 	/* of no pick after one to nobody: as all the others are */
 	g_assert_true(evaluate(three_steps(NONE, UNKNOWN, HIT_LATER), &v));
 	/* V = 180 + 0.9 (100 V + 45 60) / 145 */
-	g_assert_cmpfloat_with_epsilon(v.spin, 100 * (180 + .9 * 45 * 60 / 145) / (1 - .9 * 100 / 145), 1e-6);
+	g_assert_cmpfloat_with_epsilon(v.spin, 100 * (180 + .9 * 45 / 145 * 60) /
+				       (1 - .9 * 100 / 145), 1e-6);
 	g_assert_cmpfloat(v.unsupported, >, .5);
 	/* of none at all: what was recorded */
 	g_assert_true(evaluate(three_steps(UNKNOWN, UNKNOWN, UNKNOWN), &v));
@@ -114,8 +121,10 @@ static void test_endless(void)
 	GArray *steps = g_array_new(FALSE, FALSE, sizeof(struct chain_step));
 	struct chain_value v;
 
-	add(steps, 50, 0, (struct chain_step){ .before = CHAIN_START, .recorded = NONE, .picked = NONE, .spin = 1 });
-	add(steps, 50, 50, (struct chain_step){ .before = NONE, .recorded = HIT_LATER, .picked = NONE, .spin = 1 });
+	add(steps, 50, 0, (struct chain_step){
+		.before = CHAIN_START, .recorded = NONE, .picked = NONE, .spin = 1 });
+	add(steps, 50, 50, (struct chain_step){
+		.before = NONE, .recorded = HIT_LATER, .picked = NONE, .spin = 1 });
 	g_assert_false(evaluate(steps, &v));
 }
 
@@ -126,14 +135,18 @@ static double spin_of_spinning_hits(guint n)
 	GArray *steps = g_array_new(FALSE, FALSE, sizeof(struct chain_step));
 	struct chain_value v;
 
-	add(steps, 40, 40, (struct chain_step){ .before = CHAIN_START, .recorded = chain_class(CHAIN_HIT, 0),
-						.picked = spinning, .spin = 60 });
-	add(steps, n, n, (struct chain_step){ .before = CHAIN_START, .recorded = spinning, .picked = spinning, .spin = 600 });
+	add(steps, 40, 40, (struct chain_step){
+		.before = CHAIN_START, .recorded = chain_class(CHAIN_HIT, 0), .picked = spinning,
+		.spin = 60 });
+	add(steps, n, n, (struct chain_step){
+		.before = CHAIN_START, .recorded = spinning, .picked = spinning, .spin = 600 });
 	/* neither other actions nor other groups are of any use */
-	add(steps, 1000, 1000, (struct chain_step){ .before = CHAIN_START, .recorded = chain_class(CHAIN_WRONG, CHAIN_TARGET_SPINS),
-						    .picked = spinning, .spin = 1e6 });
-	add(steps, 1000, 1000, (struct chain_step){ .before = CHAIN_START, .recorded = spinning, .picked = spinning,
-						    .group = CHAIN_LOCK });
+	add(steps, 1000, 1000, (struct chain_step){
+		.before = CHAIN_START, .recorded = chain_class(CHAIN_WRONG, CHAIN_TARGET_SPINS),
+		.picked = spinning, .spin = 1e6 });
+	add(steps, 1000, 1000, (struct chain_step){
+		.before = CHAIN_START, .recorded = spinning, .picked = spinning,
+		.group = CHAIN_LOCK });
 	g_assert_true(evaluate(steps, &v));
 	g_assert_cmpfloat(v.unsupported, ==, 0);
 	return v.spin / (1040 + n);
@@ -143,20 +156,23 @@ static double spin_of_spinning_hits(guint n)
 static void test_rare_classes(void)
 {
 	g_assert_cmpfloat_with_epsilon(spin_of_spinning_hits(15), 600, 1e-6);
-	g_assert_cmpfloat_with_epsilon(spin_of_spinning_hits(14), (40 * 60 + 14 * 600) / 54.0, 1e-6);
+	g_assert_cmpfloat_with_epsilon(spin_of_spinning_hits(14), (40 * 60 + 14 * 600) / 54.0,
+				       1e-6);
 	g_assert_cmpfloat_with_epsilon(spin_of_spinning_hits(0), 60, 1e-6);
 }
 
-/* Of an action with fewer than 30 a policy can make no use; which one, and how much it would, is told. */
+/* Of an action with fewer than 30 a policy can make no use; which, and how much, is told. */
 static void test_unsupported(void)
 {
 	for (guint n = 29; n <= 30; n++) {
 		GArray *steps = g_array_new(FALSE, FALSE, sizeof(struct chain_step));
 		struct chain_value v;
 
-		add(steps, 100, 100, (struct chain_step){ .before = CHAIN_START, .recorded = NONE, .picked = NONE, .spin = 9 });
-		add(steps, n, n, (struct chain_step){ .before = CHAIN_START, .recorded = chain_class(CHAIN_SOME, 0),
-						      .picked = chain_class(CHAIN_SOME, 0), .spin = 9 });
+		add(steps, 100, 100, (struct chain_step){
+			.before = CHAIN_START, .recorded = NONE, .picked = NONE, .spin = 9 });
+		add(steps, n, n, (struct chain_step){
+			.before = CHAIN_START, .recorded = chain_class(CHAIN_SOME, 0),
+			.picked = chain_class(CHAIN_SOME, 0), .spin = 9 });
 		g_assert_true(evaluate(steps, &v));
 		g_assert_cmpfloat_with_epsilon(v.unsupported, n < 30 ? n / (100.0 + n) : 0, 1e-9);
 		g_assert_cmpint(v.lacking, ==, n < 30 ? CHAIN_SOME : CHAIN_NONE);
@@ -184,7 +200,8 @@ static void test_cells(void)
 
 	for (guint i = 0; i < steps->len; i++)
 		g_array_index(steps, struct chain_step, i).cell = i % 7;
-	g_assert_true(evaluate(g_array_ref(steps), &whole) && whole.n_steps == 34);	/* those of cell 0 */
+	g_assert_true(evaluate(g_array_ref(steps), &whole));
+	g_assert_cmpfloat(whole.n_steps, ==, 34);	/* those of cell 0 */
 	for (guint i = 0; i < steps->len; i++)
 		g_array_index(steps, struct chain_step, i).cell = 0;
 	g_assert_true(evaluate(g_array_ref(steps), &whole));
@@ -214,7 +231,7 @@ static void test_cells(void)
 	g_assert_false(evaluate(g_array_new(FALSE, FALSE, sizeof(struct chain_step)), &v));
 }
 
-/* Episodes at random, of few classes; *recorded: what they cost. Each class once more is no rare one. */
+/* Episodes at random, of so few classes that none is rare; *recorded: what they cost. */
 static GArray *at_random(GRand *rand, struct chain_value *recorded)
 {
 	GArray *steps = g_array_new(FALSE, FALSE, sizeof(struct chain_step));
@@ -224,12 +241,14 @@ static GArray *at_random(GRand *rand, struct chain_value *recorded)
 	for (unsigned int i = 0; i < n_classes; i++)
 		classes[i] = g_rand_int_range(rand, 0, N_CHAIN_CLASSES);
 	for (unsigned int i = 0; i < 3000; i++) {
-		struct chain_step step = { .before = CHAIN_START, .group = g_rand_int_range(rand, 0, N_CHAIN_GROUPS) };
+		struct chain_step step = {
+			.before = CHAIN_START, .group = g_rand_int_range(rand, 0, N_CHAIN_GROUPS),
+		};
 
 		while (!step.last) {
 			unsigned int class = classes[g_rand_int_range(rand, 0, n_classes)];
 
-			/* what comes next and what it costs depends on the past, and more than a chain knows */
+			/* what comes next, and what it costs, depends on more than a chain knows */
 			if (step.before != CHAIN_START && g_rand_boolean(rand))
 				class = step.before;
 			step.recorded = step.picked = class;

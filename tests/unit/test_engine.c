@@ -11,6 +11,11 @@
 
 enum { N_DECISIONS = 3, RECEIVER = 2 };
 
+#define IPI_TO_3(t_accept) \
+	"INSERT INTO ipi (sender, receiver, vector, mode, shorthand, path, n_receivers, t_send, " \
+	"t_accept, tracked, tainted) " \
+	"VALUES (1, 3, 251, 'fixed', 'none', 'x2apic', 1, 90, " t_accept ", 1, 0)"
+
 static void sql(sqlite3 *db, const char *text)
 {
 	g_autoptr(GError) error = NULL;
@@ -26,15 +31,18 @@ static sqlite3 *small_database(void)
 	g_assert_cmpint(sqlite3_open(":memory:", &db), ==, SQLITE_OK);
 	sql(db, sql_facts);
 	sql(db, sql_results);
-	sql(db, "INSERT INTO recording (path, sha256, format, kernel, clock, n_cpu, t0, t1, events, used, ignored, "
-	    "lost, probes, importer) VALUES ('', '', '', '6.18.3', '', 1, 0, 1000, 0, 0, 0, 0, 1, '');"
+	sql(db, "INSERT INTO recording (path, sha256, format, kernel, clock, n_cpu, t0, t1, "
+	    "events, used, ignored, lost, probes, importer) "
+	    "VALUES ('', '', '', '6.18.3', '', 1, 0, 1000, 0, 0, 0, 0, 1, '');"
 	    "INSERT INTO vm VALUES (1, NULL, 1, 3, 'tgid', 1, 1, 1, 0, 0);"
 	    "INSERT INTO vcpu VALUES (1, 1, 0, 0, 0, 0), (2, 1, 1, 1, 0, 0), (3, 1, 2, 2, 0, 0);"
-	    "INSERT INTO decision (id, vcpu, t_start, t_end, cpu, trigger, source, yield_to_kernel_mode, n_vcpus, n_exit, "
-	    "n_eoi, tainted, pick_source, last_boosted, nr_running) SELECT value, 1, 100 * value, 100 * value, 0, 'pause', "
-	    "'probe', 1, 3, 0, 0, 0, 'probe', 0, 3 FROM json_each('[1, 2, 3]');"
-	    "INSERT INTO candidate (decision, word, ready, preempted, in_kernel, blocking, dy_runnable, pending_irq, on_cpu, "
-	    "queued, in_spin_loop, rq_single, state_known, in_kernel_known, irq_known, spin_known, racy) "
+	    "INSERT INTO decision (id, vcpu, t_start, t_end, cpu, trigger, source, "
+	    "yield_to_kernel_mode, n_vcpus, n_exit, n_eoi, tainted, pick_source, last_boosted, "
+	    "nr_running) SELECT value, 1, 100 * value, 100 * value, 0, 'pause', 'probe', "
+	    "1, 3, 0, 0, 0, 'probe', 0, 3 FROM json_each('[1, 2, 3]');"
+	    "INSERT INTO candidate (decision, word, ready, preempted, in_kernel, blocking, "
+	    "dy_runnable, pending_irq, on_cpu, queued, in_spin_loop, rq_single, state_known, "
+	    "in_kernel_known, irq_known, spin_known, racy) "
 	    "SELECT id, 0, 6, 6, 0, 0, 0, 0, 1, 7, 0, 0, 7, 7, 7, 7, 0 FROM decision");
 	return db;
 }
@@ -77,8 +85,7 @@ static void test_in_time(void)
 	struct recorded *r;
 	struct run *run;
 
-	sql(db, "INSERT INTO ipi (sender, receiver, vector, mode, shorthand, path, n_receivers, t_send, t_accept, t_ack, "
-	    "tracked, tainted) VALUES (1, 3, 251, 'fixed', 'none', 'x2apic', 1, 90, 101, 201, 1, 0);"
+	sql(db, IPI_TO_3("101") "; UPDATE ipi SET t_ack = 201;"
 	    "INSERT INTO eoi VALUES (1, 201, 3, 251, 'register')");
 	run = replay(db, &r);
 	assert_picks(run, NO_TARGET, RECEIVER, NO_TARGET);
@@ -94,14 +101,13 @@ static void test_no_time(void)
 	struct recorded *r;
 	struct run *run;
 
-	sql(db, "INSERT INTO ipi (sender, receiver, vector, mode, shorthand, path, n_receivers, t_send, t_accept, "
-	    "tracked, tainted) VALUES (1, 3, 251, 'fixed', 'none', 'x2apic', 1, 90, NULL, 1, 0)");
+	sql(db, IPI_TO_3("NULL"));
 	run = replay(db, &r);
 	assert_picks(run, NO_TARGET, NO_TARGET, NO_TARGET);
 	forget(run, r, db);
 }
 
-/* A decision that stands behind what happened after it is of no use: policies know of that by then. */
+/* A decision that stands behind what came after it is of no use: policies know of that by then. */
 static void test_hindsight(const void *later)
 {
 	sqlite3 *db = small_database();
@@ -125,9 +131,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/engine/in_time", test_in_time);
 	g_test_add_func("/engine/no_time", test_no_time);
 	g_test_add_data_func("/engine/hindsight/decision", "", test_hindsight);
-	g_test_add_data_func("/engine/hindsight/ipi",
-			     "INSERT INTO ipi (sender, receiver, vector, mode, shorthand, path, n_receivers, t_send, t_accept, "
-			     "tracked, tainted) VALUES (1, 3, 251, 'fixed', 'none', 'x2apic', 1, 190, 200, 1, 0)",
-			     test_hindsight);
+	g_test_add_data_func("/engine/hindsight/ipi", IPI_TO_3("200"), test_hindsight);
 	return g_test_run();
 }

@@ -46,12 +46,14 @@ static void setup(struct fixture *f, const void *params)
 	g_assert_cmpint(sqlite3_open(":memory:", &f->db), ==, SQLITE_OK);
 	sql(f, "%s", sql_facts);
 	sql(f, "%s", sql_results);
-	sql(f, "INSERT INTO recording (path, sha256, format, kernel, clock, n_cpu, t0, t1, events, used, ignored, "
-	    "lost, probes, importer) VALUES ('', '', '', '6.1.0', '', 4, 0, 2000000000, 0, 0, 0, 0, 1, '');"
+	sql(f, "INSERT INTO recording (path, sha256, format, kernel, clock, n_cpu, t0, t1, events, "
+	    "used, ignored, lost, probes, importer) "
+	    "VALUES ('', '', '', '6.1.0', '', 4, 0, 2000000000, 0, 0, 0, 0, 1, '');"
 	    "INSERT INTO vm VALUES (1, NULL, 1, 4, 'tgid', 1, 0, 1, 0, 0);");
 	for (int v = 1; v <= 4; v++)
 		sql(f, "INSERT INTO vcpu VALUES (%d, 1, %d, %d, 0, 0);"
-		    "INSERT INTO thread VALUES (%d, %d, 1, '', %d, NULL, 0, 0)", v, v - 1, v - 1, v, v, v);
+		    "INSERT INTO thread VALUES (%d, %d, 1, '', %d, NULL, 0, 0)",
+		    v, v - 1, v - 1, v, v, v);
 }
 
 static void teardown(struct fixture *f, const void *params)
@@ -63,29 +65,34 @@ static void teardown(struct fixture *f, const void *params)
 	sqlite3_close(f->db);
 }
 
-/* A stretch of a vCPU on the CPU of its number; why: "R" preempted or yielded, "S" went to sleep. */
+/* A stretch of a vCPU on a CPU of its own; why: "R" preempted or yielded, "S" went to sleep. */
 static void ran(struct fixture *f, int vcpu, int64_t t0, int64_t t1, const char *why)
 {
-	sql(f, "INSERT INTO on_cpu (thread, cpu, t0, t1, why, in_kernel, prio, guest_ns, n_exit) VALUES (%d, %d, %"
-	    G_GINT64_FORMAT ", %" G_GINT64_FORMAT ", '%s', 1, 120, 0, 0)", vcpu, vcpu - 1, US(t0), US(t1), why);
+	sql(f, "INSERT INTO on_cpu (thread, cpu, t0, t1, why, in_kernel, prio, guest_ns, n_exit) "
+	    "VALUES (%d, %d, %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT ", '%s', 1, 120, 0, 0)",
+	    vcpu, vcpu - 1, US(t0), US(t1), why);
 }
 
 /* A decision of vCPU 1 that found nobody, in no time. */
 static void spun(struct fixture *f, int64_t t)
 {
-	sql(f, "INSERT INTO decision (id, vcpu, t_start, t_end, cpu, trigger, source, n_vcpus, n_exit, n_eoi, tainted, "
-	    "pick_source) VALUES (%" G_GINT64_FORMAT ", 1, %" G_GINT64_FORMAT ", %" G_GINT64_FORMAT
-	    ", 0, 'pause', 'probe', 4, 0, 0, 0, 'probe')", f->n_decisions++, US(t), US(t));
+	sql(f, "INSERT INTO decision (id, vcpu, t_start, t_end, cpu, trigger, source, n_vcpus, "
+	    "n_exit, n_eoi, tainted, pick_source) VALUES (%" G_GINT64_FORMAT ", 1, %"
+	    G_GINT64_FORMAT ", %" G_GINT64_FORMAT ", 0, 'pause', 'probe', 4, 0, 0, 0, 'probe')",
+	    f->n_decisions++, US(t), US(t));
 }
 
 /* vCPU 1 sends an IPI; it is injected and acknowledged at once, or never. */
 static void sent(struct fixture *f, int64_t t, int vector, int receiver, int64_t ack)
 {
-	g_autofree char *acked = ack == NOT_ACKED ? g_strdup("NULL") : g_strdup_printf("%" G_GINT64_FORMAT, US(ack));
+	g_autofree char *acked = ack == NOT_ACKED ? g_strdup("NULL") :
+				 g_strdup_printf("%" G_GINT64_FORMAT, US(ack));
 
-	sql(f, "INSERT INTO ipi (sender, receiver, vector, mode, shorthand, path, n_receivers, t_send, t_accept, t_inject, "
-	    "t_ack, tracked, tainted) VALUES (1, %d, %d, 'fixed', 'none', 'x2apic', 1, %" G_GINT64_FORMAT ", %"
-	    G_GINT64_FORMAT ", %s, %s, 1, 0)", receiver, vector, US(t), US(t), acked, acked);
+	sql(f, "INSERT INTO ipi (sender, receiver, vector, mode, shorthand, path, n_receivers, "
+	    "t_send, t_accept, t_inject, t_ack, tracked, tainted) "
+	    "VALUES (1, %d, %d, 'fixed', 'none', 'x2apic', 1, %" G_GINT64_FORMAT ", %"
+	    G_GINT64_FORMAT ", %s, %s, 1, 0)",
+	    receiver, vector, US(t), US(t), acked, acked);
 }
 
 static void find(struct fixture *f)
@@ -190,7 +197,7 @@ static void test_no_loop(struct fixture *f, const void *params)
 	g_assert_cmpint(sends_before(f->evidence->sends, 2, US(5000)), ==, -1);
 }
 
-/* An IPI for which nobody waits, and then a spin for a lock: what was sent is answered long before its end. */
+/* An IPI for which nobody waits, then a spin for a lock: the answer comes long before its end. */
 static void test_async(struct fixture *f, const void *ack)
 {
 	const struct episode *ep;
@@ -219,7 +226,8 @@ static void test_pv_eoi(struct fixture *f, const void *params)
 	(void)params;
 	one_wait(f);
 	sent(f, 0, CALL, 3, 800);
-	sql(f, "UPDATE ipi SET t_inject = 430000; INSERT INTO eoi VALUES (1, 800000, 3, 251, 'pv')");
+	sql(f, "UPDATE ipi SET t_inject = 430000;"
+	    "INSERT INTO eoi VALUES (1, 800000, 3, 251, 'pv')");
 	find(f);
 	edge = edge_at(f->evidence->sends, 0);
 	g_assert_cmpint(edge->ack_lo, ==, US(430));
@@ -231,20 +239,21 @@ static void test_pv_eoi(struct fixture *f, const void *params)
 	assert_bounds(ep, 0, 240, 433);
 }
 
-/* The same interval, but a register was written: at the end of it. The spinning has ended before. */
+/* The same interval, but a register was written, at the end of it: after the spinning. */
 static void test_register_eoi(struct fixture *f, const void *params)
 {
 	(void)params;
 	one_wait(f);
 	sent(f, 0, CALL, 3, 800);
-	sql(f, "UPDATE ipi SET t_inject = 430000; INSERT INTO eoi VALUES (1, 800000, 3, 251, 'register')");
+	sql(f, "UPDATE ipi SET t_inject = 430000;"
+	    "INSERT INTO eoi VALUES (1, 800000, 3, 251, 'register')");
 	find(f);
 	g_assert_cmpint(edge_at(f->evidence->sends, 0)->ack_lo, ==, US(800));
 	g_assert_false(edge_at(f->evidence->sends, 0)->vague);
 	g_assert_cmpint(episode_at(f->e, 0)->cause, !=, CAUSE_IPI);
 }
 
-/* Where no EOI is ever seen an injection is taken for one; else what is not acknowledged has no answer. */
+/* What is not acknowledged has no answer, unless no EOI is ever seen: then an injection is one. */
 static void test_unacked(struct fixture *f, const void *params)
 {
 	(void)params;
@@ -330,8 +339,10 @@ static void test_outstanding(struct fixture *f, const void *params)
 	spun(f, 100);
 	spun(f, 1900);
 	sent(f, 0, CALL, 3, 1950);
-	sql(f, "CREATE TEMP TABLE old AS SELECT * FROM decision ORDER BY t_start; DELETE FROM decision;"
-	    "UPDATE old SET id = rowid; INSERT INTO decision SELECT * FROM old");
+	/* ids ascend in time */
+	sql(f, "CREATE TEMP TABLE old AS SELECT * FROM decision ORDER BY t_start;"
+	    "DELETE FROM decision; UPDATE old SET id = rowid;"
+	    "INSERT INTO decision SELECT * FROM old");
 	sql(f, "CREATE TEMP TABLE o AS SELECT * FROM on_cpu ORDER BY t0; DELETE FROM on_cpu;"
 	    "UPDATE o SET id = rowid; INSERT INTO on_cpu SELECT * FROM o");
 	find(f);
@@ -382,15 +393,17 @@ static void test_child(struct fixture *f, const void *params)
 /* Who sleeps does not spin. */
 static void test_halt(struct fixture *f, const void *why)
 {
+	bool slept = *(const char *)why == 'S';
+
 	ran(f, 1, 0, 250, why);
 	ran(f, 1, 300, 2000, "R");
 	for (int64_t t = 100; t <= 200; t += 100)
 		spun(f, t);
 	spun(f, 350);
 	find(f);
-	g_assert_cmpuint(f->e->list->len, ==, *(const char *)why == 'R' ? 1 : 2);
-	g_assert_cmpint(episode_at(f->e, f->e->list->len - 1)->parent, ==, -1);
-	g_assert_cmpint(episode_at(f->e, f->e->list->len - 1)->s, ==, *(const char *)why == 'R' ? 0 : US(300));
+	g_assert_cmpuint(f->e->list->len, ==, slept ? 2 : 1);
+	g_assert_cmpint(episode_at(f->e, slept)->parent, ==, -1);
+	g_assert_cmpint(episode_at(f->e, slept)->s, ==, slept ? US(300) : 0);
 }
 
 /* Nothing is learned from an episode that touches a gap, nor from one that the recording cuts. */
@@ -403,7 +416,8 @@ static void test_gap(struct fixture *f, const void *params)
 	spun(f, 10000);
 	spun(f, 20000);
 	spun(f, 1999950);
-	sql(f, "INSERT INTO gap VALUES (0, 310000, 390000, 1, ''); UPDATE decision SET tainted = 1 WHERE t_start = 10000000");
+	sql(f, "INSERT INTO gap VALUES (0, 310000, 390000, 1, '');"
+	    "UPDATE decision SET tainted = 1 WHERE t_start = 10000000");
 	find(f);
 	g_assert_cmpuint(f->e->list->len, ==, 4);
 	for (guint i = 0; i < 4; i++) {
@@ -503,6 +517,19 @@ static void test_few_gaps(struct fixture *f, const void *n)
 	g_assert_cmpfloat(f->e->windows[0].hi, ==, US(enough ? 60 : 100));
 }
 
+/* Handling an exit takes what it takes where nobody is yielded to; of some the return is lost. */
+static void test_handling(struct fixture *f, const void *params)
+{
+	(void)params;
+	ran(f, 1, 0, 1000, "R");
+	for (int64_t t = 100; t <= 500; t += 100)
+		spun(f, t);
+	sql(f, "UPDATE decision SET t_end = t_start + 1000 * (id + 1);"
+	    "UPDATE decision SET t_end = NULL WHERE id = 0; UPDATE decision SET pick_idx = 1 WHERE id = 4");
+	find(f);
+	g_assert_cmpint(f->e->windows[0].c_exit, ==, US(3));
+}
+
 /* Two loops, one slower than the other; what is slower still is none. */
 static void test_slow_loop(struct fixture *f, const void *slower)
 {
@@ -545,6 +572,7 @@ int main(int argc, char **argv)
 	ADD(all_yield, "window/all_yield", NULL);
 	ADD(few_gaps, "window/few_gaps", GINT_TO_POINTER(19));
 	ADD(few_gaps, "window/enough_gaps", GINT_TO_POINTER(20));
+	ADD(handling, "window/handling", NULL);
 	ADD(slow_loop, "window/slow_loop", GINT_TO_POINTER(350));
 	ADD(slow_loop, "window/no_loop", GINT_TO_POINTER(450));
 	return g_test_run();
