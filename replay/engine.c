@@ -35,6 +35,7 @@ struct engine {
 	unsigned int n_vcpus;
 	GArray **outstanding;		/* of struct outstanding, by sender */
 	struct kernel_state *kernel_state[N_STATE_KINDS];
+	int64_t told;			/* until when policies have been told what happened */
 	struct engine_decision decision;
 };
 
@@ -364,7 +365,11 @@ bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_
 	bool has_eoi = !failed && recorded_next_eoi(r, &eoi, &failed);
 	bool has_gap = !failed && recorded_next_gap(r, &gap, &failed);
 
-	/* what comes before a decision has happened; what is simultaneous goes gap, EOI, IPI, decision */
+	/*
+	 * What comes before a decision has happened; what is simultaneous goes gap, EOI, IPI, decision.
+	 * One that the probe missed may stand behind later ones: it would be judged with hindsight.
+	 */
+	e->told = INT64_MIN;
 	while (has_d && !failed) {
 		if (has_gap && gap.t1 <= d->t_start && (!has_eoi || gap.t1 <= eoi.t) &&
 		    (!has_ipi || gap.t1 <= ipi.t_accept)) {
@@ -372,11 +377,15 @@ bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_
 			has_gap = recorded_next_gap(r, &gap, &failed);
 		} else if (has_eoi && eoi.t <= d->t_start && (!has_ipi || eoi.t <= ipi.t_accept)) {
 			on_eoi(e, &eoi);
+			e->told = MAX(e->told, eoi.t);
 			has_eoi = recorded_next_eoi(r, &eoi, &failed);
 		} else if (has_ipi && ipi.t_accept <= d->t_start) {
 			on_ipi(e, &ipi);
+			e->told = MAX(e->told, ipi.t_accept);
 			has_ipi = recorded_next_ipi(r, &ipi, &failed);
 		} else {
+			d->tainted |= d->t_start < e->told;
+			e->told = MAX(e->told, d->t_start);
 			on_decision(e, d, visit, user);
 			has_d = recorded_next_decision(r, &d, &failed);
 		}

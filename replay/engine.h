@@ -46,7 +46,10 @@ struct engine_decision {
 	GArray *receivers;	/* of unsigned int: their receivers */
 };
 
-/* Run over the whole recording; visit is called at every decision. */
+/*
+ * Run over the whole recording; visit is called at every decision. No policy is told
+ * what a decision could not know: one that stands behind something later is tainted.
+ */
 bool engine_run(struct engine *engine, void (*visit)(void *user, const struct engine_decision *decision),
 		void *user, GError **error);
 

@@ -134,7 +134,7 @@ void recorded_rewind(struct recorded *r)
 		"SELECT decision, target_idx, result, t_call, t_ret FROM attempt ORDER BY decision, n");
 	r->ipis = db_prepare(r->db,
 		"SELECT sender, receiver, vector, tracked, n_receivers = 1 AND mode = 'fixed', t_accept, t_ack "
-		"FROM ipi WHERE receiver NOT NULL ORDER BY t_accept, id");
+		"FROM ipi WHERE receiver NOT NULL AND t_accept NOT NULL ORDER BY t_accept, id");
 	r->eois = db_prepare(r->db, "SELECT t, vcpu, vector, how FROM eoi ORDER BY id");
 	r->gaps = db_prepare(r->db, "SELECT t0, t1 FROM gap WHERE t1 > t0 ORDER BY t1");
 	r->have_candidate = r->have_attempt = false;

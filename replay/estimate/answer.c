@@ -87,7 +87,7 @@ int send_outstanding(const struct episodes *e, unsigned int vcpu, int64_t t)
 
 		if (ipi_vector_always(e, vm, send->vector)) {
 			send_answered(e, send, true, &answered, &vague);
-			return !send->tainted && answered >= t ? i : -1;
+			return !send->tainted && answered != NEVER && answered >= t ? i : -1;
 		}
 		if (waited < 0 || waited >= 1 - ALWAYS_SHARE)
 			return -1;	/* it may be this one that it waits for */

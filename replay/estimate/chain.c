@@ -108,6 +108,7 @@ struct group {
 	double n[N_CHAIN_CLASSES], last[N_CHAIN_CLASSES], spin[N_CHAIN_CLASSES], wall[N_CHAIN_CLASSES];
 	double of_action[N_CHAIN_ACTIONS];
 	double picks[STATES][N_CHAIN_CLASSES];	/* the policy's, by the recorded class before */
+	double all_picks[N_CHAIN_CLASSES];
 	double episodes;
 };
 
@@ -127,8 +128,10 @@ static void learn(struct group *groups, const struct chain *chain, const uint32_
 		g->of_action[r->recorded / N_CHAIN_CIRCUMSTANCES] += weight * r->n;
 		if (r->before == CHAIN_START)
 			g->episodes += weight * r->n;
-		if (r->picked != CHAIN_CLASS_UNKNOWN)
-			g->picks[r->before][r->picked] += weight * r->n;
+		if (r->picked == CHAIN_CLASS_UNKNOWN)
+			continue;
+		g->picks[r->before][r->picked] += weight * r->n;
+		g->all_picks[r->picked] += weight * r->n;
 	}
 }
 
@@ -201,45 +204,60 @@ static bool solve(double a[N_CHAIN_CLASSES][N_CHAIN_CLASSES], double b[N_CHAIN_C
 	return true;
 }
 
-/* Share of the policy's picks after state that are of each class. */
-static void shares(const struct group *g, unsigned int state, double *q)
+/*
+ * Share of the policy's picks after state that are of each class. Where none of them is
+ * known the group's others stand for them, and false is returned.
+ */
+static bool shares(const struct group *g, unsigned int state, double *q)
 {
-	double sum = 0;
+	const double *picks = g->picks[state];
+	double sum = 0, all = 0;
 
+	for (unsigned int b = 0; b < N_CHAIN_CLASSES; b++) {
+		sum += picks[b];
+		all += g->all_picks[b];
+	}
 	for (unsigned int b = 0; b < N_CHAIN_CLASSES; b++)
-		sum += g->picks[state][b];
-	for (unsigned int b = 0; b < N_CHAIN_CLASSES; b++)
-		q[b] = sum > 0 ? g->picks[state][b] / sum : 0;
+		q[b] = sum > 0 ? picks[b] / sum : all > 0 ? g->all_picks[b] / all : 0;
+	return sum > 0;
 }
 
-/* Classes that the policy's chains get to, and that the recording can say something of. */
-static unsigned int reach(const struct group *g, unsigned int *classes, int *place)
+/* Classes that the policy's chains get to. */
+static unsigned int reach(const struct group *g, unsigned int *classes)
 {
 	unsigned int n = 0;
 
-	for (unsigned int a = 0; a < N_CHAIN_CLASSES; a++) {
-		bool used = false;
-
-		for (unsigned int s = 0; s < STATES; s++)
-			used |= g->picks[s][a] > 0;
-		place[a] = used ? (int)n : -1;
-		if (used)
+	for (unsigned int a = 0; a < N_CHAIN_CLASSES; a++)
+		if (g->all_picks[a] > 0)
 			classes[n++] = a;
-	}
 	return n;
+}
+
+/* Of none of the policy's picks in this group is it known what they are. */
+static void take_recorded(const struct group *g, double *costs)
+{
+	for (unsigned int a = 0; a < N_CHAIN_CLASSES; a++) {
+		costs[COST_SPIN] += g->spin[a];
+		costs[COST_WALL] += g->wall[a];
+		costs[COST_PAUSE] += g->n[a];
+		costs[COST_YIELD] += a / N_CHAIN_CIRCUMSTANCES != CHAIN_NONE ? g->n[a] : 0;
+	}
+	costs[COST_UNSUPPORTED] = costs[COST_PAUSE];
 }
 
 static bool evaluate(struct group *g, double *costs, double *lacking)
 {
 	double a[N_CHAIN_CLASSES][N_CHAIN_CLASSES], b[N_CHAIN_CLASSES][N_COSTS], q[N_CHAIN_CLASSES];
-	unsigned int classes[N_CHAIN_CLASSES], n;
-	int place[N_CHAIN_CLASSES];
+	unsigned int classes[N_CHAIN_CLASSES], n = reach(g, classes);
 
 	memset(costs, 0, N_COSTS * sizeof(*costs));
 	if (g->episodes == 0)
 		return true;
+	if (!n) {
+		take_recorded(g, costs);
+		return true;
+	}
 	pool(g);
-	n = reach(g, classes, place);
 	for (unsigned int i = 0; i < n; i++) {
 		unsigned int class = classes[i], action = class / N_CHAIN_CIRCUMSTANCES;
 		bool known = g->n[class] > 0;
@@ -250,19 +268,22 @@ static bool evaluate(struct group *g, double *costs, double *lacking)
 		b[i][COST_PAUSE] = 1;
 		b[i][COST_YIELD] = action != CHAIN_NONE;
 		b[i][COST_UNSUPPORTED] = g->of_action[action] < ENOUGH_OF_ACTION;
-		shares(g, class, q);
+		if (!shares(g, class, q) && go_on > 0)
+			b[i][COST_UNSUPPORTED] = 1;
 		for (unsigned int j = 0; j < n; j++)
 			a[i][j] = (i == j) - go_on * q[classes[j]];
 	}
 	if (!solve(a, b, n))
 		return false;
-	shares(g, CHAIN_START, q);
+	if (!shares(g, CHAIN_START, q))
+		costs[COST_UNSUPPORTED] = g->episodes;
 	for (unsigned int i = 0; i < n; i++) {
 		for (unsigned int c = 0; c < N_COSTS; c++)
 			costs[c] += g->episodes * q[classes[i]] * b[i][c];
 		if (g->of_action[classes[i] / N_CHAIN_CIRCUMSTANCES] < ENOUGH_OF_ACTION)
 			lacking[classes[i] / N_CHAIN_CIRCUMSTANCES] += g->episodes * q[classes[i]] * b[i][COST_PAUSE];
 	}
+	costs[COST_UNSUPPORTED] = MIN(costs[COST_UNSUPPORTED], costs[COST_PAUSE]);
 	return true;
 }
 

@@ -65,7 +65,8 @@ struct chain_value {
 	double pauses, yields;		/* decisions, and those that yield */
 	double ipi_wall;		/* wall, of group IPI */
 	double n_steps;			/* decisions that it was learned from */
-	double unsupported;		/* share of the policy's decisions whose class the recording has too few of */
+	/* share of the policy's decisions whose class the recording has too few of, or which are not known */
+	double unsupported;
 	enum chain_action lacking;	/* the one that it has too few of, if unsupported is too much */
 };
 

@@ -65,6 +65,20 @@ static enum link link_of(const struct episodes *e, guint a, guint b)
 	return sent >= 0 && send_at(e->sends, sent)->t_last > d1->t ? LINK_CHILD : LINK_SAME;
 }
 
+/* The instant at which vcpu had run that long, but not before it last woke up: nobody spins in his sleep. */
+static int64_t awake_when(const struct timeline *tl, unsigned int vcpu, int64_t ran, int64_t t)
+{
+	int64_t from = timeline_when(tl, vcpu, MAX(ran, 0));
+
+	for (int i = timeline_find(tl, vcpu, t); i > 0; i--) {
+		if (g_array_index(tl->lines[vcpu], struct stretch, i).t0 <= from)
+			break;
+		if (!g_array_index(tl->lines[vcpu], struct stretch, i - 1).runnable)
+			return MIN(g_array_index(tl->lines[vcpu], struct stretch, i).t0, t);
+	}
+	return MIN(from, t);
+}
+
 static void bound(const struct episodes *e, struct episode *ep)
 {
 	const struct scored *first = scored_at(e->scores, episode_decision(e, ep, 0));
@@ -73,8 +87,7 @@ static void bound(const struct episodes *e, struct episode *ep)
 	double before = e->unit[episode_decision(e, ep, 0)] * (w->unit == PAUSE_CONSTANT ? 1 : 0.5);
 	int64_t next_in;
 
-	ep->s = timeline_when(e->tl, ep->vcpu, MAX(timeline_ran(e->tl, ep->vcpu, first->t) - (int64_t)(w->lo * before), 0));
-	ep->s = MIN(ep->s, first->t);
+	ep->s = awake_when(e->tl, ep->vcpu, timeline_ran(e->tl, ep->vcpu, first->t) - (int64_t)(w->lo * before), first->t);
 	ep->lo = scored_at(e->scores, last)->t;
 	ep->hi = timeline_when(e->tl, ep->vcpu, timeline_ran(e->tl, ep->vcpu, ep->lo) +
 			       (int64_t)(w->hi * e->unit[last]) + w->c_exit + C_SW);

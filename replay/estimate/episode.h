@@ -93,7 +93,8 @@ const struct edge *send_answered(const struct episodes *e, const struct send *se
 
 /*
  * The IPI that vcpu, spinning at t, must be waiting for: its last of a vector whose
- * senders always wait, if that was not answered long before t. -1: none.
+ * senders always wait, if that was not answered long before t. -1: none, or none
+ * whose answer was ever seen.
  */
 int send_outstanding(const struct episodes *e, unsigned int vcpu, int64_t t);
 

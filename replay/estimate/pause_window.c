@@ -7,6 +7,13 @@ enum { ENOUGH = 20 };		/* gaps to measure from */
 #define ASSUMED_NS 100000.0
 enum { MAX_DOUBLINGS = 12 };
 
+/*
+ * Where PAUSEs are counted and not cycles, the window depends on the loop that has
+ * them, and one that looks at several vCPUs takes some times longer than a lock's.
+ * Gaps of more than this many times the shortest are taken for work between waits.
+ */
+#define SLOWEST_LOOP 4
+
 struct gap {
 	double ns, ple_window;	/* ple_window: 0 if not known */
 	unsigned int n_exits;	/* PAUSE exits since the thread was switched in */
@@ -120,7 +127,7 @@ static struct growth measure(const GArray *gaps, struct pause_window *w)
 	w->n = values->len;
 	g_array_sort(values, by_value);
 	w->lo = quantile(values, 0.1);
-	while (n < values->len && g_array_index(values, double, n) <= 3 * w->lo)
+	while (n < values->len && g_array_index(values, double, n) <= SLOWEST_LOOP * w->lo)
 		n++;
 	g_array_set_size(values, n);
 	w->hi = quantile(values, 0.98);
@@ -133,10 +140,12 @@ static int64_t median_handling(const struct scores *scores, unsigned int vm)
 
 	for (guint i = 0; i < scores->decisions->len; i++) {
 		const struct scored *d = scored_at(scores, i);
-		double ns = d->t_end - d->t;
+		double ns;
 
-		if (d->vm == vm && d->pick == NO_TARGET && d->t_end != DB_NULL)
-			g_array_append_val(values, ns);
+		if (d->vm != vm || d->pick != NO_TARGET || d->t_end == DB_NULL)
+			continue;
+		ns = d->t_end - d->t;
+		g_array_append_val(values, ns);
 	}
 	g_array_sort(values, by_value);
 	return values->len ? quantile(values, 0.5) : 0;

@@ -29,7 +29,7 @@ struct pause_window {
  * Measure windows, [recorded->n_vms], newly allocated. order lists the decisions
  * by vCPU and time; unit, by decision, is filled with what window edges are to be
  * multiplied by. lo is the 10th percentile of the gaps between PAUSE exits within
- * one stretch on the CPU, hi the 98th of those up to three times lo.
+ * one stretch on the CPU, hi the 98th of those up to four times lo.
  */
 struct pause_window *pause_window_measure(const struct scores *scores, const struct timeline *tl,
 					  const guint *order, double *unit);
