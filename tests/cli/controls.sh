@@ -123,7 +123,8 @@ for r in balanced ipi-heavy-icount; do
 	sql past.db "DELETE FROM ipi WHERE t_accept > $middle; UPDATE ipi SET t_ack = NULL WHERE t_ack > $middle;
 		DELETE FROM eoi WHERE t > $middle; DELETE FROM gap WHERE t1 > $middle"
 	"$COUNTERSPIN" replay past.db > past.txt
-	verdicts="SELECT replay.policy, verdict.* FROM verdict JOIN replay ON replay.id = verdict.replay
+	# what a pick amounts to, though, is told with hindsight
+	verdicts="SELECT replay.policy, decision, verdict.pick_idx, class, attempts FROM verdict JOIN replay ON replay.id = verdict.replay
 		JOIN decision ON decision.id = verdict.decision WHERE t_start <= $middle ORDER BY 1, verdict.decision"
 	sql $r.db "$verdicts" > want
 	sql past.db "$verdicts" > got
