@@ -89,6 +89,7 @@ static void test_in_time(void)
 	    "INSERT INTO eoi VALUES (1, 201, 3, 251, 'register')");
 	run = replay(db, &r);
 	assert_picks(run, NO_TARGET, RECEIVER, NO_TARGET);
+	g_assert_cmpint(((struct run_policy *)run->policies->pdata[0])->receiver_waits, ==, 1);
 	for (unsigned int i = 0; i < N_DECISIONS; i++)
 		g_assert_false(scored_at(run->scores, i)->tainted);
 	forget(run, r, db);
@@ -104,6 +105,7 @@ static void test_no_time(void)
 	sql(db, IPI_TO_3("NULL"));
 	run = replay(db, &r);
 	assert_picks(run, NO_TARGET, NO_TARGET, NO_TARGET);
+	g_assert_cmpint(((struct run_policy *)run->policies->pdata[0])->receiver_waits, ==, 0);
 	forget(run, r, db);
 }
 

@@ -525,7 +525,8 @@ static void test_handling(struct fixture *f, const void *params)
 	for (int64_t t = 100; t <= 500; t += 100)
 		spun(f, t);
 	sql(f, "UPDATE decision SET t_end = t_start + 1000 * (id + 1);"
-	    "UPDATE decision SET t_end = NULL WHERE id = 0; UPDATE decision SET pick_idx = 1 WHERE id = 4");
+	    "UPDATE decision SET t_end = NULL WHERE id = 0;"
+	    "UPDATE decision SET pick_idx = 1 WHERE id = 4");
 	find(f);
 	g_assert_cmpint(f->e->windows[0].c_exit, ==, US(3));
 }
