@@ -34,6 +34,7 @@ struct engine {
 	unsigned int *first;		/* by VM: place of its vCPU 0 in outstanding */
 	unsigned int n_vcpus;
 	GArray **outstanding;		/* of struct outstanding, by sender */
+	unsigned int n_kinds;		/* 1: nothing was probed, so the states are one */
 	struct kernel_state *kernel_state[N_STATE_KINDS];
 	int64_t told;			/* until when policies have been told what happened */
 	struct engine_decision decision;
@@ -101,7 +102,8 @@ struct engine *engine_new(struct recorded *recorded, const struct policy *policy
 	e->decision.receivers = g_array_new(FALSE, FALSE, sizeof(unsigned int));
 	engine_add(e, policy, params);
 	lane = e->lanes->pdata[0];
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+	e->n_kinds = recorded->probes ? N_STATE_KINDS : 1;
+	for (unsigned int k = 0; k < e->n_kinds; k++) {
 		state_init(&e->decision.state[k], recorded->max_words);
 		e->kernel_state[k] = kernel_state_new(recorded, policy, lane->vms);
 	}
@@ -112,7 +114,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+	for (unsigned int k = 0; k < e->n_kinds; k++) {
 		struct spin_state *s = &e->decision.state[k];
 
 		kernel_state_free(e->kernel_state[k]);
@@ -287,20 +289,22 @@ static void on_decision(struct engine *e, const struct recorded_decision *d,
 	uint64_t deep = ~0ULL;
 
 	e->decision.d = d;
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+	for (unsigned int k = 0; k < e->n_kinds; k++) {
 		kernel_state_advance(e->kernel_state[k], d->t_start);
 		fill_reconstructed(r, d, &e->decision.state[k]);
 		kernel_state_fill(e->kernel_state[k], d->vm, &e->decision.state[k]);
 	}
 	fill_probed(r, d, &e->decision.state[STATE_PROBED]);
+	if (e->n_kinds == 1)
+		e->decision.state[STATE_RECONSTRUCTED] = e->decision.state[STATE_PROBED];
 	for (unsigned int w = 0; w < r->vms[d->vm].n_words; w++)
 		deep &= decision_bits(r, d, BITS_PROBED)[w] | ~all_of(d->n_vcpus, w);
 	e->decision.has_probed = d->probed && d->last_boosted != DB_NULL && deep == ~0ULL;
 	fill_receivers(e, d);
-	for (unsigned int k = N_STATE_KINDS; k-- > 0;)	/* what is told is STATE_PROBED's, the first */
+	for (unsigned int k = e->n_kinds; k-- > 0;)	/* what is told is STATE_PROBED's, the first */
 		e->decision.outcome = kernel_state_infer(e->kernel_state[k], d, &e->decision.state[k]);
 	visit(user, &e->decision);
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
+	for (unsigned int k = 0; k < e->n_kinds; k++)
 		kernel_state_observe(e->kernel_state[k], d, &e->decision.state[k]);
 }
 
@@ -334,7 +338,7 @@ static void on_eoi(struct engine *e, const struct recorded_eoi *eoi)
 
 static void on_gap(struct engine *e, const struct recorded_gap *gap)
 {
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
+	for (unsigned int k = 0; k < e->n_kinds; k++)
 		kernel_state_forget(e->kernel_state[k]);
 	for (unsigned int i = 0; i < e->n_vcpus; i++)
 		g_array_set_size(e->outstanding[i], 0);

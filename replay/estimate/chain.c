@@ -13,85 +13,128 @@
 
 enum { STATES = N_CHAIN_CLASSES + 1 };	/* with CHAIN_START */
 
-/* Alike steps of one cell. */
+/* What the recording did in one cell: alike steps together. */
 struct row {
 	guint cell;
-	uint8_t group, before, recorded, picked;
+	uint8_t group, class;
 	double n, last, spin, wall;
+	double first;		/* of n: first decisions of their episodes */
+};
+
+/* What the policy picks there. */
+struct picked_row {
+	guint cell;
+	uint8_t group, before, class;
+	double n;
 };
 
 struct chain {
 	GArray *rows;	/* of struct row */
+	GArray *picked;	/* of struct picked_row */
 };
 
-static uint32_t key_of(const struct row *r)
+/* Sums of one cell, before they become rows. */
+struct cell_sums {
+	struct row rows[N_CHAIN_GROUPS][N_CHAIN_CLASSES];
+	double picked[N_CHAIN_GROUPS][STATES][N_CHAIN_CLASSES];
+};
+
+/* By group: near hits were recorded often enough to be told from other yields to one that is not waited for. */
+struct near_hits {
+	bool known[N_CHAIN_GROUPS];
+};
+
+static struct near_hits find_near_hits(const struct chain_step *steps, gsize n)
 {
-	return (uint32_t)r->group << 24 | (uint32_t)r->before << 16 | (uint32_t)r->recorded << 8 | r->picked;
+	struct near_hits near = { 0 };
+	gsize seen[N_CHAIN_GROUPS] = { 0 };
+
+	for (gsize i = 0; i < n; i++)
+		seen[steps[i].group] += steps[i].recorded / N_CHAIN_CIRCUMSTANCES == CHAIN_NEAR_HIT;
+	for (unsigned int g = 0; g < N_CHAIN_GROUPS; g++)
+		near.known[g] = seen[g] >= ENOUGH_OF_ACTION;
+	return near;
 }
 
-static int by_key(const void *a, const void *b)
+static unsigned int class_as_known(const struct near_hits *near, unsigned int group, unsigned int class)
 {
-	const struct row *x = a, *y = b;
-
-	if (x->cell != y->cell)
-		return x->cell < y->cell ? -1 : 1;
-	return (key_of(x) > key_of(y)) - (key_of(x) < key_of(y));
+	if (class / N_CHAIN_CIRCUMSTANCES != CHAIN_NEAR_HIT || near->known[group])
+		return class;
+	return chain_class(CHAIN_WRONG, class % N_CHAIN_CIRCUMSTANCES);
 }
 
-/*
- * Where a near hit was hardly ever recorded it is taken for what it is without
- * looking further: a yield to one that is not waited for.
- */
-static void merge_near_hits(GArray *rows)
+static void add_step(struct cell_sums *sums, const struct chain_step *s, const struct near_hits *near)
 {
-	double n[N_CHAIN_GROUPS] = { 0 };
+	struct row *r = &sums->rows[s->group][class_as_known(near, s->group, s->recorded)];
 
-	for (guint i = 0; i < rows->len; i++) {
-		const struct row *r = &g_array_index(rows, struct row, i);
+	r->n++;
+	r->last += s->last;
+	r->spin += s->spin;
+	r->wall += s->wall;
+	r->first += s->before == CHAIN_START;
+	if (s->picked != CHAIN_CLASS_UNKNOWN)
+		sums->picked[s->group][class_as_known(near, s->group, s->before)]
+			    [class_as_known(near, s->group, s->picked)]++;
+}
 
-		n[r->group] += r->recorded / N_CHAIN_CIRCUMSTANCES == CHAIN_NEAR_HIT;
+static void add_rows(struct chain *chain, guint cell, const struct cell_sums *sums)
+{
+	for (unsigned int g = 0; g < N_CHAIN_GROUPS; g++) {
+		for (unsigned int a = 0; a < N_CHAIN_CLASSES; a++) {
+			struct row r = sums->rows[g][a];
+
+			r.cell = cell;
+			r.group = g;
+			r.class = a;
+			if (r.n > 0)
+				g_array_append_val(chain->rows, r);
+		}
+		for (unsigned int before = 0; before < STATES; before++)
+			for (unsigned int a = 0; a < N_CHAIN_CLASSES; a++) {
+				struct picked_row p = { cell, g, before, a, sums->picked[g][before][a] };
+
+				if (p.n > 0)
+					g_array_append_val(chain->picked, p);
+			}
 	}
-	for (guint i = 0; i < rows->len; i++) {
-		struct row *r = &g_array_index(rows, struct row, i);
-		uint8_t *classes[] = { &r->before, &r->recorded, &r->picked };
+}
 
-		for (unsigned int c = 0; c < G_N_ELEMENTS(classes) && n[r->group] < ENOUGH_OF_ACTION; c++)
-			if (*classes[c] / N_CHAIN_CIRCUMSTANCES == CHAIN_NEAR_HIT)
-				*classes[c] += (CHAIN_WRONG - CHAIN_NEAR_HIT) * N_CHAIN_CIRCUMSTANCES;
-	}
+/* Steps by cell: their places, those of cell c from first[c] on. */
+static gsize *by_cell(const struct chain_step *steps, gsize n, guint n_cells, gsize **first)
+{
+	gsize *order = g_new(gsize, n + 1), *next = g_new0(gsize, (gsize)n_cells + 2);
+
+	*first = g_new0(gsize, (gsize)n_cells + 2);
+	for (gsize i = 0; i < n; i++)
+		if (steps[i].cell < n_cells)
+			(*first)[steps[i].cell + 1]++;
+	for (guint c = 0; c < n_cells; c++)
+		next[c + 1] = (*first)[c + 1] += (*first)[c];
+	for (gsize i = 0; i < n; i++)
+		if (steps[i].cell < n_cells)
+			order[next[steps[i].cell]++] = i;
+	g_free(next);
+	return order;
 }
 
 struct chain *chain_new(const struct chain_step *steps, gsize n, guint n_cells)
 {
 	struct chain *chain = g_new0(struct chain, 1);
-	g_autoptr(GArray) rows = g_array_sized_new(FALSE, FALSE, sizeof(struct row), n);
+	struct cell_sums *sums = g_new(struct cell_sums, 1);
+	struct near_hits near = find_near_hits(steps, n);
+	g_autofree gsize *first = NULL, *order = by_cell(steps, n, n_cells, &first);
 
-	for (gsize i = 0; i < n; i++) {
-		const struct chain_step *s = &steps[i];
-		struct row r = {
-			s->cell, s->group, s->before, s->recorded, s->picked, 1, s->last, s->spin, s->wall,
-		};
-
-		if (s->cell < n_cells)
-			g_array_append_val(rows, r);
-	}
-	merge_near_hits(rows);
-	g_array_sort(rows, by_key);
 	chain->rows = g_array_new(FALSE, FALSE, sizeof(struct row));
-	for (guint i = 0; i < rows->len; i++) {
-		const struct row *r = &g_array_index(rows, struct row, i);
-		struct row *last = chain->rows->len ?
-				   &g_array_index(chain->rows, struct row, chain->rows->len - 1) : NULL;
-
-		if (!last || by_key(last, r)) {
-			g_array_append_val(chain->rows, *r);
+	chain->picked = g_array_new(FALSE, FALSE, sizeof(struct picked_row));
+	for (guint cell = 0; cell < n_cells; cell++) {
+		if (first[cell] == first[cell + 1])
 			continue;
-		}
-		last->n += r->n;
-		last->last += r->last;
-		last->spin += r->spin;
-		last->wall += r->wall;
+		memset(sums, 0, sizeof(*sums));
+		for (gsize i = first[cell]; i < first[cell + 1]; i++)
+			add_step(sums, &steps[order[i]], &near);
+		add_rows(chain, cell, sums);
 	}
+	g_free(sums);
 	return chain;
 }
 
@@ -100,6 +143,7 @@ void chain_free(struct chain *chain)
 	if (!chain)
 		return;
 	g_array_unref(chain->rows);
+	g_array_unref(chain->picked);
 	g_free(chain);
 }
 
@@ -121,17 +165,20 @@ static void learn(struct group *groups, const struct chain *chain, const uint32_
 
 		if (weight == 0)
 			continue;
-		g->n[r->recorded] += weight * r->n;
-		g->last[r->recorded] += weight * r->last;
-		g->spin[r->recorded] += weight * r->spin;
-		g->wall[r->recorded] += weight * r->wall;
-		g->of_action[r->recorded / N_CHAIN_CIRCUMSTANCES] += weight * r->n;
-		if (r->before == CHAIN_START)
-			g->episodes += weight * r->n;
-		if (r->picked == CHAIN_CLASS_UNKNOWN)
-			continue;
-		g->picks[r->before][r->picked] += weight * r->n;
-		g->all_picks[r->picked] += weight * r->n;
+		g->n[r->class] += weight * r->n;
+		g->last[r->class] += weight * r->last;
+		g->spin[r->class] += weight * r->spin;
+		g->wall[r->class] += weight * r->wall;
+		g->of_action[r->class / N_CHAIN_CIRCUMSTANCES] += weight * r->n;
+		g->episodes += weight * r->first;
+	}
+	for (guint i = 0; i < chain->picked->len; i++) {
+		const struct picked_row *p = &g_array_index(chain->picked, struct picked_row, i);
+
+		double n = (weights ? weights[p->cell] : 1) * p->n;
+
+		groups[p->group].picks[p->before][p->class] += n;
+		groups[p->group].all_picks[p->class] += n;
 	}
 }
 

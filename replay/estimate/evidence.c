@@ -188,6 +188,7 @@ void evidence_free(struct evidence *ev)
 {
 	if (!ev)
 		return;
+	g_free(ev->baseline_values);
 	g_free(ev->response);
 	g_free(ev->on_cpu);
 	g_free(ev->cells);

@@ -27,6 +27,9 @@ struct evidence {
 	double spin_used;		/* share that is in episodes that can be learned from */
 	double spin_by_cause[N_CAUSES], spin_by_confidence[4]; /* shares */
 	guint n_used, n_ipi;		/* episodes that can be learned from; of these, waits for IPIs */
+	/* by replicate, and as recorded last: what waits cost under the picks of baseline; see throughput.c */
+	const GArray *baseline;
+	struct chain_value *baseline_values;
 	double observed;		/* share of decisions whose outcome a probe saw */
 	double outcomes_known;		/* ... or is inferred */
 };
