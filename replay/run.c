@@ -194,6 +194,7 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 	struct visitor v = { .run = run, .recorded = recorded };
 	bool ok;
 
+	run->recorded = recorded;
 	run->scores = scores_new(recorded, run->policies->len + 1);
 	v.engine = engine_new(recorded, run->recorded_policy, &run->recorded_params);
 	v.result = spin_result_new(recorded->max_words + 1);
@@ -230,7 +231,9 @@ bool run_estimate(struct run *run, uint64_t seed, GError **error)
 	run->seed = seed;
 	run->evidence = evidence_new(run->scores, RUN_REPLICATES, seed, error);
 	run->rescore = run->evidence ? rescore_new(run->evidence, error) : NULL;
-	if (!run->rescore)
+	if (!run->rescore ||
+	    !estimators_compare(run->rescore, run->recorded, run->recorded_policy, &run->recorded_params, run->state,
+				&run->estimators, error))
 		return false;
 	for (guint i = 0; i < run->policies->len; i++) {
 		struct run_policy *rp = run->policies->pdata[i];
@@ -239,9 +242,11 @@ bool run_estimate(struct run *run, uint64_t seed, GError **error)
 			.uses_ipis = rp->policy && rp->policy->on_ipi,
 			.ipis_hidden = ipis_hidden(run->scores->recorded),
 			.fidelity = f->compared ? (double)f->attempt_lists_equal / f->compared : -1,
+			.estimators = &run->estimators,
 		};
 
 		rp->gains = estimates_make(run->evidence, run->rescore, &query, rp->estimates);
+		rp->agreement = estimators_agreement(run->evidence, run->scores->picks[i + 1]);
 	}
 	return true;
 }

@@ -38,9 +38,11 @@ struct run_policy {
 	/* after run_estimate() */
 	struct estimate estimates[N_METRICS];
 	struct episode_gains *gains;
+	double agreement;		/* see estimators_agreement() */
 };
 
 struct run {
+	struct recorded *recorded;	/* from run_execute() on; not ours */
 	GPtrArray *policies;		/* of struct run_policy */
 	enum state_kind state;		/* what the policies were shown */
 	const struct policy *recorded_policy;
@@ -54,6 +56,7 @@ struct run {
 	struct scores *scores;		/* lane 0: the recorded policy's picks; then policies' in their order */
 	struct evidence *evidence;	/* after run_estimate() */
 	struct rescore *rescore;
+	struct estimators estimators;
 	uint64_t seed;
 };
 

@@ -2,6 +2,7 @@
 #include "replay/run_json.h"
 
 #include "replay/policy_spec.h"
+#include "replay/run_estimators.h"
 
 static cJSON *fidelity_json(const struct run *run, enum state_kind kind, bool decisions)
 {
@@ -127,9 +128,11 @@ cJSON *run_json(const struct run *run, const struct recorded *recorded, bool dis
 		cJSON_AddNumberToObject(attempts, "failed", p->attempts_failed);
 		cJSON_AddNumberToObject(attempts, "esrch", p->attempts_esrch);
 		cJSON_AddItemToObject(o, "estimates", estimates_json(p->estimates));
+		cJSON_AddNumberToObject(o, "agreement_share", p->agreement);
 		cJSON_AddItemToArray(list, o);
 	}
 	cJSON_AddItemToObject(root, "evidence", evidence_json(run));
+	cJSON_AddItemToObject(root, "estimators", run_estimators_json(&run->estimators));
 	for (guint i = 0; i < warnings->len; i++)
 		cJSON_AddItemToArray(said, cJSON_CreateString(warnings->pdata[i]));
 	fidelity = cJSON_AddObjectToObject(root, "fidelity");
