@@ -44,11 +44,11 @@ static int replay(const char *path, enum state_kind state)
 		run_add(run, NULL, NULL, NULL);	/* observed */
 	if (run && !run_add_specs(run, option_policies, &error)) {
 		status = command_usage(&command, "%s", error->message);
-	} else if (run && run_execute(run, recorded, &error) && run_gather(run, option_seed, &error)) {
+	} else if (run && run_execute(run, recorded, &error) && run_gather(run, option_seed, &error) &&
+		   run_estimate(run, &error)) {
 		const char *shown = recorded->probes ? state_kind_names[state] : "reconstructed";
 		bool readonly = sqlite3_db_readonly(db, "main");
 
-		run_estimate(run);
 		if (readonly || !run_keep(run, db, shown, &error))
 			command_warn(&command, "results are not kept in '%s': %s", path,
 				     readonly ? "it cannot be written" : error->message);

@@ -211,6 +211,7 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 	struct visitor v = { .run = run, .recorded = recorded };
 	bool ok;
 
+	run->recorded = recorded;
 	run->scores = scores_new(recorded, run->policies->len + 1);
 	v.engine = engine_new(recorded, run->recorded_policy, &run->recorded_params);
 	v.result = spin_result_new(recorded->max_words + 1);
@@ -260,14 +261,21 @@ struct estimates_query run_query(const struct run *run, guint policy)
 	};
 }
 
-void run_estimate(struct run *run)
+bool run_estimate(struct run *run, GError **error)
 {
+	if (!estimators_compare(run->rescore, run->recorded, run->recorded_policy, &run->recorded_params, run->state,
+				&run->estimators, error))
+		return false;
 	for (guint i = 0; i < run->policies->len; i++) {
 		struct run_policy *rp = run->policies->pdata[i];
 		struct estimates_query query = run_query(run, i);
 
+		query.estimators = &run->estimators;
+
 		rp->gains = estimates_make(run->evidence, run->rescore, &query, rp->estimates);
+		rp->agreement = estimators_agreement(run->evidence, run->scores->picks[i + 1]);
 	}
+	return true;
 }
 
 GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)

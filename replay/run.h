@@ -41,9 +41,11 @@ struct run_policy {
 	/* after run_estimate() */
 	struct estimate estimates[N_METRICS];
 	struct episode_gains *gains;
+	double agreement;		/* see estimators_agreement() */
 };
 
 struct run {
+	struct recorded *recorded;	/* from run_execute() on; not ours */
 	GPtrArray *policies;		/* of struct run_policy */
 	enum state_kind state;		/* what the policies were shown */
 	const struct policy *recorded_policy;
@@ -57,6 +59,7 @@ struct run {
 	struct scores *scores;		/* lane 0: the recorded policy's picks; then policies' in their order */
 	struct evidence *evidence;	/* after run_estimate() */
 	struct rescore *rescore;
+	struct estimators estimators;
 	uint64_t seed;
 };
 
@@ -83,7 +86,7 @@ struct estimates_query run_query(const struct run *run, guint policy);
 enum { RUN_REPLICATES = 2000 };
 
 /* What each policy would have gained, after run_gather(). */
-void run_estimate(struct run *run);
+bool run_estimate(struct run *run, GError **error);
 
 /* What a reader must know before believing a figure: newly allocated strings, which the array frees. */
 GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded);

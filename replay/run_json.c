@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "replay/policy_spec.h"
+#include "replay/run_estimators.h"
 
 static cJSON *fidelity_json(const struct run *run, enum state_kind kind, bool decisions)
 {
@@ -143,9 +144,11 @@ cJSON *run_json(const struct run *run, const struct recorded *recorded, bool dis
 		cJSON_AddItemToObject(o, "outcomes", outcomes_json(p->gains->outcomes));
 		cJSON_AddItemToObject(o, "observed_outcomes", outcomes_json(p->gains->recorded_outcomes));
 		cJSON_AddItemToObject(o, "estimates", estimates_json(p->estimates));
+		cJSON_AddNumberToObject(o, "agreement_share", p->agreement);
 		cJSON_AddItemToArray(list, o);
 	}
 	cJSON_AddItemToObject(root, "evidence", evidence_json(run));
+	cJSON_AddItemToObject(root, "estimators", run_estimators_json(&run->estimators));
 	for (guint i = 0; i < warnings->len; i++)
 		cJSON_AddItemToArray(said, cJSON_CreateString(warnings->pdata[i]));
 	fidelity = cJSON_AddObjectToObject(root, "fidelity");

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "replay/policy_spec.h"
+#include "replay/run_estimators.h"
 #include "schema/text_table.h"
 
 static void print_policies(const struct run *run)
@@ -256,6 +257,7 @@ void run_print_text(const struct run *run, const struct recorded *recorded, bool
 	print_estimates(run);
 	puts("");
 	print_evidence(run);
+	run_print_estimators(&run->estimators);
 	puts("\nWhat the picks amount to where they differ from the recorded policy's:");
 	print_outcomes(run);
 	puts("\nFidelity of the replayed kernel policy:");

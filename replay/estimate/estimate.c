@@ -35,6 +35,12 @@ static bool falls_when_better(enum metric metric)
 	       metric == METRIC_EPISODE_RESPONSE_CHANGE || metric == METRIC_YIELD_COST || metric == METRIC_DISPLACED;
 }
 
+static void judge(struct estimate *e)
+{
+	e->verdict = falls_when_better(e->metric) ? verdict_of(-e->total[1], -e->total[0], true, true, false) :
+						    verdict_of(e->total[0], e->total[1], true, true, false);
+}
+
 void estimate_refuse(struct estimate *e, enum metric metric, enum verdict verdict, double support, char *reason)
 {
 	*e = (struct estimate){
@@ -59,6 +65,18 @@ void estimate_set(struct estimate *e, enum metric metric, double value, double *
 	e->statistical[0] = lo;
 	e->statistical[1] = hi;
 	total_interval(value, lo, hi, sqrt(m * m + widen * widen), &e->total[0], &e->total[1]);
-	e->verdict = falls_when_better(metric) ? verdict_of(-e->total[1], -e->total[0], true, true, false) :
-						 verdict_of(e->total[0], e->total[1], true, true, false);
+	judge(e);
+}
+
+void estimate_cover(struct estimate *e, double lo, double hi, char *reason)
+{
+	if (isnan(e->value)) {
+		g_free(reason);
+		return;
+	}
+	e->total[0] = MIN(e->total[0], lo);
+	e->total[1] = MAX(e->total[1], hi);
+	g_free(e->reason);
+	e->reason = reason;
+	judge(e);
 }

@@ -49,6 +49,9 @@ struct estimate {
 void estimate_set(struct estimate *e, enum metric metric, double value, double *replicates, gsize n,
 		  double support, double widen);
 
+/* Widen the total interval until it has lo and hi, and say why. Takes reason. Nothing if there is no figure. */
+void estimate_cover(struct estimate *e, double lo, double hi, char *reason);
+
 /* No figure, and why. Takes reason. */
 void estimate_refuse(struct estimate *e, enum metric metric, enum verdict verdict, double support, char *reason);
 

@@ -175,6 +175,23 @@ static void set_single(const struct evidence *ev, struct episode_gains *g, struc
 	g_free(costs);
 }
 
+/* What the gain of single waits rests on was found wrong: say so, and have room for both. */
+static void doubt(const struct estimators *check, struct estimate *e)
+{
+	double lo, hi, value = e->value;
+
+	if (isnan(value) || !estimators_suspect(check, &lo, &hi))
+		return;
+	if (isnan(lo))
+		estimate_refuse(e, e->metric, VERDICT_REFUSED, e->support,
+				g_strdup("direct method suspect: it says no gain, the natural experiment says otherwise"));
+	else
+		estimate_cover(e, MIN(value * lo, value * hi), MAX(value * lo, value * hi),
+			       g_strdup_printf("direct method suspect: by the natural experiment a gain is %.2f times "
+					       "what it says; the interval has both",
+					       check->doubly_robust.dr_ns / check->doubly_robust.dm_ns));
+}
+
 static void refuse(struct estimate *estimates, unsigned int first, unsigned int last, enum verdict verdict, double support,
 		   const char *why)
 {
@@ -204,6 +221,8 @@ struct episode_gains *estimates_make(struct evidence *ev, struct rescore *rs, co
 			       why_single);
 		else
 			set_single(ev, g, estimates);
+		for (unsigned int m = METRIC_EPISODE_SPIN_SAVED; q->estimators && m <= METRIC_EPISODE_RESPONSE_CHANGE; m++)
+			doubt(q->estimators, &estimates[m]);
 	}
 	throughput_free(t);
 	return g;

@@ -7,6 +7,7 @@
 
 #include "replay/estimate/estimate.h"
 #include "replay/estimate/episode_gains.h"
+#include "replay/estimate/estimators.h"
 
 /* A policy to be estimated, against the recorded kernel's. */
 struct estimates_query {
@@ -14,6 +15,7 @@ struct estimates_query {
 	bool uses_ipis;			/* it heeds which IPIs are out */
 	bool ipis_hidden;		/* some VM's IPIs leave no event */
 	double fidelity;		/* share of the kernel's attempts that its replay reproduces; -1: not known */
+	const struct estimators *estimators; /* what checks figures per decision; NULL: nothing */
 };
 
 /*

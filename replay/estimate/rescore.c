@@ -44,7 +44,8 @@ static struct efficacy_counts *counts_of(const struct rescore *rs, int cell, uns
 	return &rs->counts[(row * N_STRATA + stratum) * 2 + treated];
 }
 
-static void observe(struct rescore *rs, struct shadow *shadow, guint i)
+/* episode: whose first decision it is; NULL: nobody's. */
+static void observe(struct rescore *rs, struct shadow *shadow, guint i, const struct episode *episode)
 {
 	const struct scored *d = scored_at(rs->evidence->scores, i);
 	const unsigned int *vcpus = rs->evidence->scores->recorded->vms[d->vm].vcpus;
@@ -61,6 +62,8 @@ static void observe(struct rescore *rs, struct shadow *shadow, guint i)
 		shadow_candidate(shadow, d->vcpu, vcpus[idx], &view);
 		stratum = view_stratum(rs, &view);
 		rs->strata[rs->strata_at[i] + idx] = index_of(&stratum);
+		if (episode && (int)idx == episode->unblocker)
+			rs->views[episode - episode_at(rs->evidence->episodes, 0)] = view;
 		in = timeline_next_in(rs->evidence->timeline, vcpus[idx], d->t);
 		if (d->tainted || d->pick == PICK_UNKNOWN ||
 		    (in == NEVER && d->t + EFFICACY_WAIT_NS > rs->evidence->scores->recorded->t1))
@@ -145,18 +148,23 @@ static void fit_all(struct rescore *rs)
 static bool learn(struct rescore *rs, GError **error)
 {
 	const struct scores *scores = rs->evidence->scores;
+	const struct episodes *e = rs->evidence->episodes;
 	struct shadow *shadow = shadow_new(scores->recorded, error);
+	g_autofree const struct episode **begins = NULL;	/* by decision */
 	bool ok = true;
 
 	if (!shadow)
 		return false;
+	begins = g_new0(const struct episode *, scores->decisions->len + 1);
+	for (guint i = 0; i < e->list->len; i++)
+		begins[episode_decision(e, episode_at(e, i), 0)] = episode_at(e, i);
 	rs->quality = *shadow_quality(shadow);
 	rs->by_wait = rs->quality.scheduler == SHADOW_NONE ||
 		      !(rs->quality.self_check[rs->quality.forfeit] >= MIN_SELF_CHECK);
 	for (guint i = 0; ok && i < scores->decisions->len; i++) {
 		ok = shadow_advance(shadow, scored_at(scores, i)->t, error);
 		if (ok)
-			observe(rs, shadow, i);
+			observe(rs, shadow, i, begins[i]);
 	}
 	if (ok)
 		fit_all(rs);
@@ -301,6 +309,7 @@ struct rescore *rescore_new(const struct evidence *ev, GError **error)
 	rs->counts = g_new0(struct efficacy_counts, (gsize)(bootstrap_n_cells(ev->bootstrap) + 1) * N_STRATA * 2);
 	rs->refits = g_ptr_array_new_with_free_func(g_free);
 	rs->episodes = g_new0(struct gain_episode, ev->episodes->list->len + 1);
+	rs->views = g_new0(struct shadow_view, ev->episodes->list->len + 1);
 	rs->strata_at = g_new(gsize, ev->scores->decisions->len + 1);
 	for (guint i = 0; i < ev->scores->decisions->len; i++) {
 		rs->strata_at[i] = at;
@@ -323,6 +332,7 @@ void rescore_free(struct rescore *rs)
 		return;
 	g_free(rs->strata);
 	g_free(rs->strata_at);
+	g_free(rs->views);
 	g_free(rs->episodes);
 	g_array_unref(rs->efficacies);
 	g_free(rs->counts);

@@ -26,6 +26,7 @@ struct rescore {
 	bool by_wait;			/* strata are by waiting time: the shadow knows nothing */
 	uint8_t *strata;		/* [strata_at[decision] + vcpu_idx]: index into efficacies; NO_STRATUM */
 	gsize *strata_at;
+	struct shadow_view *views;	/* by episode: of its unblocker, at its first decision; of meaning if ready */
 };
 
 enum { NO_STRATUM = 255 };

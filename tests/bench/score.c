@@ -344,9 +344,8 @@ static void split(struct recorded *r)
 		die("replaying", error);
 	executing = cpu_seconds() - start;
 	start = cpu_seconds();
-	if (!run_gather(run, 1, &error))
+	if (!run_gather(run, 1, &error) || !run_estimate(run, &error))
 		die("estimating", error);
-	run_estimate(run);
 	estimating = cpu_seconds() - start;
 	printf("%-44s %9s\n", "stage", "CPU s");
 	stage("reading the facts of decisions", reading, executing + estimating);
