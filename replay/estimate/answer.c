@@ -77,22 +77,38 @@ const struct edge *send_answered(const struct episodes *e, const struct send *se
 
 int send_outstanding(const struct episodes *e, unsigned int vcpu, int64_t t)
 {
-	unsigned int vm = e->scores->recorded->vcpus[vcpu].vm;
+	int sent = sends_before(e->sends, vcpu, t), i = sent >= 0 ? e->waitable[sent] : -1;
+	const struct send *send = i >= 0 ? send_at(e->sends, i) : NULL;
 	int64_t answered;
 	bool vague;
 
-	for (int i = sends_before(e->sends, vcpu, t); i >= (int)e->sends->first[vcpu]; i--) {
-		const struct send *send = send_at(e->sends, i);
-		double waited = ipi_vector_waited(e, vm, send->vector);
+	/* of a vector that is waited for now and then it cannot be said whether it is this one */
+	if (!send || !ipi_vector_always(e, e->scores->recorded->vcpus[vcpu].vm, send->vector))
+		return -1;
+	send_answered(e, send, true, &answered, &vague);
+	return !send->tainted && answered >= t ? i : -1;
+}
 
+<<<<<<< HEAD
 		if (ipi_vector_always(e, vm, send->vector)) {
 			send_answered(e, send, true, &answered, &vague);
 			return !send->tainted && answered != NEVER && answered >= t ? i : -1;
 		}
 		if (waited < 0 || waited >= 1 - ALWAYS_SHARE)
 			return -1;	/* it may be this one that it waits for */
+=======
+/* Its sender's last send up to each that may be waited for: what is between is looked over but once. */
+static void find_waitable(struct episodes *e)
+{
+	e->waitable = g_new(int, e->sends->sends->len + 1);
+	for (guint i = 0; i < e->sends->sends->len; i++) {
+		const struct send *send = send_at(e->sends, i);
+		double waited = ipi_vector_waited(e, e->scores->recorded->vcpus[send->vcpu].vm, send->vector);
+		bool never = waited >= 0 && waited < 1 - ALWAYS_SHARE;
+
+		e->waitable[i] = !never ? (int)i : i > e->sends->first[send->vcpu] ? e->waitable[i - 1] : -1;
+>>>>>>> est-score
 	}
-	return -1;
 }
 
 bool episode_awaits(const struct episodes *e, const struct episode *ep, unsigned int vcpu_idx, int64_t t)
@@ -227,6 +243,7 @@ void episodes_find_answers(struct episodes *e)
 		e->handlers[vm] = (struct handler){ HANDLER_NS, HANDLER_NS };
 	for (guint i = 0; i < e->sends->sends->len; i++)
 		count(e, send_at(e->sends, i));
+	find_waitable(e);
 	for (unsigned int vm = 0; vm < e->scores->recorded->n_vms; vm++)
 		measure_handlers(e, vm);
 }

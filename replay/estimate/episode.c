@@ -157,6 +157,7 @@ void episodes_free(struct episodes *e)
 	if (!e)
 		return;
 	g_free(e->order);
+	g_free(e->waitable);
 	g_free(e->first);
 	g_free(e->first_episode);
 	g_free(e->unit);

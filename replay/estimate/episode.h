@@ -52,6 +52,7 @@ struct episodes {
 	struct pause_window *windows;	/* by VM */
 	guint *first;			/* by vcpu.id: its first decision in order; [n_vcpus + 1]: the end */
 	GArray *vectors;		/* of struct ipi_vector */
+	int *waitable;			/* by send: the last up to it, of its sender, that may be waited for; -1 */
 	struct handler *handlers;	/* by VM */
 	GArray *list;			/* of struct episode, by vCPU and time */
 	guint *first_episode;		/* by vcpu.id: its first in list; [n_vcpus + 1]: the end */
@@ -72,7 +73,7 @@ static inline guint episode_decision(const struct episodes *e, const struct epis
 }
 
 /*
- * Fill vectors and handlers (answer.c). A send's wait had to show if the sender ran
+ * Fill vectors, waitable and handlers (answer.c). A send's wait had to show if the sender ran
  * for more than two windows before the answer; the shortest handlers that explain
  * why senders still spun after an acknowledgement are what is known of handlers.
  */

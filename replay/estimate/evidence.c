@@ -87,18 +87,31 @@ static void place(struct evidence *ev)
 		ev->spin_by_confidence[c] /= MAX(ev->spin, 1);
 }
 
+/* The first segment, but for the very first, that begins after t. */
+static guint segment_after(const GArray *segments, int64_t t)
+{
+	guint lo = 1, hi = MAX(segments->len, 1);
+
+	while (lo < hi) {
+		guint mid = lo + (hi - lo) / 2;
+
+		if (g_array_index(segments, struct segment, mid).t0 <= t)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 /* Where a gap lies within an episode it is cut, whatever its decisions say. */
 static void taint_across(struct evidence *ev)
 {
 	for (guint i = 0; i < ev->episodes->list->len; i++) {
 		struct episode *ep = &g_array_index(ev->episodes->list, struct episode, i);
+		guint k = segment_after(ev->segments, ep->s);
 
-		for (guint k = 1; k < ev->segments->len && !ep->tainted; k++) {
-			int64_t from = g_array_index(ev->segments, struct segment, k - 1).t1;
-			int64_t to = g_array_index(ev->segments, struct segment, k).t0;
-
-			ep->tainted = ep->s < to && ep->end > from;
-		}
+		ep->tainted |= k < ev->segments->len &&
+			       ep->end > g_array_index(ev->segments, struct segment, k - 1).t1;
 	}
 }
 
