@@ -86,17 +86,9 @@ int send_outstanding(const struct episodes *e, unsigned int vcpu, int64_t t)
 	if (!send || !ipi_vector_always(e, e->scores->recorded->vcpus[vcpu].vm, send->vector))
 		return -1;
 	send_answered(e, send, true, &answered, &vague);
-	return !send->tainted && answered >= t ? i : -1;
+	return !send->tainted && answered != NEVER && answered >= t ? i : -1;
 }
 
-<<<<<<< HEAD
-		if (ipi_vector_always(e, vm, send->vector)) {
-			send_answered(e, send, true, &answered, &vague);
-			return !send->tainted && answered != NEVER && answered >= t ? i : -1;
-		}
-		if (waited < 0 || waited >= 1 - ALWAYS_SHARE)
-			return -1;	/* it may be this one that it waits for */
-=======
 /* Its sender's last send up to each that may be waited for: what is between is looked over but once. */
 static void find_waitable(struct episodes *e)
 {
@@ -107,7 +99,6 @@ static void find_waitable(struct episodes *e)
 		bool never = waited >= 0 && waited < 1 - ALWAYS_SHARE;
 
 		e->waitable[i] = !never ? (int)i : i > e->sends->first[send->vcpu] ? e->waitable[i - 1] : -1;
->>>>>>> est-score
 	}
 }
 

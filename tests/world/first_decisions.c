@@ -42,7 +42,8 @@ int main(int argc, char **argv)
 	struct natural_records *records = NULL;
 	int status = 3;
 
-	if (run && run_execute(run, recorded, &error) && run_estimate(run, 1, &error))
+	if (run && run_execute(run, recorded, &error) && run_gather(run, 1, &error) &&
+	    run_estimate(run, &error))
 		records = natural_records_new(run->rescore, recorded, run->recorded_policy,
 					      &run->recorded_params, STATE_PROBED, &error);
 	if (records) {
