@@ -29,7 +29,7 @@ static const GOptionEntry options[] = {
 static const struct command command = {
 	.name = "replay", .arguments = "DB", .options = options, .min_args = 1, .max_args = 1,
 	.summary = "Replay every recorded decision under other policies.",
-	.description = "Results are also kept in the database (tables replay, verdict, outcome, fidelity, disagreement).",
+	.description = "Results are also kept in the database ('man counterspin-replay', TABLES).",
 };
 
 static int replay(const char *path, enum state_kind state)
@@ -72,6 +72,8 @@ int cmd_replay(int argc, char **argv)
 
 	if (!command_parse(&command, &argc, &argv, &status))
 		return status;
+	if (!run_seed_valid(option_seed))
+		return command_usage(&command, "--seed is 0 to 2^53, not %" G_GINT64_FORMAT, option_seed);
 	if (!state_kind_parse(option_state, &state))
 		return command_usage(&command, "--state is 'probed' or 'reconstructed', not '%s'", option_state);
 	return replay(argv[1], state);

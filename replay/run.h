@@ -82,6 +82,12 @@ bool run_gather(struct run *run, uint64_t seed, GError **error);
 /* Figures of a policy, by its place: what estimates_make() wants to know. After run_gather(). */
 struct estimates_query run_query(const struct run *run, guint policy);
 
+/* Seeds that JSON can hold, so that what it says is what was used. */
+static inline bool run_seed_valid(int64_t seed)
+{
+	return seed >= 0 && seed <= INT64_C(1) << 53;
+}
+
 /* Replicates of the bootstrap. */
 enum { RUN_REPLICATES = 2000 };
 

@@ -2,10 +2,13 @@
 #include "replay/run_text.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "replay/policy_spec.h"
 #include "replay/run_estimators.h"
 #include "schema/text_table.h"
+
+#define REASON_WIDTH 64		/* so that the table fits 120 columns */
 
 static void print_policies(const struct run *run)
 {
@@ -162,19 +165,50 @@ static void print_estimates(const struct run *run)
 {
 	static const char *const headings[] = {
 		"policy", ">throughput %", ">spin saved CPUs", ">IPI response %", ">PAUSE exits %", ">yields 1/s",
-		">support", "verdict on throughput",
 	};
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
 
 	for (guint i = 0; i < run->policies->len; i++) {
 		const struct run_policy *p = run->policies->pdata[i];
-		const struct estimate *head = &p->estimates[METRIC_THROUGHPUT_GAIN];
 
 		text_table_cell(t, "%s", p->label);
 		for (unsigned int m = METRIC_THROUGHPUT_GAIN; m <= METRIC_YIELDS_CHANGE; m++)
 			estimate_cell(t, &p->estimates[m]);
+	}
+	text_table_print(t, "  ", stdout);
+}
+
+/* The end of the first line of text that fits into REASON_WIDTH, at a space if it has one. */
+static const char *line_end(const char *text)
+{
+	const char *end = text + strcspn(text, " ");
+
+	for (const char *next = end; *next && next - text <= REASON_WIDTH; next += 1 + strcspn(next + 1, " "))
+		end = next;
+	return strlen(text) <= REASON_WIDTH ? text + strlen(text) : end;
+}
+
+static void print_verdicts(const struct run *run)
+{
+	static const char *const headings[] = { "policy", "verdict on throughput", ">support", "why" };
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+
+	for (guint i = 0; i < run->policies->len; i++) {
+		const struct run_policy *p = run->policies->pdata[i];
+		const struct estimate *head = &p->estimates[METRIC_THROUGHPUT_GAIN];
+		const char *why = head->reason ? head->reason : "", *end = line_end(why);
+
+		text_table_cell(t, "%s", p->label);
+		text_table_cell(t, "%s", verdict_names[head->verdict]);
 		text_table_cell(t, "%.0f %%", 100 * head->support);
-		text_table_cell(t, head->reason ? "%s: %s" : "%s", verdict_names[head->verdict], head->reason);
+		text_table_cell(t, "%.*s", (int)(end - why), why);
+		while (*end) {
+			why = end + 1;
+			end = line_end(why);
+			for (unsigned int column = 0; column < 3; column++)
+				text_table_cell(t, " ");
+			text_table_cell(t, "%.*s", (int)(end - why), why);
+		}
 	}
 	text_table_print(t, "  ", stdout);
 }
@@ -182,36 +216,45 @@ static void print_estimates(const struct run *run)
 static void print_outcomes(const struct run *run)
 {
 	static const char *const headings[] = {
-		"policy", ">decisions it changes", ">hit", ">nominated", ">scheduler mismatch", ">lost opportunity",
-		">overboost", ">nothing to gain", ">not known",
+		"policy", ">picks", ">hit", ">nominated", ">scheduler mismatch", ">lost opportunity", ">overboost",
+		">nothing to gain", ">unknown",
 	};
 	static const enum outcome_class order[] = {
 		OUTCOME_HIT, OUTCOME_NOMINATED, OUTCOME_SCHEDULER_MISMATCH, OUTCOME_LOST_OPPORTUNITY, OUTCOME_OVERBOOST,
 		OUTCOME_NOTHING_TO_GAIN, OUTCOME_CLASS_UNKNOWN,
 	};
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+	bool any = false;
 
 	for (guint i = 0; i < run->policies->len; i++) {
 		const struct run_policy *p = run->policies->pdata[i];
 
 		if (!p->gains->n_changed)
 			continue;
+		any = true;
 		for (unsigned int kernel = 0; kernel < 2; kernel++) {
 			const guint *n = kernel ? p->gains->recorded_outcomes : p->gains->outcomes;
 
-			text_table_cell(t, kernel ? "  the kernel there" : "%s", p->label);
+			text_table_cell(t, kernel ? "  kernel there" : "%s", p->label);
 			text_table_count(t, p->gains->n_changed);
 			for (unsigned int c = 0; c < G_N_ELEMENTS(order); c++)
 				text_table_count(t, n[order[c]]);
 		}
 	}
-	text_table_print(t, "  ", stdout);
+	if (any)
+		puts("\nWhat the picks amount to where they differ from the recorded policy's:");
+	text_table_print(t, "  ", any ? stdout : NULL);
+	if (!any)
+		return;
 	puts("\n"
+	     "  picks               decisions at which they differ; 'kernel there': what the kernel did at the same\n"
 	     "  hit                 a vCPU that is waited for, and the scheduler runs it (the kernel's: ran it soon)\n"
 	     "  nominated           such a vCPU; what the scheduler does is not known\n"
 	     "  scheduler mismatch  such a vCPU, but the scheduler runs another\n"
 	     "  lost opportunity    another or nobody, though such a vCPU was ready\n"
-	     "  overboost           a vCPU that is not waited for; none that is was ready");
+	     "  overboost           a vCPU that is not waited for; none that is was ready\n"
+	     "  nothing to gain     nobody, or such a vCPU; none that is waited for was ready\n"
+	     "  unknown             whom the spinner waits for, or the pick, is not known");
 }
 
 static void print_evidence(const struct run *run)
@@ -250,19 +293,22 @@ void run_print_text(const struct run *run, const struct recorded *recorded, bool
 	     "  unknown    the policy's or the kernel's pick hangs on something not known\n"
 	     "  no target  the policy yields to nobody (counted in the columns before, too)\n"
 	     "  IPI out    the spinner has a unicast IPI of its own unacknowledged; hits: the pick is its receiver\n"
+	     "  share      hits of IPI out\n"
 	     "\nyield_to() calls, by result:");
 	print_attempts(run, recorded->probes);
 	printf("\nWhat each would have gained, against %s as recorded (its behaviour re-weighted, no feedback):\n",
 	       run->recorded_policy->name);
 	print_estimates(run);
 	puts("");
+	print_verdicts(run);
+	puts("");
 	print_evidence(run);
 	run_print_estimators(&run->estimators);
-	puts("\nWhat the picks amount to where they differ from the recorded policy's:");
 	print_outcomes(run);
 	puts("\nFidelity of the replayed kernel policy:");
 	if (!run->fidelity[STATE_PROBED].compared && !run->fidelity[STATE_RECONSTRUCTED].compared)
-		puts("  cannot be told: no probes saw what the kernel tried");
+		printf("  cannot be told: %s\n", !run->n_decisions ? "there are no decisions" : recorded->probes ?
+		       "no decision has its outcome and state known" : "no probes saw what the kernel tried");
 	else
 		print_fidelity(run);
 	if (disagreements)

@@ -4,6 +4,7 @@
  */
 #include "replay/tune.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,15 +13,16 @@
 #include "schema/command.h"
 #include "schema/text_table.h"
 
+#define NO_DEFAULT G_MININT64	/* --default is not given; 0 is a window */
 #define DEFAULT_WINDOW_NS 50000000
 #define DEFAULT_WINDOW_PPM 2000000
 
-static char *option_policy;
+static char **option_policies;
 static gboolean option_adaptive, option_json;
-static gint64 option_default, option_seed = 1;
+static gint64 option_default = NO_DEFAULT, option_seed = 1;
 
 static const GOptionEntry options[] = {
-	{ "policy", 'p', 0, G_OPTION_ARG_STRING, &option_policy,
+	{ "policy", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &option_policies,
 	  "Policy to tune, NAME[:PARAMETER=VALUE[,…]] (default: ipi-aware+relaxed)", "POLICY" },
 	{ "default", 0, 0, G_OPTION_ARG_INT64, &option_default,
 	  "Window to compare with (default: 50000000 ns, or 2000000 with --adaptive)", "WINDOW" },
@@ -77,10 +79,12 @@ static cJSON *chain_json(const struct estimate *e)
 
 static cJSON *tuning_json(const struct tuning *t)
 {
-	cJSON *root = cJSON_CreateObject(), *curve, *folds, *total;
+	cJSON *root = cJSON_CreateObject(), *curve, *folds, *total, *parameters;
 
+	parameters = policy_spec_parameters(t->policy, &t->params);
+	cJSON_DeleteItemFromObject(parameters, "ipi_window_ns");
 	cJSON_AddStringToObject(root, "policy", t->policy->name);
-	cJSON_AddItemToObject(root, "parameters", policy_spec_parameters(t->policy, &t->params));
+	cJSON_AddItemToObject(root, "parameters", parameters);
 	cJSON_AddStringToObject(root, "statistic", window_statistic_names[t->statistic]);
 	cJSON_AddStringToObject(root, "unit", "percent");
 	cJSON_AddStringToObject(root, "method", "per decision, no feedback");
@@ -122,20 +126,22 @@ static cJSON *tuning_json(const struct tuning *t)
 	return root;
 }
 
-static void window_cell(struct text_table *table, const struct tuning *t, double window)
+static char *window_text(const struct tuning *t, double window)
 {
+	window = MAX(window, 0);
 	if (t->statistic == WINDOW_ADAPTIVE)
-		text_table_cell(table, "%.2f means", window / 1e6);
-	else if (window >= 1e6)
-		text_table_cell(table, "%.3g ms", window / 1e6);
-	else
-		text_table_cell(table, "%.3g us", window / 1e3);
+		return g_strdup_printf("%.2f means", window / 1e6);
+	if (window >= 999.5e6)
+		return g_strdup_printf("%.3g s", window / 1e9);
+	if (window >= 999.5e3)
+		return g_strdup_printf("%.3g ms", window / 1e6);
+	return g_strdup_printf("%.3g us", window / 1e3);
 }
 
 /* A curve of thousands of steps, at windows that a reader would try. */
 static void print_curve(const struct tuning *t)
 {
-	static const char *const headings[] = { ">window", ">gain %", ">", "" };
+	static const char *const headings[] = { ">window", ">gain %", ">95 % band", "" };
 	static const double times[] = { 0, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e7, 2e7, 5e7, 1e8, 1e9 };
 	static const double means[] = { 0, 1e5, 2e5, 5e5, 7.5e5, 1e6, 1.5e6, 2e6, 3e6, 5e6, 1e7, 1e8 };
 	bool adaptive = t->statistic == WINDOW_ADAPTIVE;
@@ -145,8 +151,9 @@ static void print_curve(const struct tuning *t)
 		double window = adaptive ? means[i] : times[i];
 		const struct window_point *p = window_curve_at(t->curve, (int64_t)window);
 		size_t at = p - t->curve->points;
+		g_autofree char *text = window_text(t, window);
 
-		window_cell(table, t, window);
+		text_table_cell(table, "%s", text);
 		text_table_cell(table, "%+.2f", tuning_gain(t, p->value.spin_ns));
 		text_table_cell(table, "[%+.2f, %+.2f]", tuning_gain(t, t->low[at]), tuning_gain(t, t->high[at]));
 		text_table_cell(table, window == t->default_window ? "the default" : "");
@@ -156,41 +163,45 @@ static void print_curve(const struct tuning *t)
 
 static void print_gain(const char *what, const struct tuning *t, const struct window_estimate *e)
 {
-	printf("  %-34s %+.2f %% [%+.2f, %+.2f]\n", what, tuning_gain(t, e->ns), tuning_gain(t, e->low),
+	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", what, tuning_gain(t, e->ns), tuning_gain(t, e->low),
 	       tuning_gain(t, e->high));
 }
 
 static void print_chain(const char *what, const struct estimate *e)
 {
 	if (isnan(e->value))
-		printf("  %-34s %s: %s\n", what, verdict_names[e->verdict], e->reason);
+		printf("  %-38s %s: %s\n", what, verdict_names[e->verdict], e->reason);
 	else
-		printf("  %-34s %+.2f %% [%+.2f, %+.2f]\n", what, e->value, e->total[0], e->total[1]);
+		printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", what, e->value, e->total[0], e->total[1]);
 }
 
 static void print_text(const struct tuning *t)
 {
 	const struct window_choice *c = &t->choice;
-	double unit = t->statistic == WINDOW_ADAPTIVE ? 1e6 : 1e3;
-	const char *name = t->statistic == WINDOW_ADAPTIVE ? "mean responses" : "us";
+	g_autofree char *chosen = window_text(t, c->window_ns);
+	g_autofree char *low = window_text(t, c->fold_low), *high = window_text(t, c->fold_high);
 
-	printf("Gain of %s over %s by the window in which a pending IPI counts: single decisions, all else as recorded.\n"
-	       "%zu steps; %u decisions at which a hint changes the pick, %u at which it does not. Simultaneous 95 %% band.\n\n",
-	       t->policy->name, t->run->recorded_policy->name, t->curve->n_steps, t->n_live, t->n_inert);
+	printf("Gain of %s over %s in useful work, by the window in which a pending IPI counts\n"
+	       "%s(single decisions, all else as recorded). %zu steps; %u decisions at which a hint\n"
+	       "changes the pick, %u at which it does not. The band holds the whole curve at once.\n\n",
+	       t->policy->name, t->run->recorded_policy->name,
+	       t->statistic == WINDOW_ADAPTIVE ? "as a multiple of the sender's mean response time " : "",
+	       t->curve->n_steps, t->n_live, t->n_inert);
 	print_curve(t);
 	if (!t->chosen) {
 		printf("\nNo choice: %s: %s.\n", verdict_names[t->refusal], t->reason);
 		return;
 	}
-	printf("\nChosen: %g %s, the smallest within one standard error of the best. On data that did not choose it:\n",
-	       MAX(c->window_ns, 0) / unit, name);
+	printf("\nChosen: %s", chosen);
+	if (t->statistic == WINDOW_AGE)
+		printf(" (ipi_window_ns=%" PRId64 ")", MAX(c->window_ns, 0));
+	printf(", the smallest within one standard error of the best.\nOn data that did not choose it, with 95 %% intervals:\n");
 	print_gain("gain", t, &c->held_out);
 	print_gain("gain at the default", t, &c->by_default);
-	printf("  %-34s %+.2f %% [%+.2f, %+.2f]\n", "difference", tuning_gain(t, c->over_default.ns), t->over_default[0],
+	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", "difference, with the method's error", tuning_gain(t, c->over_default.ns), t->over_default[0],
 	       t->over_default[1]);
-	printf("  %-34s %g to %g %s\n", "windows that parts of the data chose", MAX(c->fold_low, 0) / unit,
-	       MAX(c->fold_high, 0) / unit, name);
-	printf("Verdict: %s.\n%s\nBy the episode chain (see 'counterspin replay'), against %s:\n", verdict_of_tuning(t),
+	printf("  %-38s %s to %s\n", "windows chosen in replicates, 95 %", low, high);
+	printf("Verdict: %s.\n%s\nBy the episode chain (see 'counterspin replay'), against %s, with the method's error:\n", verdict_of_tuning(t),
 	       t->verdict == WINDOW_BETTER ? "" : "Nothing here speaks for another window than the default.\n",
 	       t->run->recorded_policy->name);
 	print_chain("throughput at the chosen window", &t->at_chosen);
@@ -232,7 +243,7 @@ static bool keep(sqlite3 *db, const struct tuning *t, GError **error)
 	return false;
 }
 
-static int tune(const char *path, enum window_statistic statistic, int64_t default_window)
+static int tune(const char *path, const char *spec, enum window_statistic statistic, int64_t default_window)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(sqlite3) db = db_open(path, &error);
@@ -244,7 +255,7 @@ static int tune(const char *path, enum window_statistic statistic, int64_t defau
 
 	if (recorded) {
 		engine_recorded_policy(recorded, &recorded_params);
-		policy = policy_spec_parse(option_policy ? option_policy : "ipi-aware+relaxed", &recorded_params, &params, &error);
+		policy = policy_spec_parse(spec, &recorded_params, &params, &error);
 		if (!policy)
 			status = command_usage(&command, "%s", error->message);
 		else if (!strstr(policy->parameters, "ipi_window_ns"))
@@ -279,8 +290,15 @@ int cmd_tune(int argc, char **argv)
 	if (!command_parse(&command, &argc, &argv, &status))
 		return status;
 	statistic = option_adaptive ? WINDOW_ADAPTIVE : WINDOW_AGE;
-	if (option_default < 0)
+	if (!run_seed_valid(option_seed))
+		return command_usage(&command, "--seed is 0 to 2^53, not %" G_GINT64_FORMAT, option_seed);
+	if (option_policies && option_policies[1])
+		return command_usage(&command, "--policy is given twice, one policy is tuned at a time");
+	if (option_policies && strstr(option_policies[0], "ipi_window_ns="))
+		return command_usage(&command, "ipi_window_ns is what is tuned, --default says what to compare with");
+	if (option_default < 0 && option_default != NO_DEFAULT)
 		return command_usage(&command, "--default is a window, not %" G_GINT64_FORMAT, option_default);
-	return tune(argv[1], statistic, option_default ? option_default :
+	return tune(argv[1], option_policies ? option_policies[0] : "ipi-aware+relaxed", statistic,
+		    option_default != NO_DEFAULT ? option_default :
 		    option_adaptive ? DEFAULT_WINDOW_PPM : DEFAULT_WINDOW_NS);
 }

@@ -79,7 +79,7 @@ table() {	# DIRECTORY
 		  FROM predicted JOIN policy USING (lab) WHERE metric = 'throughput_gain' AND v IS NULL GROUP BY lab;"
 }
 
-echo '| workload | policy | % | predicted [95 % total] | measured [95 %] | sign | measured in interval |'
+echo '| workload | policy | figure, % | predicted [95 % total] | measured [95 %] | sign | measured in interval |'
 echo '|---|---|---|---|---|---|---|'
 for directory; do
 	predict "$directory"

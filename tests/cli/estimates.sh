@@ -126,3 +126,19 @@ sqlite3 other.db "UPDATE attempt SET target_idx = (target_idx + 1) % 4; UPDATE d
 replay other.db
 expect "$(query "SELECT group_concat(DISTINCT verdict) FROM e WHERE policy = 'relaxed'")" 'not identifiable' 'infidelity'
 grep -q "of the kernel's own attempts" out.json || fail 'does not say that replay does not reproduce it'
+
+# --- tables fit 120 columns, refusals and their reasons, too
+import "$DATA/lock-heavy-instance.dat" -o instance.db
+for db in balanced.db instance.db; do
+	"$COUNTERSPIN" replay "$db" > text || fail "replay $db"
+	expect "$(awk 'length > 120' text)" '' "width of the tables of $db"
+	expect "$(grep -c 'not identifiable' text)" "$(sql "$db" "SELECT count(*) FROM estimate JOIN replay ON replay.id = replay
+		WHERE metric = 'throughput_gain' AND verdict = 'not identifiable'")" "refusals in the text of $db"
+done
+
+# --- nothing decided: nothing to compare
+cp balanced.db nothing.db
+sqlite3 nothing.db 'DELETE FROM attempt; DELETE FROM candidate; DELETE FROM verdict; DELETE FROM outcome; DELETE FROM disagreement;
+	DELETE FROM episode_gain; DELETE FROM episode; DELETE FROM decision'
+"$COUNTERSPIN" replay nothing.db > text || fail 'replay of no decisions'
+grep -q 'cannot be told: there are no decisions' text || fail 'what fidelity says of no decisions'

@@ -79,3 +79,11 @@ expect_fails 2 "no ipi_window_ns" "$COUNTERSPIN" tune -p stock balanced.db
 expect_fails 2 "no policy|unknown policy|is no policy" "$COUNTERSPIN" tune -p nonsense balanced.db
 expect_fails 2 'is a window' "$COUNTERSPIN" tune --default=-5 balanced.db
 expect_fails 3 'no-such.db' "$COUNTERSPIN" tune no-such.db
+
+# --- one policy, without the window; 0 is a window; seeds are those that JSON can hold
+expect_fails 2 'given twice' "$COUNTERSPIN" tune -p ipi-aware -p receiver-first balanced.db
+expect_fails 2 'ipi_window_ns is what is tuned' "$COUNTERSPIN" tune -p ipi-aware:ipi_window_ns=1000 balanced.db
+expect_fails 2 'seed is 0 to' "$COUNTERSPIN" tune --seed=-1 balanced.db
+expect_fails 2 'seed is 0 to' "$COUNTERSPIN" replay --seed=9007199254740993 balanced.db
+tune balanced.db --default=0
+expect "$(query "SELECT j ->> 'default', j ->> '\$.parameters.ipi_window_ns' FROM f")" '0|NULL' 'no window at all as the default'
