@@ -89,6 +89,7 @@ expect "$(query "SELECT j ->> 'chosen', j ->> 'held_out_gain', j ->> 'verdict', 
 "$COUNTERSPIN" tune apicv.db > text && fail 'a refusal in text'
 grep -q 'No choice: not identifiable' text || fail 'the text does not refuse'
 expect_fails 2 "no ipi_window_ns" "$COUNTERSPIN" tune -p stock balanced.db
+expect_fails 2 'several vCPUs' "$COUNTERSPIN" tune -p ipi-chain balanced.db
 expect_fails 2 "no policy|unknown policy|is no policy" "$COUNTERSPIN" tune -p nonsense balanced.db
 expect_fails 2 'is a window' "$COUNTERSPIN" tune --default=-5 balanced.db
 expect_fails 3 'no-such.db' "$COUNTERSPIN" tune no-such.db
