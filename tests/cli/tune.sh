@@ -92,4 +92,10 @@ expect_fails 2 "no ipi_window_ns" "$COUNTERSPIN" tune -p stock balanced.db
 expect_fails 2 'several vCPUs' "$COUNTERSPIN" tune -p ipi-chain balanced.db
 expect_fails 2 "no policy|unknown policy|is no policy" "$COUNTERSPIN" tune -p nonsense balanced.db
 expect_fails 2 'is a window' "$COUNTERSPIN" tune --default=-5 balanced.db
+cp balanced.db damaged.db
+sqlite3 damaged.db 'UPDATE decision SET t_start = -9223372036854775807 WHERE id = 1'
+expect_fails 3 'damaged: decision 1 is at no time' "$COUNTERSPIN" tune damaged.db
+cp balanced.db damaged.db
+sqlite3 damaged.db 'UPDATE on_cpu SET t1 = 9223372036854775807 WHERE id = (SELECT max(id) FROM on_cpu)'
+timeout 60 "$COUNTERSPIN" tune damaged.db > "$scratch/log" || fail 'a stretch without end'
 expect_fails 3 'no-such.db' "$COUNTERSPIN" tune no-such.db
