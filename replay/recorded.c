@@ -146,6 +146,12 @@ static bool damaged(GError **error, const char *what, int64_t id)
 	return false;
 }
 
+static bool damaged_time(GError **error, const char *what, int64_t id)
+{
+	g_set_error(error, RECORDED_ERROR, 0, "damaged: %s %" G_GINT64_FORMAT " is at no time", what, id);
+	return false;
+}
+
 static const struct recorded_vcpu *vcpu_of(const struct recorded *r, int64_t id)
 {
 	return id >= 1 && id <= r->n_vcpus ? &r->vcpus[id] : NULL;
@@ -245,6 +251,8 @@ bool recorded_next_decision(struct recorded *r, struct recorded_decision **out, 
 	d->next_idx = db_column(s, 18);
 	d->n_eoi = db_column(s, 19);
 	d->ple_window = db_column(s, 20);
+	if (recorded_no_time(d->t_start) || (d->t_end != DB_NULL && recorded_no_time(d->t_end)))
+		return damaged_time(error, "decision", d->id);
 	d->pick = pick == DB_NULL ? NO_TARGET : (int)pick;
 	*out = d;
 	return read_candidates(r, d, error) && read_attempts(r, d, error);

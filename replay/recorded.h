@@ -12,6 +12,12 @@
 
 #define RECORDED_ERROR (g_quark_from_static_string("recorded"))
 
+/* No clock gets there: a row with such a time is damaged. Differences of others do not overflow. */
+static inline bool recorded_no_time(int64_t t)
+{
+	return t < -(INT64_MAX / 4) || t > INT64_MAX / 4;
+}
+
 struct recorded_vm {
 	int64_t id;
 	char *name;		/* never NULL: "VM 2" if the facts have none */

@@ -132,7 +132,7 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 	}
 	if (rp->ages) {
 		const struct ipi_context *c = engine_ipi_context(v->engine, rp->lane, d->vm, d->me);
-		int64_t age = c->pending_ipi ? MAX(d->t_start - c->ipi_time_ns, 0) : -1;
+		int64_t age = c->pending_ipi || c->unknown ? MAX(d->t_start - c->ipi_time_ns, 0) : -1;
 
 		g_array_append_val(rp->ages, age);
 	}

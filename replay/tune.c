@@ -260,6 +260,9 @@ static int tune(const char *path, const char *spec, enum window_statistic statis
 			status = command_usage(&command, "%s", error->message);
 		else if (!strstr(policy->parameters, "ipi_window_ns"))
 			status = command_usage(&command, "policy '%s' has no ipi_window_ns", policy->name);
+		else if (policy == &policy_ipi_chain)	/* its picks hang on the ages of several hints at once */
+			status = command_usage(&command, "policy '%s' heeds IPIs of several vCPUs: its gain is no curve over "
+					       "the spinner's own; compare windows by replay", policy->name);
 		else
 			t = tuning_new(recorded, policy, &params, statistic, default_window, option_seed, &error);
 	}

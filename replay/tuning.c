@@ -111,7 +111,7 @@ static struct window_curve *curve_of(struct tuning *t, const int64_t *ages, stru
 			guint at = episode_decision(e, ep, j);
 			int on = picked_by(t->run->scores, 1, at), off = picked_by(t->run->scores, 2, at);
 
-			t->n_live += ages[at] >= 0 && on != off;
+			t->n_live += ages[at] >= 0 && on != off && on != PICK_UNKNOWN && off != PICK_UNKNOWN;
 			t->n_inert += ages[at] >= 0 && on == off;
 			(*decisions)[n_decisions++] = (struct window_decision){
 				ages[at], as_recorded(t->run, at, off), as_recorded(t->run, at, on),

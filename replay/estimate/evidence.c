@@ -117,12 +117,13 @@ static void taint_across(struct evidence *ev)
 
 static void add_on_cpu(struct evidence *ev, const struct stretch *st)
 {
-	int64_t t = st->t0, step = ev->block_ns / 4;
+	const struct recorded *r = ev->scores->recorded;
+	int64_t t = MAX(st->t0, r->t0), end = MIN(st->t1, r->t1), step = ev->block_ns / 4;
 
 	/* cells are of this length or less, so every one is stepped into */
-	while (t < st->t1) {
+	while (t < end) {
 		int32_t cell = bootstrap_cell(ev->bootstrap, t);
-		int64_t until = MIN(st->t1, t + MAX(step / 8, 1));
+		int64_t until = MIN(end, t + MAX(step / 8, 1));
 
 		if (cell >= 0)
 			ev->on_cpu[cell] += until - t;

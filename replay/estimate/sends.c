@@ -45,7 +45,7 @@ static struct edge edge_of(sqlite3_stmt *s, const struct recorded *r, GHashTable
 	e.ack_lo = e.ack = ack;
 	if (inject != DB_NULL && GPOINTER_TO_UINT(g_hash_table_lookup(late, &ack)) == receiver) {
 		e.ack_lo = inject;
-		e.vague = ack - inject > VAGUE_NS;
+		e.vague = inject < ack - VAGUE_NS;
 	}
 	return e;
 }
@@ -102,6 +102,9 @@ struct sends *sends_load(const struct recorded *r, const struct timeline *tl, GE
 		while (vcpu < sender)
 			s->first[++vcpu] = s->sends->len;
 		edge = edge_of(rows, r, late);
+		if (recorded_no_time(edge.t_send) || (edge.ack != NEVER && recorded_no_time(edge.ack)) ||
+		    (edge.ack_lo != NEVER && recorded_no_time(edge.ack_lo)))
+			continue;
 		add(s, tl, &edge, sender, db_column(rows, 6));
 	}
 	while (vcpu <= r->n_vcpus)

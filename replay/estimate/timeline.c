@@ -3,29 +3,6 @@
 
 #include <string.h>
 
-/* thread.id to vcpu.id; 0: not a vCPU's thread */
-static GArray *threads_of(const struct recorded *r, GError **error)
-{
-	g_autoptr(db_stmt) s = db_prepare(r->db, "SELECT id, vcpu FROM thread WHERE vcpu NOT NULL");
-	GArray *map = g_array_new(FALSE, TRUE, sizeof(unsigned int));
-	GError *failed = NULL;
-
-	while (db_next(s, &failed)) {
-		int64_t id = db_column(s, 0), vcpu = db_column(s, 1);
-
-		if (id < 0 || id > INT32_MAX || vcpu < 1 || vcpu > r->n_vcpus)
-			continue;
-		if (id >= map->len)
-			g_array_set_size(map, id + 1);
-		g_array_index(map, unsigned int, id) = vcpu;
-	}
-	if (!failed)
-		return map;
-	g_propagate_error(error, failed);
-	g_array_unref(map);
-	return NULL;
-}
-
 static void add(struct timeline *tl, unsigned int vcpu, sqlite3_stmt *s)
 {
 	const char *why = (const char *)sqlite3_column_text(s, 4);
@@ -38,7 +15,7 @@ static void add(struct timeline *tl, unsigned int vcpu, sqlite3_stmt *s)
 		.runnable = why && *why == 'R', .in_kernel = in_kernel == DB_NULL ? -1 : in_kernel,
 	};
 
-	if (st.t1 <= st.t0 || (last && st.t0 < last->t1))
+	if (st.t1 <= st.t0 || recorded_no_time(st.t0) || recorded_no_time(st.t1) || (last && st.t0 < last->t1))
 		return;
 	tl->total += st.t1 - st.t0;
 	g_array_append_val(line, st);
@@ -46,24 +23,20 @@ static void add(struct timeline *tl, unsigned int vcpu, sqlite3_stmt *s)
 
 struct timeline *timeline_load(const struct recorded *r, GError **error)
 {
-	g_autoptr(GArray) map = threads_of(r, error);
-	g_autoptr(db_stmt) s = db_prepare(r->db, "SELECT thread, cpu, t0, t1, why, in_kernel FROM on_cpu ORDER BY id");
-	struct timeline *tl;
+	g_autoptr(db_stmt) s = db_prepare(r->db,
+		"SELECT vcpu, cpu, on_cpu.t0, on_cpu.t1, why, in_kernel FROM on_cpu JOIN thread ON thread.id = thread "
+		"WHERE vcpu NOT NULL ORDER BY on_cpu.id");
+	struct timeline *tl = g_new0(struct timeline, 1);
 	GError *failed = NULL;
 
-	if (!map)
-		return NULL;
-	tl = g_new0(struct timeline, 1);
 	tl->n_vcpus = r->n_vcpus;
 	tl->lines = g_new0(GArray *, r->n_vcpus + 1);
 	for (unsigned int v = 0; v <= r->n_vcpus; v++)
 		tl->lines[v] = g_array_new(FALSE, FALSE, sizeof(struct stretch));
 	while (db_next(s, &failed)) {
-		int64_t thread = db_column(s, 0);
-		unsigned int vcpu = thread >= 0 && thread < map->len ?
-				    g_array_index(map, unsigned int, thread) : 0;
+		int64_t vcpu = db_column(s, 0);
 
-		if (vcpu)
+		if (vcpu >= 1 && vcpu <= r->n_vcpus)
 			add(tl, vcpu, s);
 	}
 	if (!failed)

@@ -43,6 +43,19 @@ for window in 0 100000 1000000 7654321 50000000; do
 	expect "$(gain_at $window)" "$(spin_at $window)" "gain at $window ns"
 done
 
+# --- behind gaps, too, where it is not known for a while whether an IPI is pending
+cp balanced.db whole.db
+sql balanced.db "WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 40)
+	INSERT INTO gap SELECT NULL, t0 + i * (t1 - t0) / 41, t0 + i * (t1 - t0) / 41 + 5000, 1, 'test' FROM recording, k"
+"$COUNTERSPIN" tune balanced.db > "$scratch/log" || true
+for window in 100000 1000000 50000000; do
+	"$COUNTERSPIN" replay -p "ipi-aware+relaxed:ipi_window_ns=$window" balanced.db > "$scratch/log"
+	expect "$(sql balanced.db "SELECT printf('%.0f', spin_ns) FROM window_step WHERE ipi_window_ns <= $window ORDER BY ipi_window_ns DESC LIMIT 1")" \
+		"$(sql balanced.db "SELECT printf('%.0f', sum(spin_ns)) FROM episode_gain JOIN replay ON replay.id = replay
+			WHERE parameters ->> 'ipi_window_ns' = $window")" "gain at $window ns behind gaps"
+done
+mv whole.db balanced.db
+
 # --- kept, replaced by the next run
 expect "$(sql balanced.db 'SELECT count(*) FROM window_step')" "$(query 'SELECT count(*) FROM c')" 'steps kept'
 tune balanced.db
@@ -76,8 +89,15 @@ expect "$(query "SELECT j ->> 'chosen', j ->> 'held_out_gain', j ->> 'verdict', 
 "$COUNTERSPIN" tune apicv.db > text && fail 'a refusal in text'
 grep -q 'No choice: not identifiable' text || fail 'the text does not refuse'
 expect_fails 2 "no ipi_window_ns" "$COUNTERSPIN" tune -p stock balanced.db
+expect_fails 2 'several vCPUs' "$COUNTERSPIN" tune -p ipi-chain balanced.db
 expect_fails 2 "no policy|unknown policy|is no policy" "$COUNTERSPIN" tune -p nonsense balanced.db
 expect_fails 2 'is a window' "$COUNTERSPIN" tune --default=-5 balanced.db
+cp balanced.db damaged.db
+sqlite3 damaged.db 'UPDATE decision SET t_start = -9223372036854775807 WHERE id = 1'
+expect_fails 3 'damaged: decision 1 is at no time' "$COUNTERSPIN" tune damaged.db
+cp balanced.db damaged.db
+sqlite3 damaged.db 'UPDATE on_cpu SET t1 = 9223372036854775807 WHERE id = (SELECT max(id) FROM on_cpu)'
+timeout 60 "$COUNTERSPIN" tune damaged.db > "$scratch/log" || fail 'a stretch without end'
 expect_fails 3 'no-such.db' "$COUNTERSPIN" tune no-such.db
 
 # --- one policy, without the window; 0 is a window; seeds are those that JSON can hold
