@@ -2,14 +2,16 @@
 /*
  * score - how fast decisions are scored under policies, and what else a replay spends.
  *
- * usage: score [--rounds N] [--asks N] [--split] DB
+ * usage: score [--rounds N] [--asks N] [--keep N] [--split] DB
  *
  * A score is one policy asked at one decision, with all that a replay wants to know of the
- * answer. Decisions of DB, as many as a cache holds, are kept in memory with the policies' own
- * memory of IPIs at each, then all are asked for under every policy, again and again, as 'counterspin replay' asks
- * (spin_ask) and by a plain loop over vCPUs (tests/scalar_scan.h); both have given the same
- * answers before that is timed. They take turns; a line per policy has the medians over rounds,
- * in ns of this thread's CPU time: per score, and per score of the plain loop; then the ratio.
+ * answer. Decisions of DB, evenly spread, are kept in memory with the policies' own memory of IPIs
+ * at each: 4096, so that they stay in a cache, as a replay has what it just read; more (--keep) are
+ * fetched from memory over and over, and that is then what is measured. All of them are asked for
+ * under every policy, again and again, as 'counterspin replay' asks (spin_ask) and by a plain loop
+ * over vCPUs (tests/scalar_scan.h); both have given the same answers before that is timed. They
+ * take turns; a line per policy has the medians over rounds, in ns of this thread's CPU time: per
+ * score, and per score of the plain loop; then the ratio.
  *
  * --split: CPU seconds of the stages of one replay of DB, and the memory it took.
  */
@@ -23,9 +25,6 @@
 #include "replay/run.h"
 #include "tests/scalar_scan.h"
 
-/* As many are kept, evenly spread: as in a replay, what is asked about is in a cache. */
-enum { MOST_KEPT = 4096 };
-
 /* Scores of each decision when what they add to a replay is measured. */
 enum { OFTEN = 20 };
 
@@ -33,6 +32,7 @@ enum { OFTEN = 20 };
 struct kept {
 	struct spin_state state;
 	uint64_t *words;		/* its bitmaps */
+	struct ipi_context *ipi;	/* [n_vcpus of the VM]: of the policies that have a tracker */
 	struct scalar_state *plain;
 	GArray *attempts;
 	unsigned int vm;
@@ -55,15 +55,16 @@ struct bench {
 	struct spin_result *result;
 	struct scalar_result *plain_result;
 	GArray *kept;
-	int64_t n_decisions, seen;
+	int64_t keep, n_decisions, seen;
 };
 
 /* What a spy was asked with: on_spin() has nothing of the caller's to leave it in. */
-static struct ipi_context spied;
+static const struct policy_vm *spied;
 
 static int spy(struct policy_vm *vm, struct spin *s)
 {
-	spied = vm->ipi[s->me];
+	(void)s;
+	spied = vm;
 	return NO_TARGET;
 }
 
@@ -92,9 +93,8 @@ static uint64_t *copy(uint64_t **block, const uint64_t *words, unsigned int n)
 }
 
 /*
- * The tracker's state of the spinner goes along as a probed one would. All policies that have a
- * tracker are of one series here, so it is the same for all; those that have none never change
- * theirs.
+ * All policies that have a tracker are of one series here, so what it holds is the same for all;
+ * those that have none never change theirs.
  */
 static void keep(void *user, const struct engine_decision *decision)
 {
@@ -104,7 +104,7 @@ static void keep(void *user, const struct engine_decision *decision)
 	struct spin_state *s = &k.state;
 	uint64_t *block;
 
-	if (b->seen++ * MOST_KEPT / b->n_decisions < b->kept->len)
+	if (b->seen++ * b->keep / b->n_decisions < b->kept->len)
 		return;
 	k = (struct kept){
 		.state = decision->state[STATE_PROBED], .vm = d->vm, .whole = b->recorded->vms[d->vm].whole,
@@ -124,9 +124,10 @@ static void keep(void *user, const struct engine_decision *decision)
 		if (!lane->policy->on_ipi)
 			continue;
 		engine_ask(b->engine, lane->spied, STATE_PROBED, decision, SPIN_MODEL, NULL, b->result);
-		s->ipi = spied;
+		g_free(k.ipi);
+		k.ipi = g_memdup2(spied->ipi, spied->n_vcpus * sizeof(*k.ipi));
 	}
-	s->has_ipi = true;
+	s->has_ipi = false;
 	k.plain = scalar_state_new(s);
 	g_array_append_val(b->kept, k);
 }
@@ -171,20 +172,33 @@ static bool load(struct bench *b, GError **error)
 	b->kept = g_array_new(FALSE, FALSE, sizeof(struct kept));
 	if (!db_next(count, error))
 		return false;
-	b->n_decisions = MAX(db_column(count, 0), MOST_KEPT);
+	b->n_decisions = MAX(db_column(count, 0), b->keep);
 	sqlite3_reset(count);
 	return engine_run(b->engine, keep, b, error);
 }
 
+static struct policy_vm memory_of(const struct lane *lane, const struct kept *k)
+{
+	struct policy_vm vm = lane->vms[k->vm];
+
+	if (lane->policy->on_ipi)
+		vm.ipi = k->ipi;
+	return vm;
+}
+
 static int ask(struct bench *b, const struct lane *lane, const struct kept *k)
 {
-	spin_ask(lane->policy, &lane->vms[k->vm], &k->state, SPIN_OBSERVED, k->attempts, NULL, b->result);
+	struct policy_vm vm = memory_of(lane, k);
+
+	spin_ask(lane->policy, &vm, &k->state, SPIN_OBSERVED, k->attempts, NULL, b->result);
 	return b->result->uncertain ? PICK_UNKNOWN : b->result->pick;
 }
 
 static int ask_plain(struct bench *b, const struct lane *lane, const struct kept *k)
 {
-	scalar_ask(lane->policy, &lane->vms[k->vm], k->plain, SPIN_OBSERVED, k->attempts, b->plain_result);
+	struct policy_vm vm = memory_of(lane, k);
+
+	scalar_ask(lane->policy, &vm, k->plain, SPIN_OBSERVED, k->attempts, b->plain_result);
 	return b->plain_result->uncertain ? PICK_UNKNOWN : b->plain_result->pick;
 }
 
@@ -368,6 +382,7 @@ static void bench_free(struct bench *b)
 		struct kept *k = &g_array_index(b->kept, struct kept, i);
 
 		g_free(k->words);
+		g_free(k->ipi);
 		g_free(k->picks);
 		scalar_state_free(k->plain);
 		g_array_unref(k->attempts);
@@ -387,11 +402,12 @@ static void bench_free(struct bench *b)
 int main(int argc, char **argv)
 {
 	gint rounds = 9;
-	gint64 asks = 1000000;
+	gint64 asks = 1000000, keep_most = 4096;
 	gboolean splits = FALSE;
 	const GOptionEntry options[] = {
 		{ "rounds", 0, 0, G_OPTION_ARG_INT, &rounds, "Rounds that medians are over (9)", "N" },
 		{ "asks", 0, 0, G_OPTION_ARG_INT64, &asks, "Scores in a turn (1000000)", "N" },
+		{ "keep", 0, 0, G_OPTION_ARG_INT64, &keep_most, "Decisions in memory (4096)", "N" },
 		{ "split", 0, 0, G_OPTION_ARG_NONE, &splits, "The stages of a replay instead", NULL },
 		G_OPTION_ENTRY_NULL
 	};
@@ -401,10 +417,12 @@ int main(int argc, char **argv)
 	GError *error = NULL;
 
 	g_option_context_add_main_entries(context, options, NULL);
-	if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 2 || rounds < 1) {
-		fprintf(stderr, "usage: score [--rounds N] [--asks N] [--split] DB\n");
+	if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 2 || rounds < 1 ||
+	    keep_most < 1) {
+		fprintf(stderr, "usage: score [--rounds N] [--asks N] [--keep N] [--split] DB\n");
 		return 2;
 	}
+	b.keep = keep_most;
 	db = db_open(argv[1], &error);
 	b.recorded = db ? recorded_open(db, &error) : NULL;
 	if (!b.recorded)

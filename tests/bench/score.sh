@@ -45,6 +45,9 @@ for db in balanced 16 256; do
 	echo "${title[$db]}:"
 	"$tests/score" --rounds "$rounds" $db.db
 done
+echo
+echo "${title[balanced]}, every decision fetched from memory:"
+"$tests/score" --rounds "$rounds" --keep 1000000 balanced.db
 for db in "${more[@]}"; do
 	echo
 	echo "$db:"
