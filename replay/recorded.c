@@ -65,7 +65,7 @@ static bool load_vms(struct recorded *r, GError **error)
 struct recorded *recorded_open(sqlite3 *db, GError **error)
 {
 	struct recorded *r = g_new0(struct recorded, 1);
-	g_autoptr(db_stmt) recording = db_prepare(db, "SELECT kernel, t0, t1, probes FROM recording");
+	g_autoptr(db_stmt) recording = db_prepare(db, "SELECT kernel, t0, t1, probes, n_cpu FROM recording");
 	GError *failed = NULL;
 
 	r->db = db;
@@ -80,6 +80,7 @@ struct recorded *recorded_open(sqlite3 *db, GError **error)
 	r->t0 = db_column(recording, 1);
 	r->t1 = db_column(recording, 2);
 	r->probes = db_column(recording, 3);
+	r->n_cpu = db_column(recording, 4);
 	if (!load_vms(r, error)) {
 		recorded_free(r);
 		return NULL;

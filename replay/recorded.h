@@ -87,6 +87,7 @@ struct recorded {
 	char *kernel;			/* NULL: not known */
 	int64_t t0, t1;
 	bool probes;
+	unsigned int n_cpu;
 	unsigned int n_vms, n_vcpus, max_words;
 	struct recorded_vm *vms;
 	struct recorded_vcpu *vcpus;	/* by vcpu.id, from 1 */

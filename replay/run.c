@@ -295,6 +295,9 @@ GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)
 		g_ptr_array_add(list, g_strdup_printf("which policy the kernel ran is not recorded; %s is assumed", policy));
 	if (!recorded->kernel)
 		g_ptr_array_add(list, g_strdup("the kernel's release is not recorded; 6.18.3 or later is assumed"));
+	if (run->evidence && recorded->n_cpu > 1)
+		g_ptr_array_add(list, g_strdup_printf("gains may read low by half: %u CPUs, and estimates have no feedback",
+						      recorded->n_cpu));
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
 		const struct fidelity *f = &run->fidelity[k];
 

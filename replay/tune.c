@@ -79,7 +79,7 @@ static cJSON *chain_json(const struct estimate *e)
 
 static cJSON *tuning_json(const struct tuning *t)
 {
-	cJSON *root = cJSON_CreateObject(), *curve, *folds, *total, *parameters;
+	cJSON *root = cJSON_CreateObject(), *over, *curve, *folds, *total, *parameters;
 
 	parameters = policy_spec_parameters(t->policy, &t->params);
 	cJSON_DeleteItemFromObject(parameters, "ipi_window_ns");
@@ -100,8 +100,11 @@ static cJSON *tuning_json(const struct tuning *t)
 	if (t->chosen) {
 		add_gains(root, "held_out", t, &t->choice.held_out);
 		add_gains(root, "by_default", t, &t->choice.by_default);
-		add_gains(root, "over_default", t, &t->choice.over_default);
-		total = cJSON_AddArrayToObject(cJSON_GetObjectItem(root, "over_default"), "total");
+		over = cJSON_AddObjectToObject(root, "over_default");
+		cJSON_AddNumberToObject(over, "value", tuning_over_default(t, t->choice.over_default.ns));
+		cJSON_AddNumberToObject(over, "lo", tuning_over_default(t, t->choice.over_default.low));
+		cJSON_AddNumberToObject(over, "hi", tuning_over_default(t, t->choice.over_default.high));
+		total = cJSON_AddArrayToObject(over, "total");
 		for (unsigned int i = 0; i < 2; i++)
 			cJSON_AddItemToArray(total, cJSON_CreateNumber(t->over_default[i]));
 		folds = cJSON_AddArrayToObject(root, "fold_windows");
@@ -198,7 +201,7 @@ static void print_text(const struct tuning *t)
 	printf(", the smallest within one standard error of the best.\nOn data that did not choose it, with 95 %% intervals:\n");
 	print_gain("gain", t, &c->held_out);
 	print_gain("gain at the default", t, &c->by_default);
-	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", "difference, with the method's error", tuning_gain(t, c->over_default.ns), t->over_default[0],
+	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", "difference, with the method's error", tuning_over_default(t, c->over_default.ns), t->over_default[0],
 	       t->over_default[1]);
 	printf("  %-38s %s to %s\n", "windows chosen in replicates, 95 %", low, high);
 	printf("Verdict: %s.\n%s\nBy the episode chain (see 'counterspin replay'), against %s, with the method's error:\n", verdict_of_tuning(t),

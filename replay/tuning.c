@@ -144,12 +144,17 @@ static void evaluate_chain(struct tuning *t, const int64_t *ages, int64_t window
 	episode_gains_free(estimates_make(t->run->evidence, t->run->rescore, &query, estimates));
 }
 
+double tuning_over_default(const struct tuning *t, double spin_ns)
+{
+	return tuning_gain(t, t->choice.by_default.ns + spin_ns) - tuning_gain(t, t->choice.by_default.ns);
+}
+
 static void judge(struct tuning *t)
 {
 	const struct window_estimate *e = &t->choice.over_default;
-	double value = tuning_gain(t, e->ns);
+	double value = tuning_over_default(t, e->ns);
 
-	total_interval(value, tuning_gain(t, e->low), tuning_gain(t, e->high),
+	total_interval(value, tuning_over_default(t, e->low), tuning_over_default(t, e->high),
 		       MAX(DIFFERENCE_FLOOR, DIFFERENCE_SHARE * fabs(value)), &t->over_default[0], &t->over_default[1]);
 	t->verdict = t->over_default[0] > 0 ? WINDOW_BETTER : t->over_default[1] < 0 ? WINDOW_WORSE : WINDOW_NO_EVIDENCE;
 }
@@ -182,6 +187,10 @@ static void choose(struct tuning *t, const int64_t *ages)
 	t->at_default = estimates[METRIC_THROUGHPUT_GAIN];
 	t->at_default.reason = g_strdup(t->at_default.reason);
 	estimates_clear(estimates);
+	if (t->verdict == WINDOW_BETTER && !(t->at_chosen.value > t->at_default.value)) {
+		t->verdict = WINDOW_NO_EVIDENCE;
+		t->reason = g_strdup("single decisions would gain more, but the episode chain does not show it");
+	}
 }
 
 struct tuning *tuning_new(struct recorded *recorded, const struct policy *policy, const struct policy_params *params,
@@ -212,7 +221,7 @@ struct tuning *tuning_new(struct recorded *recorded, const struct policy *policy
 	ages = (int64_t *)rp->ages->data;
 	if (statistic == WINDOW_ADAPTIVE)
 		make_relative(t->run->evidence, ages);
-	t->on_cpu = t->run->evidence->timeline->total * t->run->evidence->spin_used;
+	t->on_cpu = t->run->evidence->on_cpu_ns * t->run->evidence->spin_used;
 	t->curve = curve_of(t, ages, &decisions);
 	choose(t, ages);
 	g_free(decisions);

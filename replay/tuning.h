@@ -48,6 +48,9 @@ struct tuning *tuning_new(struct recorded *recorded, const struct policy *policy
 			  enum window_statistic statistic, int64_t default_window, uint64_t seed, GError **error);
 void tuning_free(struct tuning *tuning);
 
+/* So much spinning less than at the default window, as a difference of gains. */
+double tuning_over_default(const struct tuning *tuning, double spin_ns);
+
 /* What so much spinning less is in useful work, percent. */
 double tuning_gain(const struct tuning *tuning, double spin_ns);
 

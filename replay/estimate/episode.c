@@ -123,6 +123,12 @@ static void find(struct episodes *e)
 			ep.tainted |= scored_at(e->scores, e->order[i])->tainted;
 		ep.n = i - ep.first;
 		bound(e, &ep);
+		if (e->list->len) {
+			const struct episode *last = episode_at(e, e->list->len - 1);
+
+			if (last->vcpu == ep.vcpu)	/* nobody waits twice at once */
+				ep.s = CLAMP(last->end, ep.s, scored_at(e->scores, e->order[ep.first])->t);
+		}
 		parent = i < n && link == LINK_CHILD ? (int)e->list->len : -1;
 		g_array_append_val(e->list, ep);
 	}

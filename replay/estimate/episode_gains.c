@@ -88,36 +88,17 @@ static void bound(const struct rescore *rs, guint i, const int *picks, double sp
 }
 
 /* The unblocker runs earlier by what it then needs: so much later another thread does. */
-static void displace(struct episode_gains *g, const struct rescore *rs, guint i)
+static double displaced(const struct rescore *rs, guint i, const struct episode_gain *gain)
 {
 	const struct evidence *ev = rs->evidence;
 	const struct episode *ep = episode_at(ev->episodes, i);
-	const struct gain_episode *e = &rs->episodes[i];
-	const struct episode_gain *gain = &g->gains[i];
-	const struct gain_decision *d;
-	const struct stretch *victim;
-	int64_t needed;
+	int64_t t_in;
 
 	if (gain->class != GAIN_HIT && gain->class != GAIN_FUTILE_HIT)
-		return;
-	d = &e->decisions[gain->decision];
-	needed = timeline_ran(ev->timeline, ep->unblocker_vcpu, ep->end) -
-		 timeline_ran(ev->timeline, ep->unblocker_vcpu, d->t_in);
-	g->n_hits++;
-	g->displaced += CLAMP(needed, 0, SLICE_NS);
-	/* a conflict: whoever ran in the unblocker's place is waited for itself */
-	for (guint k = i > 64 ? i - 64 : 0; k < MIN(i + 64, ev->episodes->list->len); k++) {
-		const struct episode *other = episode_at(ev->episodes, k);
-
-		if (k == i || other->unblocker_vcpu == 0 || other->unblocker_vcpu == ep->unblocker_vcpu ||
-		    other->s > d->t || other->end < d->t)
-			continue;
-		victim = timeline_at(ev->timeline, other->unblocker_vcpu, d->t);
-		if (victim) {
-			g->n_conflicts++;
-			return;
-		}
-	}
+		return 0;
+	t_in = rs->episodes[i].decisions[gain->decision].t_in;
+	return CLAMP(timeline_ran(ev->timeline, ep->unblocker_vcpu, ep->end) -
+		     timeline_ran(ev->timeline, ep->unblocker_vcpu, t_in), 0, ev->slice_ns > 0 ? ev->slice_ns : SLICE_NS);
 }
 
 static bool strata_are_thin(const struct rescore *rs)
@@ -209,7 +190,13 @@ static void add_refitted(const struct rescore *rs, const GArray *episodes, const
 	}
 }
 
-static void replicate(struct episode_gains *g, struct rescore *rs, struct bootstrap *b, const int *picks)
+/* What is not part of a gain, by cell. */
+struct costs {
+	double *yield, *displaced;
+};
+
+static void replicate(struct episode_gains *g, struct rescore *rs, struct bootstrap *b, const int *picks,
+		      const struct costs *costs)
 {
 	guint n = bootstrap_n_cells(b);
 	bool refit = strata_are_thin(rs);
@@ -222,6 +209,8 @@ static void replicate(struct episode_gains *g, struct rescore *rs, struct bootst
 	g->n_replicates = refit ? MIN(REFITS, bootstrap_n_replicates(b)) : bootstrap_n_replicates(b);
 	g->spin_replicates = g_new(double, g->n_replicates + 1);
 	g->response_replicates = g_new(double, g->n_replicates + 1);
+	g->yield_cost_replicates = g_new(double, g->n_replicates + 1);
+	g->displaced_replicates = g_new(double, g->n_replicates + 1);
 	for (guint k = 0; k < g->n_replicates; k++) {
 		const uint32_t *weights = bootstrap_weights(b, k);
 		double spin = weighted(s.spin, weights, n), response = weighted(s.response, weights, n);
@@ -230,16 +219,18 @@ static void replicate(struct episode_gains *g, struct rescore *rs, struct bootst
 		if (refit)
 			add_refitted(rs, unsettled, picks, rescore_refit(rs, k, weights), weights, &spin, &response);
 		g->spin_replicates[k] = spin;
+		g->yield_cost_replicates[k] = weighted(costs->yield, weights, n);
+		g->displaced_replicates[k] = weighted(costs->displaced, weights, n);
 		g->response_replicates[k] = n_ipi > 0 ? response / n_ipi : NAN;
 	}
 	sums_free(&s);
 }
 
+/* cost: by cell, what more yields cost. */
 static void count_changes(struct episode_gains *g, const struct rescore *rs, const GArray *picks,
-			  const GArray *baseline)
+			  const GArray *baseline, double *cost)
 {
 	const struct episodes *e = rs->evidence->episodes;
-	int64_t n_yields = 0;
 
 	for (guint i = 0; i < e->list->len; i++) {
 		if (rs->evidence->cells[i] < 0)
@@ -251,12 +242,11 @@ static void count_changes(struct episode_gains *g, const struct rescore *rs, con
 			if (pick == base)
 				continue;
 			g->n_changed++;
-			n_yields += (pick >= 0) - (base >= 0);
+			cost[rs->evidence->cells[i]] += ((pick >= 0) - (base >= 0)) * rs->yield_ns;
 			g->outcomes[episode_outcome(rs, i, at, pick, false)]++;
 			g->recorded_outcomes[episode_outcome(rs, i, at, scored_at(e->scores, at)->pick, true)]++;
 		}
 	}
-	g->yield_cost = n_yields * rs->yield_ns;
 }
 
 /*
@@ -284,6 +274,7 @@ struct episode_gains *episode_gains_of(struct rescore *rs, struct bootstrap *b, 
 	struct episode_gains *g = g_new0(struct episode_gains, 1);
 	guint n = rs->evidence->episodes->list->len, n_cells = bootstrap_n_cells(b);
 	g_autofree int *own = picks_of(rs, picks, baseline);
+	struct costs costs = { g_new0(double, n_cells + 1), g_new0(double, n_cells + 1) };
 	struct sums s;
 
 	g->gains = g_new0(struct episode_gain, n + 1);
@@ -303,10 +294,14 @@ struct episode_gains *episode_gains_of(struct rescore *rs, struct bootstrap *b, 
 		bound(rs, i, picks_in(rs, own, i), g->gains[i].supported ? g->gains[i].spin_ns : 0, &worst, &best);
 		g->worst += worst;
 		g->best += best;
-		displace(g, rs, i);
+		costs.displaced[rs->evidence->cells[i]] += displaced(rs, i, &g->gains[i]);
 	}
-	count_changes(g, rs, picks, baseline);
-	replicate(g, rs, b, own);
+	count_changes(g, rs, picks, baseline, costs.yield);
+	g->yield_cost = weighted(costs.yield, NULL, n_cells);
+	g->displaced = weighted(costs.displaced, NULL, n_cells);
+	replicate(g, rs, b, own, &costs);
+	g_free(costs.yield);
+	g_free(costs.displaced);
 	return g;
 }
 
@@ -317,5 +312,7 @@ void episode_gains_free(struct episode_gains *g)
 	g_free(g->gains);
 	g_free(g->spin_replicates);
 	g_free(g->response_replicates);
+	g_free(g->yield_cost_replicates);
+	g_free(g->displaced_replicates);
 	g_free(g);
 }

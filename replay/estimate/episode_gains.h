@@ -14,13 +14,13 @@ struct episode_gains {
 	guint n_fatal;			/* episodes in which a decision counts */
 	guint n_unsupported;		/* of these, gain not known */
 	guint n_changed;		/* decisions that the policy changes, in used episodes */
-	guint n_hits, n_conflicts;	/* hits; and those whose unblocker's CPU another one waits for */
 	/* ns over the whole recording */
 	double spin, worst, best;	/* with bounds for episodes whose unblocker is not known */
 	double response, n_ipi;		/* waits for IPIs: by how much they are shorter; how many */
 	double yield_cost;		/* of yields that it makes and the recorded policy does not, less the reverse */
 	double displaced;		/* time that unblockers run earlier, taken from others: no loss, but unfair */
-	double *spin_replicates, *response_replicates; /* [n_replicates]: ns; ns per wait */
+	/* [n_replicates]: ns; response: ns per wait */
+	double *spin_replicates, *response_replicates, *yield_cost_replicates, *displaced_replicates;
 	guint n_replicates;
 	/* decisions that it changes in used episodes, by what the two picks amount to */
 	guint outcomes[N_OUTCOME_CLASSES], recorded_outcomes[N_OUTCOME_CLASSES];

@@ -71,7 +71,7 @@ static char *why_not(const struct evidence *ev, const struct estimates_query *q,
 		return why;
 	*verdict = VERDICT_NOT_IDENTIFIABLE;
 	if (isnan(t->value[METRIC_THROUGHPUT_GAIN]))
-		return g_strdup("waits as they were recorded would never end under it");
+		return g_strdup("no gain can be worked out: waits as they were recorded would not end under it");
 	if (t->pauses_ratio > FAR)
 		return g_strdup_printf("its waits would take %.1f times the PAUSE exits that were recorded: too far from them",
 				       t->pauses_ratio);
@@ -95,7 +95,7 @@ static void set_nothing(struct estimate *e, enum metric metric, const char *why)
 static double further_error(const struct evidence *ev, const struct rescore *rs, const struct estimates_query *q,
 			    const struct episode_gains *g, enum metric metric, double value, double saved)
 {
-	double ns = ev->ns * ev->spin_used, single = g->spin / ns, on_cpu = ev->timeline->total / ev->ns;
+	double ns = ev->ns * ev->spin_used, single = g->spin / ns, on_cpu = ev->on_cpu_ns / ev->ns;
 	double imputed = IMPUTED_ERROR * (1 - ev->observed) * value, disagree = 0, blind = 0;
 	/* percent of work that a CPU saved is worth */
 	double per_cpu = metric == METRIC_THROUGHPUT_GAIN ? 100 / on_cpu : 1;
@@ -129,7 +129,7 @@ static void set_throughput(const struct evidence *ev, const struct rescore *rs, 
 /* Why no figure per decision may be printed though throughput may; NULL: one may. */
 static char *why_not_single(const struct evidence *ev, const struct episode_gains *g)
 {
-	double on_cpu = ev->timeline->total * ev->spin_used;
+	double on_cpu = ev->on_cpu_ns * ev->spin_used;
 	double supported = g->n_fatal ? 1 - (double)g->n_unsupported / g->n_fatal : 1;
 
 	if (supported < MIN_SUPPORTED)
@@ -145,7 +145,6 @@ static void set_single(const struct evidence *ev, struct episode_gains *g, struc
 {
 	double ns = ev->ns * ev->spin_used, supported = g->n_fatal ? 1 - (double)g->n_unsupported / g->n_fatal : 1;
 	double support = supported * ev->spin_used;
-	double *costs = g_new(double, g->n_replicates + 1);
 	struct estimate *e = &estimates[METRIC_EPISODE_SPIN_SAVED];
 
 	for (guint k = 0; k < g->n_replicates; k++) {
@@ -164,15 +163,15 @@ static void set_single(const struct evidence *ev, struct episode_gains *g, struc
 		estimate_set(&estimates[METRIC_EPISODE_RESPONSE_CHANGE], METRIC_EPISODE_RESPONSE_CHANGE,
 			     -g->response / g->n_ipi / 1e3, g->response_replicates, g->n_replicates, support,
 			     IMPUTED_ERROR * (1 - ev->observed) * fabs(g->response / g->n_ipi / 1e3));
-	/* lines of their own, never part of a gain; what varies about them is how often, as with the spin saved */
-	for (unsigned int m = METRIC_YIELD_COST; m <= METRIC_DISPLACED; m++) {
-		double value = (m == METRIC_DISPLACED ? g->displaced : g->yield_cost) / ns;
-
-		for (guint k = 0; k < g->n_replicates; k++)
-			costs[k] = value;
-		estimate_set(&estimates[m], m, value, costs, g->n_replicates, support, 0);
+	/* lines of their own, never part of a gain */
+	for (guint k = 0; k < g->n_replicates; k++) {
+		g->yield_cost_replicates[k] /= ns;
+		g->displaced_replicates[k] /= ns;
 	}
-	g_free(costs);
+	estimate_set(&estimates[METRIC_YIELD_COST], METRIC_YIELD_COST, g->yield_cost / ns, g->yield_cost_replicates,
+		     g->n_replicates, support, 0);
+	estimate_set(&estimates[METRIC_DISPLACED], METRIC_DISPLACED, g->displaced / ns, g->displaced_replicates,
+		     g->n_replicates, support, 0);
 }
 
 /* What the gain of single waits rests on was found wrong: say so, and have room for both. */

@@ -140,6 +140,8 @@ static void measure(struct evidence *ev)
 	for (unsigned int v = 1; v <= ev->timeline->n_vcpus; v++)
 		for (guint i = 0; i < ev->timeline->lines[v]->len; i++)
 			add_on_cpu(ev, &g_array_index(ev->timeline->lines[v], struct stretch, i));
+	for (uint32_t c = 0; c < n; c++)
+		ev->on_cpu_ns += ev->on_cpu[c];
 	for (guint i = 0; i < ev->sends->sends->len; i++) {
 		const struct send *send = send_at(ev->sends, i);
 		unsigned int vm = ev->scores->recorded->vcpus[send->vcpu].vm;
@@ -187,7 +189,8 @@ struct evidence *evidence_new(const struct scores *scores, uint32_t n_replicates
 		return NULL;
 	}
 	ev->episodes = episodes_find(scores, ev->timeline, ev->sends);
-	ev->block_ns = bootstrap_block_ns(slice_of(scores->recorded), mean_wall(ev->episodes));
+	ev->slice_ns = slice_of(scores->recorded);
+	ev->block_ns = bootstrap_block_ns(ev->slice_ns, mean_wall(ev->episodes));
 	ev->block_ns = MAX(ev->block_ns, (int64_t)(ev->ns / MAX_BLOCKS));
 	ev->bootstrap = bootstrap_new((const struct segment *)ev->segments->data, ev->segments->len, ev->block_ns,
 				      n_replicates, seed);

@@ -17,8 +17,10 @@ struct evidence {
 	GArray *segments;		/* of struct segment: the recording between its gaps */
 	struct bootstrap *bootstrap;
 	int64_t block_ns;
+	int64_t slice_ns;		/* of the recorded host's scheduler; 0: not known */
 	int *cells;			/* by episode; -1: not in a segment, or not to be used */
 	double *on_cpu;			/* by cell: on-CPU time of all vCPUs, ns */
+	double on_cpu_ns;		/* its sum */
 	double *response;		/* by cell: from send to answer, summed over waits for IPIs, ns */
 	double ns;			/* recorded, without gaps */
 	double lost;			/* share of the recording that gaps take */

@@ -94,6 +94,7 @@ int64_t timeline_ran(const struct timeline *tl, unsigned int vcpu, int64_t t)
 int64_t timeline_when(const struct timeline *tl, unsigned int vcpu, int64_t ran)
 {
 	const GArray *line = tl->lines[vcpu];
+	const struct stretch *st;
 	guint lo = 0, hi = line->len;
 
 	/* the last stretch before which it had run less */
@@ -107,11 +108,8 @@ int64_t timeline_when(const struct timeline *tl, unsigned int vcpu, int64_t ran)
 	}
 	if (!lo)
 		return line->len ? g_array_index(line, struct stretch, 0).t0 : NEVER;
-	{
-		const struct stretch *st = &g_array_index(line, struct stretch, lo - 1);
-
-		return st->t0 + ran - st->ran <= st->t1 ? st->t0 + ran - st->ran : NEVER;
-	}
+	st = &g_array_index(line, struct stretch, lo - 1);
+	return st->t0 + ran - st->ran <= st->t1 ? st->t0 + ran - st->ran : NEVER;
 }
 
 int64_t timeline_next_in(const struct timeline *tl, unsigned int vcpu, int64_t t)
