@@ -414,7 +414,8 @@ void engine_ask(struct engine *e, unsigned int lane_index, enum state_kind kind,
 		without.has_ipi = false;
 		state = &without;
 	}
-	spin_ask(lane->policy, &lane->vms[decision->d->vm], state, mode, decision->d->attempts, steps, result);
+	spin_ask(lane->policy, &lane->vms[decision->d->vm], state, mode, decision->d->attempts, steps,
+		 result);
 	if (!e->recorded->vms[decision->d->vm].whole)
 		result->uncertain = true;
 }

@@ -192,7 +192,7 @@ void ipi_context_on_ipi(struct policy_vm *vm, unsigned int sender, unsigned int 
 void ipi_context_on_eoi(struct policy_vm *vm, unsigned int vcpu_idx, int vector, int64_t t);
 void ipi_context_on_reset(struct policy_vm *vm, unsigned int vcpu_idx);
 
-/* kvm_vcpu_is_ipi_receiver(): the one of who, if any, to whom the spinner has an IPI pending within the window. */
+/* kvm_vcpu_is_ipi_receiver(): who of them has an IPI of the spinner pending, within the window. */
 uint64_t ipi_receiver(struct policy_vm *vm, struct spin *s, uint64_t who);
 
 /* The receiver of vcpu_idx's own pending IPI, if that is within the window; -1: none. */

@@ -17,8 +17,8 @@ bool scan_part(struct policy_vm *vm, struct spin *s, unsigned int first, unsigne
 	       scan_filter wants)
 {
 	for (s->word = first / 64; first < end && s->word * 64 < end; s->word++) {
-		uint64_t who = between(s->word, first, end), self = s->me / 64 == s->word ? 1ULL << s->me % 64 : 0;
-		uint64_t wanted;
+		uint64_t self = s->me / 64 == s->word ? 1ULL << s->me % 64 : 0;
+		uint64_t who = between(s->word, first, end), wanted;
 
 		s->doubt = 0;
 		if (s->passed_over)

@@ -191,7 +191,7 @@ static bool may_be_yielded_to(struct walk *w, unsigned int idx)
 	return eligible || pass(w, idx, STEP_NOT_ELIGIBLE, 0);
 }
 
-/* Results that were seen are those of its first, second ... attempt at this vCPU; then of the last. */
+/* What was seen of its first, second ... attempt at this vCPU; then of the last. */
 static const struct attempt *observed_of(const struct walk *w, unsigned int idx)
 {
 	const struct attempt *found = NULL;
@@ -334,7 +334,8 @@ static int on_spin(struct walk *w)
 	if (w->policy == &policy_none)
 		return NO_TARGET;
 	if (w->policy == &policy_stock)
-		return w->vm->params->stock_variant <= STOCK_TWO_PASS ? two_passes(w) : single_loop(w, stock_takes);
+		return w->vm->params->stock_variant <= STOCK_TWO_PASS ? two_passes(w) :
+									single_loop(w, stock_takes);
 	if (w->policy == &policy_ipi_aware)
 		return single_loop(w, first_round_takes);
 	if (w->policy == &policy_ipi_chain)
@@ -365,8 +366,9 @@ static void ask_once(struct walk walk, int last_boosted_vcpu)
 	r->pick = on_spin(&walk);
 }
 
-void scalar_ask(const struct policy *policy, const struct policy_vm *vm, const struct scalar_state *st,
-		enum spin_mode mode, const GArray *observed, struct scalar_result *r)
+void scalar_ask(const struct policy *policy, const struct policy_vm *vm,
+		const struct scalar_state *st, enum spin_mode mode, const GArray *observed,
+		struct scalar_result *r)
 {
 	struct walk walk = { policy, vm, st, mode, observed, .r = r };
 	int n = st->state.n_vcpus, pick = NO_TARGET;

@@ -35,7 +35,8 @@ struct scalar_result *scalar_result_new(unsigned int max_vcpus, bool steps);
 void scalar_result_free(struct scalar_result *result);
 
 /* As spin_ask(). */
-void scalar_ask(const struct policy *policy, const struct policy_vm *vm, const struct scalar_state *state,
-		enum spin_mode mode, const GArray *observed, struct scalar_result *result);
+void scalar_ask(const struct policy *policy, const struct policy_vm *vm,
+		const struct scalar_state *state, enum spin_mode mode, const GArray *observed,
+		struct scalar_result *result);
 
 #endif

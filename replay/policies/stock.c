@@ -15,7 +15,8 @@ static uint64_t stock_wants(struct policy_vm *vm, struct spin *s, uint64_t who)
 	uint64_t up = awake(s, who), preempted = saw(s, PREEMPTED, up);
 
 	/* commit 52acd22faa1a: since 5.13 a vCPU with a posted interrupt is taken in either mode */
-	return (up & ~preempted) | right_mode(s, preempted, vm->params->stock_variant != STOCK_TWO_PASS_5_12);
+	return (up & ~preempted) |
+	       right_mode(s, preempted, vm->params->stock_variant != STOCK_TWO_PASS_5_12);
 }
 
 static int two_passes(struct policy_vm *vm, struct spin *s)

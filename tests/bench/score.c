@@ -257,7 +257,8 @@ static void print(const char *name, double ns, double plain)
 static void measure(struct bench *b, unsigned int rounds, int64_t asks)
 {
 	g_autofree double *all = g_new0(double, rounds), *all_plain = g_new0(double, rounds);
-	g_autofree double *ns = g_new0(double, n_policies * rounds), *plain = g_new0(double, n_policies * rounds);
+	g_autofree double *ns = g_new0(double, n_policies * rounds);
+	g_autofree double *plain = g_new0(double, n_policies * rounds);
 
 	for (unsigned int r = 0; r < rounds; r++)
 		for (unsigned int p = 0; p < n_policies; p++) {
@@ -371,8 +372,8 @@ static void split(struct recorded *r)
 	stage("counting, and fidelity", executing - scoring - state, executing + estimating);
 	stage("estimates", estimating, executing + estimating);
 	stage("all, without writing and printing", executing + estimating, executing + estimating);
-	printf("%" G_GINT64_FORMAT " decisions, %u policies; %.1f MiB resident at most\n", run->n_decisions, n_policies,
-	       resident_kib() / 1024.0);
+	printf("%" G_GINT64_FORMAT " decisions, %u policies; %.1f MiB resident at most\n",
+	       run->n_decisions, n_policies, resident_kib() / 1024.0);
 	run_free(run);
 }
 

@@ -38,7 +38,8 @@ about_here
 database 16 2000000 --probes
 database 256 500000 --probes --vms 4 --vcpus 256 --cpus 205
 
-declare -A title=([balanced]='tests/data/balanced.dat, 4 vCPUs to a VM' [16]='generated, 16 vCPUs to a VM'
+declare -A title=([balanced]='tests/data/balanced.dat, 4 vCPUs to a VM'
+	[16]='generated, 16 vCPUs to a VM'
 	[256]='generated, 256 vCPUs to a VM')
 for db in balanced 16 256; do
 	echo

@@ -105,8 +105,9 @@ static struct scene *scene_new(uint64_t number)
 		sc->ipi[i] = draw_context(sc);
 	sc->state.ipi = draw_context(sc);
 	sc->params = (struct policy_params){
-		.stock_variant = prng_below(&sc->prng, STOCK_SINGLE_LOOP + 1), .series = 1 + prng_below(&sc->prng, 3),
-		.ipi_tracking_enabled = chance(sc, 0.8), .ipi_window_ns = 100, .enable_relaxed_boost = chance(sc, 0.8),
+		.stock_variant = prng_below(&sc->prng, STOCK_SINGLE_LOOP + 1),
+		.series = 1 + prng_below(&sc->prng, 3), .ipi_tracking_enabled = chance(sc, 0.8),
+		.ipi_window_ns = 100, .enable_relaxed_boost = chance(sc, 0.8),
 	};
 	sc->vm = (struct policy_vm){ .n_vcpus = n, .params = &sc->params, .ipi = sc->ipi };
 	sc->observed = g_array_new(FALSE, FALSE, sizeof(struct attempt));
@@ -148,7 +149,8 @@ static void compare_steps(const GArray *got, const GArray *expected)
 	}
 }
 
-static void compare(const struct scene *sc, const struct spin_result *got, const struct scalar_result *expected)
+static void compare(const struct scene *sc, const struct spin_result *got,
+		    const struct scalar_result *expected)
 {
 	g_assert_cmpint(got->pick, ==, expected->pick);
 	g_assert_cmpint(got->uncertain, ==, expected->uncertain);
@@ -217,8 +219,8 @@ static void test_policy(gconstpointer data)
 			g_test_message("scene %u: %u vCPUs", i, sc->state.n_vcpus);
 		scene_free(sc);
 	}
-	g_test_message("%u picks, %u nobody, %u uncertain, %u attempts, %u refused", t.picks, t.nobody, t.uncertain,
-		       t.attempts, t.refused);
+	g_test_message("%u picks, %u nobody, %u uncertain, %u attempts, %u refused", t.picks, t.nobody,
+		       t.uncertain, t.attempts, t.refused);
 	if (policy == &policy_none)
 		return;
 	g_assert_cmpuint(t.picks, >, SCENES / 4);
