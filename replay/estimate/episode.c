@@ -105,6 +105,17 @@ static void bound(const struct episodes *e, struct episode *ep)
 	ep->end = next_in < ep->hi ? MIN(next_in + C_SW, ep->hi) : ep->lo + (ep->hi - ep->lo) / 2;
 }
 
+/* Nobody waits twice at once: the wait before was over when this one began. */
+static void part(struct episodes *e, struct episode *ep)
+{
+	struct episode *last = e->list->len ? &g_array_index(e->list, struct episode, e->list->len - 1) : NULL;
+
+	if (!last || last->vcpu != ep->vcpu)
+		return;
+	ep->s = MAX(ep->s, last->lo);
+	last->end = CLAMP(ep->s, last->lo, last->end);
+}
+
 static void find(struct episodes *e)
 {
 	guint n = e->scores->decisions->len;
@@ -123,12 +134,7 @@ static void find(struct episodes *e)
 			ep.tainted |= scored_at(e->scores, e->order[i])->tainted;
 		ep.n = i - ep.first;
 		bound(e, &ep);
-		if (e->list->len) {
-			const struct episode *last = episode_at(e, e->list->len - 1);
-
-			if (last->vcpu == ep.vcpu)	/* nobody waits twice at once */
-				ep.s = CLAMP(last->end, ep.s, scored_at(e->scores, e->order[ep.first])->t);
-		}
+		part(e, &ep);
 		parent = i < n && link == LINK_CHILD ? (int)e->list->len : -1;
 		g_array_append_val(e->list, ep);
 	}

@@ -89,11 +89,11 @@ static void set_nothing(struct estimate *e, enum metric metric, const char *why)
 /*
  * What the method may be off by beyond what is usual: by as much as the two estimates
  * disagree; by what no probe saw; and for a policy that yields without knowing who is
- * waited for, to a scheduler that makes the yielder pay, by harm that builds up over
- * many yields and that neither estimate sees.
+ * waited for, where that one may be running on another CPU, by harm that builds up
+ * over many yields and that neither estimate sees.
  */
-static double further_error(const struct evidence *ev, const struct rescore *rs, const struct estimates_query *q,
-			    const struct episode_gains *g, enum metric metric, double value, double saved)
+static double further_error(const struct evidence *ev, const struct estimates_query *q, const struct episode_gains *g,
+			    enum metric metric, double value, double saved)
 {
 	double ns = ev->ns * ev->spin_used, single = g->spin / ns, on_cpu = ev->on_cpu_ns / ev->ns;
 	double imputed = IMPUTED_ERROR * (1 - ev->observed) * value, disagree = 0, blind = 0;
@@ -102,14 +102,14 @@ static double further_error(const struct evidence *ev, const struct rescore *rs,
 
 	if (metric == METRIC_THROUGHPUT_GAIN || metric == METRIC_SPIN_CPU_SAVED) {
 		disagree = per_cpu * (single - saved);
-		if (!q->uses_ipis && rs->quality.scheduler == SHADOW_EEVDF)
+		if (!q->uses_ipis && ev->scores->recorded->n_cpu > 1)
 			blind = BLIND_ERROR * (metric == METRIC_THROUGHPUT_GAIN ? 1 : on_cpu / 100);
 	}
 	return sqrt(imputed * imputed + disagree * disagree + blind * blind);
 }
 
-static void set_throughput(const struct evidence *ev, const struct rescore *rs, const struct estimates_query *q,
-			   struct throughput *t, const struct episode_gains *g, struct estimate *estimates)
+static void set_throughput(const struct evidence *ev, const struct estimates_query *q, struct throughput *t,
+			   const struct episode_gains *g, struct estimate *estimates)
 {
 	guint n = bootstrap_n_replicates(ev->bootstrap);
 
@@ -122,7 +122,7 @@ static void set_throughput(const struct evidence *ev, const struct rescore *rs, 
 							MIN_EPISODES));
 		else
 			estimate_set(&estimates[m], m, t->value[m], t->replicates[m], n, support,
-				     further_error(ev, rs, q, g, m, t->value[m], t->value[METRIC_SPIN_CPU_SAVED]));
+				     further_error(ev, q, g, m, t->value[m], t->value[METRIC_SPIN_CPU_SAVED]));
 	}
 }
 
@@ -214,7 +214,7 @@ struct episode_gains *estimates_make(struct evidence *ev, struct rescore *rs, co
 	} else if (why) {
 		refuse(estimates, 0, N_METRICS - 1, verdict, t->support * ev->spin_used, why);
 	} else {
-		set_throughput(ev, rs, q, t, g, estimates);
+		set_throughput(ev, q, t, g, estimates);
 		if (why_single)
 			refuse(estimates, N_THROUGHPUT_METRICS, N_METRICS - 1, VERDICT_NOT_IDENTIFIABLE, ev->spin_used,
 			       why_single);

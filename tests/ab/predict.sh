@@ -6,7 +6,8 @@
 # What counterspin predicts from recordings of the stock policy, beside what each policy really
 # gained on the same kernel. A DIRECTORY holds ab.json (measured, untraced, by seed) and
 # stock-seedN.dat (recorded runs of the stock policy); README tells more. Estimates of several
-# recordings are merged: means by recorded time, intervals in quadrature.
+# recordings are merged: means by recorded time, statistical intervals in quadrature, and the method's own error,
+# which is the same in all of them, as it is.
 set -eu
 set -o pipefail
 COUNTERSPIN=$(realpath "${COUNTERSPIN:-${BASH_SOURCE%/*}/../../build/counterspin}")
@@ -48,13 +49,16 @@ table() {	# DIRECTORY
 		CREATE TABLE predicted AS
 			SELECT policy.lab, e.value ->> 'metric' AS metric, file.json ->> '\$.evidence.seconds' AS w,
 			       e.value ->> 'value' AS v, e.value ->> '\$.statistical[0]' AS lo, e.value ->> '\$.statistical[1]' AS hi,
+			       e.value ->> '\$.total[0]' AS total_lo, e.value ->> '\$.total[1]' AS total_hi,
 			       e.value ->> 'verdict' AS verdict
 			  FROM file, json_each(file.json, '\$.policies') AS p JOIN policy ON p.key = policy.rowid,
 			       json_each(p.value, '\$.estimates') AS e;
 		CREATE TABLE merged AS
 			SELECT lab, metric, count(v) AS n, count(*) AS of, sum(w * v) / sum(w) AS v,
 			       sqrt(sum(w * (v - lo) * w * (v - lo))) / sum(w) AS below,
-			       sqrt(sum(w * (hi - v) * w * (hi - v))) / sum(w) AS above
+			       sqrt(sum(w * (hi - v) * w * (hi - v))) / sum(w) AS above,
+			       sum(w * sqrt(max(0, (v - total_lo) * (v - total_lo) - (v - lo) * (v - lo)))) / sum(w) AS model_below,
+			       sum(w * sqrt(max(0, (total_hi - v) * (total_hi - v) - (hi - v) * (hi - v)))) / sum(w) AS model_above
 			  FROM predicted WHERE v NOT NULL GROUP BY lab, metric;
 		CREATE TABLE measured AS
 			SELECT r.value ->> 'policy' AS lab, CASE r.value ->> 'metric' WHEN 'work_Miter_per_s' THEN 'throughput_gain'
@@ -64,10 +68,8 @@ table() {	# DIRECTORY
 		CREATE TABLE compared AS
 			SELECT policy.rowid AS i, policy.lab, ours, metric, p.v AS pv, p.v - hypot AS plo, p.v + hypot2 AS phi, m.v AS mv, m.lo AS mlo,
 			       m.hi AS mhi, p.n, p.of
-			  FROM (SELECT *, sqrt(below * below + m * m) AS hypot, sqrt(above * above + m * m) AS hypot2
-			          FROM (SELECT *, CASE metric WHEN 'throughput_gain' THEN max(1.5, 0.35 * abs(v))
-			                               WHEN 'pause_exits_change' THEN max(3, 0.25 * abs(v)) ELSE max(2, 0.45 * abs(v)) END AS m
-			                  FROM merged)) AS p
+			  FROM (SELECT *, sqrt(below * below + model_below * model_below) AS hypot,
+			               sqrt(above * above + model_above * model_above) AS hypot2 FROM merged) AS p
 			  JOIN measured AS m USING (lab, metric) JOIN policy USING (lab)
 			 WHERE metric IN ('throughput_gain', 'pause_exits_change', 'ipi_response_change');
 		SELECT format('| %s | %s | %s | %+.1f [%+.1f, %+.1f] | %+.1f [%+.1f, %+.1f] | %s | %s |', '$(basename "$1")', ours,

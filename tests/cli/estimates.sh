@@ -86,7 +86,7 @@ sqlite3 hidden.db "DELETE FROM attempt; UPDATE decision SET source = 'imputed', 
 	result = NULL; UPDATE candidate SET probed = NULL; UPDATE recording SET probes = 0;
 	INSERT INTO attempt SELECT id, 0, pick_idx, 1, t_start, t_end, 'imputed' FROM decision WHERE pick_idx NOT NULL;
 	UPDATE decision SET pick_source = 'imputed', result = iif(pick_idx NOT NULL, 1, NULL) WHERE pick_source NOT NULL"
-replay hidden.db
+replay hidden.db -p relaxed
 expect "$(query "SELECT j ->> '\$.evidence.outcomes_observed' FROM f")" 0 'outcomes observed'
 expect "$(query "SELECT hi - lo > 1.2 * (SELECT (m.value ->> '\$.total[1]') - (m.value ->> '\$.total[0]')
 	  FROM json_each(readfile('first.json'), '\$.policies') AS p, json_each(p.value, '\$.estimates') AS m
@@ -97,19 +97,19 @@ expect "$(query "SELECT hi - lo > 1.2 * (SELECT (m.value ->> '\$.total[1]') - (m
 # too short
 cp balanced.db short.db
 sqlite3 short.db 'DELETE FROM decision WHERE id > 400'
-replay short.db
+replay short.db -p relaxed
 expect "$(query "SELECT group_concat(DISTINCT verdict), max(value) FROM e WHERE policy = 'relaxed'")" 'insufficient data|NULL' 'a short recording'
 expect "$(query "SELECT reason GLOB '*episodes can be used, of 200 that are needed' FROM e WHERE metric = 'throughput_gain' AND policy = 'relaxed'")" \
 	1 'why that is too little'
 # what is needed is counted for each figure
 import "$DATA/lock-heavy-icount.dat" -o locks.db
-replay locks.db
+replay locks.db -p relaxed -p ipi-aware
 expect "$(query "SELECT count(*) FROM e WHERE value IS NULL AND reason IS NULL OR value IS NULL AND verdict IN ('gain', 'loss', 'no clear effect')")" \
 	0 'a refusal without a reason'
 # IPIs that leave no events
 cp balanced.db apicv.db
 sqlite3 apicv.db 'UPDATE vm SET ipi_virtual = 1'
-replay apicv.db
+replay apicv.db -p relaxed -p ipi-aware
 expect "$(query "SELECT group_concat(DISTINCT verdict) FROM e WHERE policy = 'ipi-aware'")" 'not identifiable' 'IPIs virtualised'
 expect "$(query "SELECT group_concat(DISTINCT reason) FROM e WHERE policy = 'ipi-aware'")" \
 	'IPIs are virtualised: which were out leaves no event' 'why not'
@@ -117,13 +117,13 @@ expect "$(query "SELECT verdict FROM e WHERE policy = 'relaxed' AND metric = 'th
 # most of it lost
 cp balanced.db lost.db
 sqlite3 lost.db "INSERT INTO gap SELECT NULL, t0 + (t1 - t0) / 2, t1 - 1000000000, NULL, 'a test' FROM recording"
-replay lost.db
+replay lost.db -p relaxed
 expect "$(query "SELECT group_concat(DISTINCT verdict) FROM e WHERE policy = 'relaxed'")" 'not identifiable' 'much is lost'
 grep -q '% of the recording is lost' out.json || fail 'does not say that much is lost'
 # a kernel that did something else
 cp balanced.db other.db
 sqlite3 other.db "UPDATE attempt SET target_idx = (target_idx + 1) % 4; UPDATE decision SET pick_idx = (pick_idx + 1) % 4"
-replay other.db
+replay other.db -p relaxed
 expect "$(query "SELECT group_concat(DISTINCT verdict) FROM e WHERE policy = 'relaxed'")" 'not identifiable' 'infidelity'
 grep -q "of the kernel's own attempts" out.json || fail 'does not say that replay does not reproduce it'
 
