@@ -17,6 +17,7 @@
 #include "analyze/info.h"
 #include "capture/record.h"
 #include "replay/replay.h"
+#include "replay/tune.h"
 #include "schema/command.h"
 #include "schema/last_words.h"
 #ifndef RECORD_ONLY
@@ -35,6 +36,7 @@ static const struct subcommand subcommands[] = {
 	{ "import", cmd_import, "turn a recording into a database of facts" },
 	{ "info", cmd_info, "what a database holds, and what could not be known" },
 	{ "replay", cmd_replay, "every decision under other policies, and how faithful the replay is" },
+	{ "tune", cmd_tune, "the gain for every ipi_window_ns, and the one to choose" },
 	{ "explain", cmd_explain, "one decision as each policy makes it, vCPU by vCPU" },
 	{ "policies", cmd_policies, "the policies, what they stand for, and their limits" },
 #endif

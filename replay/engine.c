@@ -34,7 +34,9 @@ struct engine {
 	unsigned int *first;		/* by VM: place of its vCPU 0 in outstanding */
 	unsigned int n_vcpus;
 	GArray **outstanding;		/* of struct outstanding, by sender */
+	unsigned int n_kinds;		/* 1: nothing was probed, so the states are one */
 	struct kernel_state *kernel_state[N_STATE_KINDS];
+	int64_t told;			/* until when policies have been told what happened */
 	struct engine_decision decision;
 };
 
@@ -100,7 +102,8 @@ struct engine *engine_new(struct recorded *recorded, const struct policy *policy
 	e->decision.receivers = g_array_new(FALSE, FALSE, sizeof(unsigned int));
 	engine_add(e, policy, params);
 	lane = e->lanes->pdata[0];
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+	e->n_kinds = recorded->probes ? N_STATE_KINDS : 1;
+	for (unsigned int k = 0; k < e->n_kinds; k++) {
 		state_init(&e->decision.state[k], recorded->max_words);
 		e->kernel_state[k] = kernel_state_new(recorded, policy, lane->vms);
 	}
@@ -111,7 +114,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+	for (unsigned int k = 0; k < e->n_kinds; k++) {
 		struct spin_state *s = &e->decision.state[k];
 
 		kernel_state_free(e->kernel_state[k]);
@@ -286,20 +289,22 @@ static void on_decision(struct engine *e, const struct recorded_decision *d,
 	uint64_t deep = ~0ULL;
 
 	e->decision.d = d;
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+	for (unsigned int k = 0; k < e->n_kinds; k++) {
 		kernel_state_advance(e->kernel_state[k], d->t_start);
 		fill_reconstructed(r, d, &e->decision.state[k]);
 		kernel_state_fill(e->kernel_state[k], d->vm, &e->decision.state[k]);
 	}
 	fill_probed(r, d, &e->decision.state[STATE_PROBED]);
+	if (e->n_kinds == 1)
+		e->decision.state[STATE_RECONSTRUCTED] = e->decision.state[STATE_PROBED];
 	for (unsigned int w = 0; w < r->vms[d->vm].n_words; w++)
 		deep &= decision_bits(r, d, BITS_PROBED)[w] | ~all_of(d->n_vcpus, w);
 	e->decision.has_probed = d->probed && d->last_boosted != DB_NULL && deep == ~0ULL;
 	fill_receivers(e, d);
-	for (unsigned int k = N_STATE_KINDS; k-- > 0;)	/* what is told is STATE_PROBED's, the first */
+	for (unsigned int k = e->n_kinds; k-- > 0;)	/* what is told is STATE_PROBED's, the first */
 		e->decision.outcome = kernel_state_infer(e->kernel_state[k], d, &e->decision.state[k]);
 	visit(user, &e->decision);
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
+	for (unsigned int k = 0; k < e->n_kinds; k++)
 		kernel_state_observe(e->kernel_state[k], d, &e->decision.state[k]);
 }
 
@@ -333,7 +338,7 @@ static void on_eoi(struct engine *e, const struct recorded_eoi *eoi)
 
 static void on_gap(struct engine *e, const struct recorded_gap *gap)
 {
-	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
+	for (unsigned int k = 0; k < e->n_kinds; k++)
 		kernel_state_forget(e->kernel_state[k]);
 	for (unsigned int i = 0; i < e->n_vcpus; i++)
 		g_array_set_size(e->outstanding[i], 0);
@@ -364,7 +369,11 @@ bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_
 	bool has_eoi = !failed && recorded_next_eoi(r, &eoi, &failed);
 	bool has_gap = !failed && recorded_next_gap(r, &gap, &failed);
 
-	/* what comes before a decision has happened; what is simultaneous goes gap, EOI, IPI, decision */
+	/*
+	 * What comes before a decision has happened; what is simultaneous goes gap, EOI, IPI, decision.
+	 * One that the probe missed may stand behind later ones: it would be judged with hindsight.
+	 */
+	e->told = INT64_MIN;
 	while (has_d && !failed) {
 		if (has_gap && gap.t1 <= d->t_start && (!has_eoi || gap.t1 <= eoi.t) &&
 		    (!has_ipi || gap.t1 <= ipi.t_accept)) {
@@ -372,11 +381,15 @@ bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_
 			has_gap = recorded_next_gap(r, &gap, &failed);
 		} else if (has_eoi && eoi.t <= d->t_start && (!has_ipi || eoi.t <= ipi.t_accept)) {
 			on_eoi(e, &eoi);
+			e->told = MAX(e->told, eoi.t);
 			has_eoi = recorded_next_eoi(r, &eoi, &failed);
 		} else if (has_ipi && ipi.t_accept <= d->t_start) {
 			on_ipi(e, &ipi);
+			e->told = MAX(e->told, ipi.t_accept);
 			has_ipi = recorded_next_ipi(r, &ipi, &failed);
 		} else {
+			d->tainted |= d->t_start < e->told;
+			e->told = MAX(e->told, d->t_start);
 			on_decision(e, d, visit, user);
 			has_d = recorded_next_decision(r, &d, &failed);
 		}
@@ -392,11 +405,25 @@ void engine_ask(struct engine *e, unsigned int lane_index, enum state_kind kind,
 		struct spin_result *result)
 {
 	const struct lane *lane = e->lanes->pdata[lane_index];
-	struct spin_state state = decision->state[kind];
+	const struct spin_state *state = &decision->state[kind];
+	struct spin_state without;
 
 	/* what probes saw of ipi_context is the recorded policy's; others have their own */
-	state.has_ipi &= lane_index == 0;
-	spin_ask(lane->policy, &lane->vms[decision->d->vm], &state, mode, decision->d->attempts, steps, result);
+	if (state->has_ipi && lane_index) {
+		without = *state;
+		without.has_ipi = false;
+		state = &without;
+	}
+	spin_ask(lane->policy, &lane->vms[decision->d->vm], state, mode, decision->d->attempts, steps,
+		 result);
 	if (!e->recorded->vms[decision->d->vm].whole)
 		result->uncertain = true;
+}
+
+const struct ipi_context *engine_ipi_context(const struct engine *e, unsigned int lane_index, unsigned int vm,
+					     unsigned int vcpu_idx)
+{
+	const struct lane *lane = e->lanes->pdata[lane_index];
+
+	return &lane->vms[vm].ipi[vcpu_idx];
 }

@@ -46,7 +46,10 @@ struct engine_decision {
 	GArray *receivers;	/* of unsigned int: their receivers */
 };
 
-/* Run over the whole recording; visit is called at every decision. */
+/*
+ * Run over the whole recording; visit is called at every decision. No policy is told
+ * what a decision could not know: one that stands behind something later is tainted.
+ */
 bool engine_run(struct engine *engine, void (*visit)(void *user, const struct engine_decision *decision),
 		void *user, GError **error);
 
@@ -54,5 +57,9 @@ bool engine_run(struct engine *engine, void (*visit)(void *user, const struct en
 void engine_ask(struct engine *engine, unsigned int lane, enum state_kind kind,
 		const struct engine_decision *decision, enum spin_mode mode, GArray *steps,
 		struct spin_result *result);
+
+/* A lane's own record of the IPI that a vCPU has out (vm: index into recorded.vms). */
+const struct ipi_context *engine_ipi_context(const struct engine *engine, unsigned int lane, unsigned int vm,
+					     unsigned int vcpu_idx);
 
 #endif

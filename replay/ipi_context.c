@@ -73,15 +73,27 @@ void ipi_context_on_reset(struct policy_vm *vm, unsigned int vcpu_idx)
 	clear(&vm->ipi[vcpu_idx]);
 }
 
-bool is_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int idx)
+int pending_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int vcpu_idx)
 {
-	const struct ipi_context *me = s->ipi ? s->ipi : &vm->ipi[s->me];
+	const struct ipi_context *c = vcpu_idx == s->me && s->ipi ? s->ipi : &vm->ipi[vcpu_idx];
 
 	if (!vm->params->ipi_tracking_enabled)
-		return false;
-	if (me->unknown && in_window(vm, me, s->now))
+		return -1;
+	if (c->unknown && in_window(vm, c, s->now))
 		s->uncertain = true;
-	return me->pending_ipi && me->last_ipi_receiver == (int)idx && in_window(vm, me, s->now);
+	return c->pending_ipi && in_window(vm, c, s->now) ? c->last_ipi_receiver : -1;
+}
+
+uint64_t ipi_receiver(struct policy_vm *vm, struct spin *s, uint64_t who)
+{
+	const struct ipi_context *me = s->ipi ? s->ipi : &vm->ipi[s->me];
+	unsigned int receiver = me->last_ipi_receiver;	/* none is beyond any word */
+
+	if (!vm->params->ipi_tracking_enabled || !in_window(vm, me, s->now))
+		return 0;
+	if (me->unknown)
+		s->doubt |= who;
+	return me->pending_ipi && receiver / 64 == s->word ? who & 1ULL << receiver % 64 : 0;
 }
 
 /*
@@ -90,16 +102,12 @@ bool is_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int idx)
  * as either accepts and neither has side effects, the order here is the one in
  * which a state that is not known casts the least doubt.
  */
-bool good_yield_candidate(struct policy_vm *vm, struct spin *s, unsigned int idx)
+uint64_t good_yield_candidates(struct policy_vm *vm, struct spin *s, uint64_t who)
 {
-	bool preempted;
+	uint64_t up = awake(s, who), receiver = ipi_receiver(vm, s, up), others = up & ~receiver;
+	uint64_t preempted = saw(s, PREEMPTED, others), woken = others & ~preempted;
+	uint64_t interrupted = saw(s, PENDING_IRQ, woken);
 
-	if (!awake(s, idx))
-		return false;
-	if (is_ipi_receiver(vm, s, idx))
-		return true;
-	preempted = saw(s, PREEMPTED, idx);
-	if (preempted ? right_mode(s, idx, true) : saw(s, PENDING_IRQ, idx))
-		return true;
-	return pass_over(s, idx, preempted ? STEP_USER_MODE : STEP_NOT_PREEMPTED);
+	pass_over(s, woken & ~interrupted, STEP_NOT_PREEMPTED);
+	return receiver | right_mode(s, preempted, true) | interrupted;
 }

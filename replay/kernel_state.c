@@ -40,6 +40,7 @@ struct hypothesis {
 	int last_boosted_vcpu;
 	int *pending;		/* [n_vcpus]: what is stored when this vCPU's yield returns, or NO_STORE */
 	uint64_t *dy_eligible;	/* [n_words] */
+	uint64_t hash;		/* of all but the weight, while the set is settled */
 };
 
 /* A set of hypotheses; the arrays of each are in blocks of the set. */
@@ -48,6 +49,8 @@ struct hypotheses {
 	unsigned int n, capacity;
 	int *pending;
 	uint64_t *dy_eligible;
+	unsigned int *table;	/* [2 * capacity or more, a power of 2]: place in h by hash, from 1; 0: none */
+	unsigned int mask;	/* of places in the table */
 };
 
 struct vm_state {
@@ -86,6 +89,8 @@ static void hypotheses_init(struct hypotheses *set, unsigned int capacity, unsig
 	set->h = g_new0(struct hypothesis, capacity);
 	set->pending = g_new(int, (gsize)capacity * n_vcpus + 1);
 	set->dy_eligible = g_new0(uint64_t, (gsize)capacity * n_words + 1);
+	set->mask = (2U << g_bit_storage(capacity)) - 1;
+	set->table = g_new(unsigned int, (gsize)set->mask + 1);
 	for (unsigned int i = 0; i < capacity; i++) {
 		set->h[i].pending = set->pending + (gsize)i * n_vcpus;
 		set->h[i].dy_eligible = set->dy_eligible + (gsize)i * n_words;
@@ -95,13 +100,14 @@ static void hypotheses_init(struct hypotheses *set, unsigned int capacity, unsig
 static void hypotheses_release(struct hypotheses *set)
 {
 	g_free(set->h);
+	g_free(set->table);
 	g_free(set->pending);
 	g_free(set->dy_eligible);
 }
 
 static bool same(const struct vm_state *vm, const struct hypothesis *a, const struct hypothesis *b)
 {
-	return a->last_boosted_vcpu == b->last_boosted_vcpu &&
+	return a->hash == b->hash && a->last_boosted_vcpu == b->last_boosted_vcpu &&
 	       !memcmp(a->pending, b->pending, vm->n_vcpus * sizeof(int)) &&
 	       !memcmp(a->dy_eligible, b->dy_eligible, vm->n_words * sizeof(uint64_t));
 }
@@ -135,23 +141,71 @@ static int by_weight(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
+static uint64_t hash_of(const struct vm_state *vm, const struct hypothesis *h)
+{
+	uint64_t hash = h->last_boosted_vcpu;
+
+	for (unsigned int i = 0; i < vm->n_vcpus; i++)
+		hash = (hash ^ (uint32_t)h->pending[i]) * 0x9e3779b97f4a7c15;
+	for (unsigned int w = 0; w < vm->n_words; w++)
+		hash = (hash ^ h->dy_eligible[w]) * 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 32;
+}
+
+/* The weight of equals goes to the first of them. */
+static void join_equals(struct vm_state *vm, struct hypotheses *set)
+{
+	memset(set->table, 0, ((gsize)set->mask + 1) * sizeof(*set->table));
+	for (unsigned int i = 0; i < set->n; i++) {
+		struct hypothesis *h = &set->h[i];
+		unsigned int at;
+
+		h->hash = hash_of(vm, h);
+		at = h->hash & set->mask;
+		while (set->table[at] && !same(vm, &set->h[set->table[at] - 1], h))
+			at = (at + 1) & set->mask;
+		if (!set->table[at]) {
+			set->table[at] = i + 1;
+			continue;
+		}
+		set->h[set->table[at] - 1].weight += h->weight;
+		h->weight = 0;
+	}
+}
+
+/* Move those that are not negligible to the front, in the order they are in; how many. */
+static unsigned int set_aside_negligible(struct hypotheses *set)
+{
+	unsigned int n = 0;
+	double most = 0;
+
+	for (unsigned int i = 0; i < set->n; i++)
+		most = MAX(most, set->h[i].weight);
+	for (unsigned int i = 0; i < set->n; i++) {
+		struct hypothesis h = set->h[i];
+
+		if (!(h.weight > NEGLIGIBLE * most))
+			continue;
+		set->h[i] = set->h[n];	/* the arrays of one set aside are used again */
+		set->h[n++] = h;
+	}
+	return n;
+}
+
 /* Join equals, drop the negligible, make the weights sum to 1. */
 static void hypotheses_settle(struct vm_state *vm, struct hypotheses *set)
 {
 	double sum = 0;
-	unsigned int n = 0;
 
+	if (set->n > 1)
+		join_equals(vm, set);
+	set->n = set_aside_negligible(set);
+	if (set->n > 1)
+		qsort(set->h, set->n, sizeof(*set->h), by_weight);
+	set->n = MIN(set->n, vm->keep);
 	for (unsigned int i = 0; i < set->n; i++)
-		for (unsigned int j = i + 1; j < set->n; j++)
-			if (set->h[j].weight > 0 && same(vm, &set->h[i], &set->h[j])) {
-				set->h[i].weight += set->h[j].weight;
-				set->h[j].weight = 0;
-			}
-	qsort(set->h, set->n, sizeof(*set->h), by_weight);
-	while (n < set->n && n < vm->keep && set->h[n].weight > NEGLIGIBLE * set->h[0].weight)
-		sum += set->h[n++].weight;
-	set->n = n;
-	for (unsigned int i = 0; i < n; i++)
+		sum += set->h[i].weight;
+	for (unsigned int i = 0; i < set->n; i++)
 		set->h[i].weight /= sum;
 }
 
@@ -307,6 +361,20 @@ static int likely_start(struct kernel_state *ks, const struct vm_state *vm)
 	return -1;
 }
 
+/* The first vCPU from idx on of which it is not known whether it spins; n_vcpus or more: none. */
+static unsigned int next_unknown_spinner(const struct spin_state *s, unsigned int idx)
+{
+	const uint64_t *known = s->known + IN_SPIN_LOOP * s->n_words;
+
+	for (unsigned int w = idx / 64; w < s->n_words; w++) {
+		uint64_t unknown = ~known[w] & (w == idx / 64 ? ~0ULL << idx % 64 : ~0ULL);
+
+		if (unknown)
+			return w * 64 + __builtin_ctzll(unknown);
+	}
+	return s->n_vcpus;
+}
+
 void kernel_state_fill(struct kernel_state *ks, unsigned int vm_index, struct spin_state *state)
 {
 	const struct vm_state *vm = &ks->vms[vm_index];
@@ -334,11 +402,9 @@ void kernel_state_fill(struct kernel_state *ks, unsigned int vm_index, struct sp
 			differ &= ~lowest;
 		}
 	}
-	for (unsigned int idx = 0; idx < state->n_vcpus; idx++) {
+	for (unsigned int idx = 0; (idx = next_unknown_spinner(state, idx)) < state->n_vcpus; idx++) {
 		double set = 0;
 
-		if (get_bit(state->known + IN_SPIN_LOOP * state->n_words, idx))
-			continue;
 		for (unsigned int i = 0; i < vm->now.n; i++)
 			set += vm->now.h[i].pending[idx] != NO_STORE ? vm->now.h[i].weight : 0;
 		put_bit(state->seen + IN_SPIN_LOOP * state->n_words, idx, set >= CONFIDENT);
@@ -362,11 +428,10 @@ static struct spin_state state_under(struct kernel_state *ks, unsigned int vm, c
 
 	memcpy(ks->seen, state->seen, bytes);
 	memcpy(ks->known, state->known, bytes);
-	for (unsigned int idx = 0; idx < s.n_vcpus; idx++)
-		if (!state_bit(state->known, state, IN_SPIN_LOOP, idx)) {
-			put_bit(spinning, idx, h->pending[idx] != NO_STORE);
-			put_bit(ks->known + IN_SPIN_LOOP * s.n_words, idx, true);
-		}
+	for (unsigned int idx = 0; (idx = next_unknown_spinner(state, idx)) < s.n_vcpus; idx++) {
+		put_bit(spinning, idx, h->pending[idx] != NO_STORE);
+		put_bit(ks->known + IN_SPIN_LOOP * s.n_words, idx, true);
+	}
 	s.seen = ks->seen;
 	s.known = ks->known;
 	s.last_boosted_vcpu = h->last_boosted_vcpu;

@@ -23,8 +23,8 @@ static const struct command command = {
 
 /* What a parameter means; the names are the kernel's where it has one. */
 static const struct { const char *name, *meaning; } meanings[] = {
-	{ "stock_variant", "two-pass-5.12 (to 5.12), two-pass (to 6.12), loop-counter (6.13 to 6.18.2) or single-loop (from 6.18.3); "
-			   "default: by the recorded kernel's release" },
+	{ "stock_variant", "two-pass-5.12 (to 5.12), two-pass (to 6.12), loop-counter (6.13 to 6.18.2) or "
+			   "single-loop (from 6.18.3);\n                        default: by the recorded kernel's release" },
 	{ "series", "v1, v2 or v3: which posting of the IPI-aware patches" },
 	{ "ipi_tracking_enabled", "record who sent an IPI to whom" },
 	{ "ipi_window_ns", "how long a pending IPI counts" },

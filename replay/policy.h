@@ -59,23 +59,31 @@ enum seen {
 /* Why a candidate was passed over, or taken. */
 enum step {
 	STEP_SELF, STEP_NOT_READY, STEP_BLOCKING, STEP_USER_MODE, STEP_NOT_PREEMPTED, STEP_NOT_ELIGIBLE,
-	STEP_NOT_RECEIVER, STEP_TRIED,
+	STEP_NOT_RECEIVER, STEP_TRIED, N_STEPS,
 };
 
 struct spin_observer;	/* the engine's: records steps, supplies results */
 
-/* One call of kvm_vcpu_on_spin(). */
+/*
+ * One call of kvm_vcpu_on_spin(). Filters look at 64 vCPUs at a time, those of one
+ * word of the bitmaps: who is a set of them, bit i being vCPU 64 * word + i. What a
+ * filter says of one must not hang on the others, so that it comes to the same as
+ * the kernel's loop, which looks at one after the other and may not get to all.
+ */
 struct spin {
-	unsigned int me, n_vcpus;
+	unsigned int me, n_vcpus, n_words;
 	int64_t now;
 	int last_boosted_vcpu;
 	bool kernel_mode, kernel_mode_known;
-	const uint64_t *seen[N_SEEN], *known[N_SEEN];
-	uint64_t *dy_eligible;		/* this call's copy: scanning changes it */
-	const uint64_t *dy_eligible_known;
+	const uint64_t *seen, *known;	/* [N_SEEN][n_words] */
 	const struct ipi_context *ipi;	/* the spinner's, probed; NULL: the policy's own counts */
-	bool uncertain;			/* the outcome hangs on a state that is not known */
 	unsigned int round;		/* scans begun before this one */
+	unsigned int word;		/* that is looked at */
+	uint64_t doubt;			/* of its vCPUs: those judged by something that is not known */
+	uint64_t *passed_over;		/* [N_STEPS] of its vCPUs, why; NULL: nobody asks */
+	int result;			/* of the last try_yield(); 0: there was none */
+	int target;			/* who was yielded to, NO_TARGET */
+	bool uncertain;			/* the outcome hangs on a state that is not known */
 	struct spin_observer *observer;
 };
 
@@ -95,68 +103,80 @@ struct policy {
 	void (*on_reset)(struct policy_vm *vm, unsigned int vcpu_idx);
 };
 
-/* A vCPU's state as this decision saw it. Looking at what is not known makes the outcome uncertain. */
-static inline bool saw(struct spin *s, enum seen what, unsigned int idx)
+/* Those of who that were seen so at this decision. To look at what is not known leaves a doubt. */
+static inline uint64_t saw(struct spin *s, enum seen what, uint64_t who)
 {
-	if (!(s->known[what][idx / 64] >> (idx % 64) & 1))
-		s->uncertain = true;
-	return s->seen[what][idx / 64] >> (idx % 64) & 1;
+	unsigned int at = what * s->n_words + s->word;
+
+	s->doubt |= who & ~s->known[at];
+	return who & s->seen[at];
 }
 
-/* Is either set? Not uncertain if one of them is known to be. */
-static inline bool saw_either(struct spin *s, enum seen a, enum seen b, unsigned int idx)
+/* Those of who that are known to be so. */
+static inline uint64_t known_to_be(const struct spin *s, enum seen what, uint64_t who)
 {
-	unsigned int w = idx / 64, shift = idx % 64;
-	bool seen_a, seen_b;
+	unsigned int at = what * s->n_words + s->word;
 
-	if ((s->seen[a][w] & s->known[a][w]) >> shift & 1 || (s->seen[b][w] & s->known[b][w]) >> shift & 1)
-		return true;
-	seen_a = saw(s, a, idx);
-	seen_b = saw(s, b, idx);
-	return seen_a || seen_b;
+	return who & s->seen[at] & s->known[at];
 }
 
-static inline bool in_kernel_mode(struct spin *s)
+/* Note why who are passed over, should somebody ask. */
+static inline void pass_over(struct spin *s, uint64_t who, enum step why)
 {
-	if (!s->kernel_mode_known)
-		s->uncertain = true;
-	return s->kernel_mode;
+	if (s->passed_over)
+		s->passed_over[why] |= who;
+}
+
+/* The two filters that all versions begin with: ready, and not blocked without an interrupt. */
+static inline uint64_t awake(struct spin *s, uint64_t who)
+{
+	uint64_t ready = saw(s, READY, who), blocking = saw(s, BLOCKING, ready);
+
+	blocking &= ~saw(s, DY_RUNNABLE, blocking);
+	pass_over(s, who & ~ready, STEP_NOT_READY);
+	pass_over(s, blocking, STEP_BLOCKING);
+	return ready & ~blocking;
 }
 
 /*
- * The CPL filter for a preempted vCPU: any, if the spinner was not in kernel mode;
- * else one preempted in kernel mode or (exempt) with an interrupt posted.
+ * The CPL filter for preempted vCPUs: any, if the spinner was not in kernel mode;
+ * else those preempted in kernel mode or (exempt) with an interrupt posted. Of two
+ * reasons to take one the one that is known leaves no doubt.
  */
-static inline bool right_mode(struct spin *s, unsigned int idx, bool exempt)
+static inline uint64_t right_mode(struct spin *s, uint64_t who, bool exempt)
 {
+	uint64_t right;
+
 	if (s->kernel_mode_known && !s->kernel_mode)
-		return true;
-	if (exempt ? saw_either(s, PENDING_IRQ, IN_KERNEL, idx) : saw(s, IN_KERNEL, idx))
-		return true;
-	return !in_kernel_mode(s);
+		return who;
+	right = known_to_be(s, IN_KERNEL, who) | (exempt ? known_to_be(s, PENDING_IRQ, who) : 0);
+	right |= saw(s, IN_KERNEL, who & ~right) | (exempt ? saw(s, PENDING_IRQ, who & ~right) : 0);
+	if (!s->kernel_mode_known)
+		s->doubt |= who & ~right;
+	if (!s->kernel_mode)
+		return who;
+	pass_over(s, who & ~right, STEP_USER_MODE);
+	return right;
 }
 
-/* Implemented by the engine (spin.c). */
-
-/* Note why idx is passed over; always false, so that a filter can return it. */
-bool pass_over(struct spin *s, unsigned int idx, enum step why);
+/* A filter: those of who that the scan tries to yield to, if they are eligible. */
+typedef uint64_t (*scan_filter)(struct policy_vm *vm, struct spin *s, uint64_t who);
 
 /*
- * kvm_vcpu_eligible_for_directed_yield(): a vCPU that spins itself is refused and
- * accepted in turn, each check flipping its dy_eligible (directed-yield.md 2.5).
+ * The body of every version's loop, over vCPUs first to end - 1 but for the spinner:
+ * wants() filters, then kvm_vcpu_eligible_for_directed_yield(), which refuses and
+ * accepts a vCPU that spins itself in turn, then kvm_vcpu_yield_to(). *budget is the
+ * number of -ESRCH results left. True if that ends the scan: s->target was yielded
+ * to, or the budget is used up.
  */
-bool dy_eligible(struct spin *s, unsigned int idx);
-
-/* kvm_vcpu_yield_to(): 1 yielded, 0 not, ESRCH_RESULT. */
-int try_yield(struct spin *s, unsigned int idx);
+bool scan_part(struct policy_vm *vm, struct spin *s, unsigned int first, unsigned int end, int *budget,
+	       scan_filter wants);
 
 /*
- * The round-robin body that every posted version shares (single loop). From the
- * vCPU after last_boosted_vcpu, all n in cyclic order: wants() filters, then
- * dy_eligible(), then try_yield(). *budget is the number of -ESRCH results left.
+ * The round-robin loop that every posted version shares: from the vCPU after
+ * last_boosted_vcpu all in cyclic order. Returns s->target.
  */
-int scan_single_loop(struct policy_vm *vm, struct spin *s, int *budget,
-		     bool (*wants)(struct policy_vm *vm, struct spin *s, unsigned int idx));
+int scan_single_loop(struct policy_vm *vm, struct spin *s, int *budget, scan_filter wants);
 
 /*
  * The series' two rounds: scan_single_loop() with wants(); if nobody was yielded
@@ -164,18 +184,7 @@ int scan_single_loop(struct policy_vm *vm, struct spin *s, int *budget,
  * of the budget. Series 3 wants some left; v1 and v2 do not look, and a second
  * round that begins with none counts down past zero and never ends early.
  */
-int scan_two_rounds(struct policy_vm *vm, struct spin *s, int *budget,
-		    bool (*wants)(struct policy_vm *vm, struct spin *s, unsigned int idx));
-
-/* The two filters that all versions begin with: ready, and not blocked without an interrupt. */
-static inline bool awake(struct spin *s, unsigned int idx)
-{
-	if (!saw(s, READY, idx))
-		return pass_over(s, idx, STEP_NOT_READY);
-	if (saw(s, BLOCKING, idx) && !saw(s, DY_RUNNABLE, idx))
-		return pass_over(s, idx, STEP_BLOCKING);
-	return true;
-}
+int scan_two_rounds(struct policy_vm *vm, struct spin *s, int *budget, scan_filter wants);
 
 /* The tracker of the IPI-aware patches; policies that use it put these into their table. */
 void ipi_context_on_ipi(struct policy_vm *vm, unsigned int sender, unsigned int receiver, uint8_t vector,
@@ -183,10 +192,24 @@ void ipi_context_on_ipi(struct policy_vm *vm, unsigned int sender, unsigned int 
 void ipi_context_on_eoi(struct policy_vm *vm, unsigned int vcpu_idx, int vector, int64_t t);
 void ipi_context_on_reset(struct policy_vm *vm, unsigned int vcpu_idx);
 
-/* kvm_vcpu_is_ipi_receiver(): does the spinner have an IPI to idx pending, within the window? */
-bool is_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int idx);
+/* kvm_vcpu_is_ipi_receiver(): who of them has an IPI of the spinner pending, within the window. */
+uint64_t ipi_receiver(struct policy_vm *vm, struct spin *s, uint64_t who);
+
+/* The receiver of vcpu_idx's own pending IPI, if that is within the window; -1: none. */
+int pending_ipi_receiver(struct policy_vm *vm, struct spin *s, unsigned int vcpu_idx);
 
 /* The filters of the patches' first round: awake(), and kvm_vcpu_is_good_yield_candidate(). */
-bool good_yield_candidate(struct policy_vm *vm, struct spin *s, unsigned int idx);
+uint64_t good_yield_candidates(struct policy_vm *vm, struct spin *s, uint64_t who);
+
+/* Implemented by the engine (spin.c), for scan_part(). */
+
+/* The scan went by who; of those passed over note why. */
+void went_by(struct spin *s, uint64_t who);
+
+/* kvm_vcpu_eligible_for_directed_yield(), each check of a spinning vCPU flipping its dy_eligible. */
+bool dy_eligible(struct spin *s, unsigned int idx);
+
+/* kvm_vcpu_yield_to(): 1 yielded, 0 not, ESRCH_RESULT. */
+int try_yield(struct spin *s, unsigned int idx);
 
 #endif

@@ -8,7 +8,7 @@
 static bool load_vms(struct recorded *r, GError **error)
 {
 	g_autoptr(db_stmt) vms = db_prepare(r->db,
-		"SELECT id, name, n_vcpus, membership <> 'unknown', created, NOT eoi_virtual FROM vm ORDER BY id");
+		"SELECT id, name, n_vcpus, membership <> 'unknown', created, NOT eoi_virtual, ipi_virtual FROM vm ORDER BY id");
 	g_autoptr(db_stmt) vcpus = db_prepare(r->db, "SELECT id, vm, vcpu_idx FROM vcpu ORDER BY id");
 	g_autoptr(GHashTable) index = g_hash_table_new(NULL, NULL);
 	g_autoptr(GArray) list = g_array_new(FALSE, TRUE, sizeof(struct recorded_vm));
@@ -20,6 +20,7 @@ static bool load_vms(struct recorded *r, GError **error)
 			.id = db_column(vms, 0), .name = g_strdup((const char *)sqlite3_column_text(vms, 1)),
 			.n_vcpus = CLAMP(db_column(vms, 2), 0, 65536), .whole = db_column(vms, 3),
 			.created = db_column(vms, 4), .acks_visible = db_column(vms, 5),
+			.ipis_hidden = db_column(vms, 6),
 		};
 
 		if (!vm.name)
@@ -52,6 +53,10 @@ static bool load_vms(struct recorded *r, GError **error)
 	r->n_vcpus = members->len - 1;
 	r->vms = (struct recorded_vm *)g_array_free(g_steal_pointer(&list), FALSE);
 	r->vcpus = (struct recorded_vcpu *)g_array_free(g_steal_pointer(&members), FALSE);
+	for (unsigned int vm = 0; vm < r->n_vms; vm++)
+		r->vms[vm].vcpus = g_new0(unsigned int, r->vms[vm].n_vcpus + 1);
+	for (unsigned int v = 1; v <= r->n_vcpus; v++)
+		r->vms[r->vcpus[v].vm].vcpus[r->vcpus[v].idx] = v;
 	if (failed)
 		g_propagate_error(error, failed);
 	return !failed;
@@ -60,7 +65,7 @@ static bool load_vms(struct recorded *r, GError **error)
 struct recorded *recorded_open(sqlite3 *db, GError **error)
 {
 	struct recorded *r = g_new0(struct recorded, 1);
-	g_autoptr(db_stmt) recording = db_prepare(db, "SELECT kernel, t0, t1, probes FROM recording");
+	g_autoptr(db_stmt) recording = db_prepare(db, "SELECT kernel, t0, t1, probes, n_cpu FROM recording");
 	GError *failed = NULL;
 
 	r->db = db;
@@ -75,6 +80,7 @@ struct recorded *recorded_open(sqlite3 *db, GError **error)
 	r->t0 = db_column(recording, 1);
 	r->t1 = db_column(recording, 2);
 	r->probes = db_column(recording, 3);
+	r->n_cpu = db_column(recording, 4);
 	if (!load_vms(r, error)) {
 		recorded_free(r);
 		return NULL;
@@ -100,8 +106,10 @@ void recorded_free(struct recorded *r)
 	if (!r)
 		return;
 	finalize_streams(r);
-	for (unsigned int i = 0; i < r->n_vms; i++)
+	for (unsigned int i = 0; i < r->n_vms; i++) {
 		g_free(r->vms[i].name);
+		g_free(r->vms[i].vcpus);
+	}
 	g_free(r->vms);
 	g_free(r->vcpus);
 	g_free(r->kernel);
@@ -117,7 +125,7 @@ void recorded_rewind(struct recorded *r)
 	r->decisions = db_prepare(r->db,
 		"SELECT id, vcpu, t_start, t_end, cpu, n_vcpus, source = 'probe', yield_to_kernel_mode, "
 		"probed_kernel_mode, last_boosted, nr_running, ipi_pending, ipi_receiver, ipi_time_ns, tainted, "
-		"pick_source NOT NULL, pick_idx, switched_out, next_idx FROM decision ORDER BY id");
+		"pick_source NOT NULL, pick_idx, switched_out, next_idx, n_eoi, ple_window FROM decision ORDER BY id");
 	r->candidates = db_prepare(r->db,
 		"SELECT decision, word, ready, preempted, in_kernel, blocking, dy_runnable, pending_irq, on_cpu, "
 		"queued, in_spin_loop, rq_single, state_known, in_kernel_known, irq_known, spin_known, racy, probed, "
@@ -127,7 +135,7 @@ void recorded_rewind(struct recorded *r)
 		"SELECT decision, target_idx, result, t_call, t_ret FROM attempt ORDER BY decision, n");
 	r->ipis = db_prepare(r->db,
 		"SELECT sender, receiver, vector, tracked, n_receivers = 1 AND mode = 'fixed', t_accept, t_ack "
-		"FROM ipi WHERE receiver NOT NULL ORDER BY t_accept, id");
+		"FROM ipi WHERE receiver NOT NULL AND t_accept NOT NULL ORDER BY t_accept, id");
 	r->eois = db_prepare(r->db, "SELECT t, vcpu, vector, how FROM eoi ORDER BY id");
 	r->gaps = db_prepare(r->db, "SELECT t0, t1 FROM gap WHERE t1 > t0 ORDER BY t1");
 	r->have_candidate = r->have_attempt = false;
@@ -136,6 +144,12 @@ void recorded_rewind(struct recorded *r)
 static bool damaged(GError **error, const char *what, int64_t id)
 {
 	g_set_error(error, RECORDED_ERROR, 0, "damaged: %s %" G_GINT64_FORMAT " does not fit its VM", what, id);
+	return false;
+}
+
+static bool damaged_time(GError **error, const char *what, int64_t id)
+{
+	g_set_error(error, RECORDED_ERROR, 0, "damaged: %s %" G_GINT64_FORMAT " is at no time", what, id);
 	return false;
 }
 
@@ -212,6 +226,7 @@ bool recorded_next_decision(struct recorded *r, struct recorded_decision **out, 
 	me = vcpu_of(r, db_column(s, 1));
 	if (!me)
 		return damaged(error, "decision", d->id);
+	d->vcpu = db_column(s, 1);
 	d->vm = me->vm;
 	d->me = me->idx;
 	d->t_start = db_column(s, 2);
@@ -235,6 +250,10 @@ bool recorded_next_decision(struct recorded *r, struct recorded_decision **out, 
 		return damaged(error, "decision", d->id);
 	d->switched_out = db_column(s, 17);
 	d->next_idx = db_column(s, 18);
+	d->n_eoi = db_column(s, 19);
+	d->ple_window = db_column(s, 20);
+	if (recorded_no_time(d->t_start) || (d->t_end != DB_NULL && recorded_no_time(d->t_end)))
+		return damaged_time(error, "decision", d->id);
 	d->pick = pick == DB_NULL ? NO_TARGET : (int)pick;
 	*out = d;
 	return read_candidates(r, d, error) && read_attempts(r, d, error);

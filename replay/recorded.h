@@ -12,13 +12,21 @@
 
 #define RECORDED_ERROR (g_quark_from_static_string("recorded"))
 
+/* No clock gets there: a row with such a time is damaged. Differences of others do not overflow. */
+static inline bool recorded_no_time(int64_t t)
+{
+	return t < -(INT64_MAX / 4) || t > INT64_MAX / 4;
+}
+
 struct recorded_vm {
 	int64_t id;
 	char *name;		/* never NULL: "VM 2" if the facts have none */
 	unsigned int n_vcpus, n_words;
+	unsigned int *vcpus;	/* vcpu.id by vcpu_idx; 0: that one is not known */
 	bool whole;		/* all its vCPUs are known to be its own, and no others */
 	bool created;		/* while recording: last_boosted_vcpu began as 0 */
 	bool acks_visible;	/* EOIs are seen, so a wait for one can be */
+	bool ipis_hidden;	/* IPIs reach its vCPUs without an event (APICv, AVIC) */
 };
 
 struct recorded_vcpu {
@@ -37,8 +45,11 @@ enum recorded_bits {
 
 struct recorded_decision {
 	int64_t id, t_start, t_end;	/* DB_NULL: lost */
+	unsigned int vcpu;		/* vcpu.id of the spinner */
 	unsigned int vm, me;		/* index into vms; vcpu_idx */
 	unsigned int cpu, n_vcpus;
+	unsigned int n_eoi;
+	int64_t ple_window;		/* DB_NULL: not known */
 	bool probed;			/* the on_spin probe fired */
 	int64_t kernel_mode;		/* DB_NULL: not known */
 	int64_t probed_kernel_mode, last_boosted, nr_running;
@@ -76,6 +87,7 @@ struct recorded {
 	char *kernel;			/* NULL: not known */
 	int64_t t0, t1;
 	bool probes;
+	unsigned int n_cpu;
 	unsigned int n_vms, n_vcpus, max_words;
 	struct recorded_vm *vms;
 	struct recorded_vcpu *vcpus;	/* by vcpu.id, from 1 */

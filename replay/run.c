@@ -9,7 +9,11 @@ static void policy_free(void *p)
 {
 	struct run_policy *rp = p;
 
+	estimates_clear(rp->estimates);
+	episode_gains_free(rp->gains);
 	g_array_unref(rp->verdicts);
+	if (rp->ages)
+		g_array_unref(rp->ages);
 	g_free(rp->label);
 	g_free(rp);
 }
@@ -33,6 +37,9 @@ void run_free(struct run *run)
 		return;
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
 		g_array_unref(run->disagreements[k]);
+	rescore_free(run->rescore);
+	evidence_free(run->evidence);
+	scores_free(run->scores);
 	g_array_unref(run->outcomes);
 	g_ptr_array_unref(run->policies);
 	g_free(run);
@@ -49,6 +56,13 @@ void run_add(struct run *run, const struct policy *policy, const struct policy_p
 		rp->params = *params;
 	rp->verdicts = g_array_new(FALSE, FALSE, sizeof(struct run_verdict));
 	g_ptr_array_add(run->policies, rp);
+}
+
+void run_want_ages(struct run *run)
+{
+	struct run_policy *rp = run->policies->pdata[run->policies->len - 1];
+
+	rp->ages = g_array_new(FALSE, FALSE, sizeof(int64_t));
 }
 
 bool run_add_specs(struct run *run, char **specs, GError **error)
@@ -99,8 +113,9 @@ static bool contains(const GArray *receivers, int pick)
 	return false;
 }
 
-static void visit_policy(struct visitor *v, const struct engine_decision *decision, struct run_policy *rp)
+static void visit_policy(struct visitor *v, const struct engine_decision *decision, guint index)
 {
+	struct run_policy *rp = v->run->policies->pdata[index];
 	const struct recorded_decision *d = decision->d;
 	struct spin_result *r = v->result;
 	const struct outcome *outcome = &decision->outcome;
@@ -115,6 +130,13 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 		attempts = r->attempts;
 		known = !r->uncertain;
 	}
+	if (rp->ages) {
+		const struct ipi_context *c = engine_ipi_context(v->engine, rp->lane, d->vm, d->me);
+		int64_t age = c->pending_ipi || c->unknown ? MAX(d->t_start - c->ipi_time_ns, 0) : -1;
+
+		g_array_append_val(rp->ages, age);
+	}
+	scores_pick(v->run->scores, index + 1, known && (rp->policy || outcome_known) ? pick : PICK_UNKNOWN);
 	if (!known || d->tainted || (!rp->policy && !outcome_known)) {
 		rp->unknown++;
 		return;
@@ -133,7 +155,9 @@ static void visit_policy(struct visitor *v, const struct engine_decision *decisi
 	} else if (pick == outcome->pick) {
 		rp->same_pick++;
 	} else {
-		struct run_verdict verdict = { d->id, pick, outcome->pick, attempts->len };
+		struct run_verdict verdict = {
+			d->id, v->run->scores->decisions->len - 1, pick, outcome->pick, attempts->len,
+		};
 
 		rp->different_pick++;
 		g_array_append_val(rp->verdicts, verdict);
@@ -145,6 +169,9 @@ static void visit(void *user, const struct engine_decision *decision)
 	struct visitor *v = user;
 	struct run *run = v->run;
 
+	scores_add(run->scores, decision, &decision->state[run->state]);
+	engine_ask(v->engine, 0, run->state, decision, SPIN_OBSERVED, NULL, v->result);
+	scores_pick(run->scores, 0, v->result->uncertain ? PICK_UNKNOWN : v->result->pick);
 	run->n_decisions++;
 	run->n_tainted += decision->d->tainted;
 	run->n_outcomes[decision->outcome.source]++;
@@ -157,7 +184,7 @@ static void visit(void *user, const struct engine_decision *decision)
 		g_array_append_val(run->outcomes, row);
 	}
 	for (guint i = 0; i < run->policies->len; i++)
-		visit_policy(v, decision, run->policies->pdata[i]);
+		visit_policy(v, decision, i);
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
 		struct disagreement dis;
 
@@ -167,11 +194,25 @@ static void visit(void *user, const struct engine_decision *decision)
 	}
 }
 
+/* Is this what the recorded kernel ran, parameter by parameter? */
+static bool is_recorded(const struct run *run, const struct run_policy *rp)
+{
+	cJSON *asked = policy_spec_parameters(rp->policy, &rp->params);
+	cJSON *recorded = policy_spec_parameters(run->recorded_policy, &run->recorded_params);
+	bool same = rp->policy == run->recorded_policy && cJSON_Compare(asked, recorded, true);
+
+	cJSON_Delete(asked);
+	cJSON_Delete(recorded);
+	return same;
+}
+
 bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 {
 	struct visitor v = { .run = run, .recorded = recorded };
 	bool ok;
 
+	run->recorded = recorded;
+	run->scores = scores_new(recorded, run->policies->len + 1);
 	v.engine = engine_new(recorded, run->recorded_policy, &run->recorded_params);
 	v.result = spin_result_new(recorded->max_words + 1);
 	v.steps = g_array_new(FALSE, FALSE, sizeof(struct spin_step));
@@ -181,7 +222,7 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 		struct run_policy *rp = run->policies->pdata[i];
 
 		if (rp->policy)
-			rp->lane = engine_add(v.engine, rp->policy, &rp->params);
+			rp->lane = is_recorded(run, rp) ? 0 : engine_add(v.engine, rp->policy, &rp->params);
 	}
 	ok = engine_run(v.engine, visit, &v, error);
 	engine_free(v.engine);
@@ -190,4 +231,81 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
 		fidelity_doubt_free(v.doubt[k]);
 	return ok;
+}
+
+static bool ipis_hidden(const struct recorded *recorded)
+{
+	for (unsigned int vm = 0; vm < recorded->n_vms; vm++)
+		if (recorded->vms[vm].ipis_hidden)
+			return true;
+	return false;
+}
+
+bool run_gather(struct run *run, uint64_t seed, GError **error)
+{
+	run->seed = seed;
+	run->evidence = evidence_new(run->scores, RUN_REPLICATES, seed, error);
+	run->rescore = run->evidence ? rescore_new(run->evidence, error) : NULL;
+	return run->rescore != NULL;
+}
+
+struct estimates_query run_query(const struct run *run, guint policy)
+{
+	const struct run_policy *rp = run->policies->pdata[policy];
+	const struct fidelity *f = &run->fidelity[run->state];
+
+	return (struct estimates_query){
+		.picks = run->scores->picks[rp->policy ? policy + 1 : 0], .baseline = run->scores->picks[0],
+		.uses_ipis = rp->policy && rp->policy->on_ipi, .ipis_hidden = ipis_hidden(run->scores->recorded),
+		.fidelity = f->compared ? (double)f->attempt_lists_equal / f->compared : -1,
+	};
+}
+
+bool run_estimate(struct run *run, GError **error)
+{
+	if (!estimators_compare(run->rescore, run->recorded, run->recorded_policy, &run->recorded_params, run->state,
+				&run->estimators, error))
+		return false;
+	for (guint i = 0; i < run->policies->len; i++) {
+		struct run_policy *rp = run->policies->pdata[i];
+		struct estimates_query query = run_query(run, i);
+
+		query.estimators = &run->estimators;
+
+		rp->gains = estimates_make(run->evidence, run->rescore, &query, rp->estimates);
+		rp->agreement = estimators_agreement(run->evidence, run->scores->picks[i + 1]);
+	}
+	return true;
+}
+
+GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+	g_autofree char *kvm = recorded_param(recorded, "kvm.*");
+	g_autofree char *shed = recorded_param(recorded, "recorder.shed");
+	const char *policy = run->recorded_policy->name;
+
+	if (shed && g_ascii_strtoll(shed, NULL, 10) > 0)
+		g_ptr_array_add(list, g_strdup("the recorder gave up events to keep within its budget; "
+					       "'counterspin info' says which"));
+	if (run->recorded_policy == &policy_stock && run->ipi_context_probed)
+		g_ptr_array_add(list, g_strdup_printf("the kernel ran patched (its ipi_context was probed), but "
+						      "the host facts do not say how; %s is assumed", policy));
+	else if (!kvm)
+		g_ptr_array_add(list, g_strdup_printf("which policy the kernel ran is not recorded; %s is assumed", policy));
+	if (!recorded->kernel)
+		g_ptr_array_add(list, g_strdup("the kernel's release is not recorded; 6.18.3 or later is assumed"));
+	if (run->evidence && recorded->n_cpu > 1)
+		g_ptr_array_add(list, g_strdup_printf("gains may read low by half: %u CPUs, and estimates have no feedback",
+						      recorded->n_cpu));
+	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
+		const struct fidelity *f = &run->fidelity[k];
+
+		if (f->compared >= 100 && f->attempt_lists_equal < 0.95 * f->compared)
+			g_ptr_array_add(list, g_strdup_printf(
+				"replayed %s from %s state reproduces only %.1f %% of the kernel's attempts: "
+				"it probably ran something else", policy, state_kind_names[k],
+				100.0 * f->attempt_lists_equal / f->compared));
+	}
+	return list;
 }

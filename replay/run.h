@@ -8,10 +8,12 @@
 #define REPLAY_RUN_H
 
 #include "replay/engine.h"
+#include "replay/estimate/estimates.h"
 #include "replay/fidelity.h"
 
 struct run_verdict {
 	int64_t decision;
+	guint at;		/* the same, in scores */
 	int pick;		/* NO_TARGET: nobody */
 	int observed;		/* likewise */
 	unsigned int n_attempts;
@@ -34,9 +36,16 @@ struct run_policy {
 	int64_t receiver_waits, receiver_hits;
 	int64_t attempts_yielded, attempts_failed, attempts_esrch;
 	GArray *verdicts;		/* of struct run_verdict */
+	GArray *ages;			/* of int64_t, by decision: of the spinner's pending IPI, ns; -1: none.
+					 * NULL unless asked for by run_want_ages() */
+	/* after run_estimate() */
+	struct estimate estimates[N_METRICS];
+	struct episode_gains *gains;
+	double agreement;		/* see estimators_agreement() */
 };
 
 struct run {
+	struct recorded *recorded;	/* from run_execute() on; not ours */
 	GPtrArray *policies;		/* of struct run_policy */
 	enum state_kind state;		/* what the policies were shown */
 	const struct policy *recorded_policy;
@@ -47,6 +56,11 @@ struct run {
 	bool ipi_context_probed;	/* only patched kernels have one */
 	int64_t n_outcomes[N_OUTCOME_SOURCES];
 	GArray *outcomes;		/* of struct run_outcome: unprobed decisions */
+	struct scores *scores;		/* lane 0: the recorded policy's picks; then policies' in their order */
+	struct evidence *evidence;	/* after run_estimate() */
+	struct rescore *rescore;
+	struct estimators estimators;
+	uint64_t seed;
 };
 
 /* Add policies with run_add() before run_execute(); params of the recorded kernel are the defaults. */
@@ -58,5 +72,29 @@ void run_add(struct run *run, const struct policy *policy, const struct policy_p
 bool run_add_specs(struct run *run, char **specs, GError **error);
 
 bool run_execute(struct run *run, struct recorded *recorded, GError **error);
+
+/* Have the ages of the last added policy's hints kept. */
+void run_want_ages(struct run *run);
+
+/* After run_execute(): what the recording has to say of gains. seed: of the bootstrap. */
+bool run_gather(struct run *run, uint64_t seed, GError **error);
+
+/* Figures of a policy, by its place: what estimates_make() wants to know. After run_gather(). */
+struct estimates_query run_query(const struct run *run, guint policy);
+
+/* Seeds that JSON can hold, so that what it says is what was used. */
+static inline bool run_seed_valid(int64_t seed)
+{
+	return seed >= 0 && seed <= INT64_C(1) << 53;
+}
+
+/* Replicates of the bootstrap. */
+enum { RUN_REPLICATES = 2000 };
+
+/* What each policy would have gained, after run_gather(). */
+bool run_estimate(struct run *run, GError **error);
+
+/* What a reader must know before believing a figure: newly allocated strings, which the array frees. */
+GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded);
 
 #endif

@@ -2,43 +2,68 @@
 /* The loops of kvm_vcpu_on_spin() that several policies share (directed-yield.md 2.2, 5). */
 #include "replay/policy.h"
 
-int scan_single_loop(struct policy_vm *vm, struct spin *s, int *budget,
-		     bool (*wants)(struct policy_vm *vm, struct spin *s, unsigned int idx))
+#include <string.h>
+
+/* vCPUs first to end - 1, as far as they are in this word; some are. */
+static uint64_t between(unsigned int word, unsigned int first, unsigned int end)
 {
-	unsigned int n = s->n_vcpus;
+	uint64_t from = first > word * 64 ? ~0ULL << (first - word * 64) : ~0ULL;
+	uint64_t below = end - word * 64 < 64 ? ~(~0ULL << (end - word * 64)) : ~0ULL;
 
-	if (n < 2)
-		return NO_TARGET;
-	for (unsigned int i = 0; i < n; i++) {
-		unsigned int idx = (s->last_boosted_vcpu + 1 + i) % n;
-		int result;
+	return from & below;
+}
 
-		if (idx == s->me) {
-			pass_over(s, idx, STEP_SELF);
-			continue;
+bool scan_part(struct policy_vm *vm, struct spin *s, unsigned int first, unsigned int end, int *budget,
+	       scan_filter wants)
+{
+	for (s->word = first / 64; first < end && s->word * 64 < end; s->word++) {
+		uint64_t self = s->me / 64 == s->word ? 1ULL << s->me % 64 : 0;
+		uint64_t who = between(s->word, first, end), wanted;
+
+		s->doubt = 0;
+		if (s->passed_over)
+			memset(s->passed_over, 0, N_STEPS * sizeof(*s->passed_over));
+		pass_over(s, who & self, STEP_SELF);
+		wanted = wants(vm, s, who & ~self);
+		for (; wanted; wanted &= wanted - 1) {
+			unsigned int idx = s->word * 64 + __builtin_ctzll(wanted);
+			uint64_t so_far = who & (wanted ^ (wanted - 1));
+
+			went_by(s, so_far);
+			who &= ~so_far;
+			if (!dy_eligible(s, idx))
+				continue;
+			s->result = try_yield(s, idx);
+			if (s->result > 0)
+				s->target = idx;
+			if (s->result > 0 || (s->result < 0 && !--*budget))
+				return true;
 		}
-		if (!wants(vm, s, idx) || !dy_eligible(s, idx))
-			continue;
-		result = try_yield(s, idx);
-		if (result > 0)
-			return idx;
-		if (result < 0 && !--*budget)
-			break;
+		went_by(s, who);
 	}
-	return NO_TARGET;
+	return false;
+}
+
+int scan_single_loop(struct policy_vm *vm, struct spin *s, int *budget, scan_filter wants)
+{
+	unsigned int n = s->n_vcpus, first = (s->last_boosted_vcpu + 1) % n;
+
+	if (n > 1 && !scan_part(vm, s, first, n, budget, wants))
+		scan_part(vm, s, 0, first, budget, wants);
+	return s->target;
 }
 
 /* Where the round's own test stands among the filters is inferred for v3 from v1 and v2. */
-static bool relaxed_wants(struct policy_vm *vm, struct spin *s, unsigned int idx)
+static uint64_t relaxed_wants(struct policy_vm *vm, struct spin *s, uint64_t who)
 {
+	uint64_t up = awake(s, who), preempted = saw(s, PREEMPTED, up);
+
 	(void)vm;
-	if (!awake(s, idx))
-		return false;
-	return saw(s, PREEMPTED, idx) || pass_over(s, idx, STEP_NOT_PREEMPTED);
+	pass_over(s, up & ~preempted, STEP_NOT_PREEMPTED);
+	return preempted;
 }
 
-int scan_two_rounds(struct policy_vm *vm, struct spin *s, int *budget,
-		    bool (*wants)(struct policy_vm *vm, struct spin *s, unsigned int idx))
+int scan_two_rounds(struct policy_vm *vm, struct spin *s, int *budget, scan_filter wants)
 {
 	int target = scan_single_loop(vm, s, budget, wants);
 

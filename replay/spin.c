@@ -57,10 +57,34 @@ static void note(struct spin *s, unsigned int idx, enum step step, int result)
 	}
 }
 
-bool pass_over(struct spin *s, unsigned int idx, enum step why)
+/* One after the other, as the kernel looks at them. */
+static void tell(struct spin *s, uint64_t who)
 {
-	note(s, idx, why, 0);
-	return false;
+	for (; who; who &= who - 1) {
+		uint64_t next = who & -who;
+
+		s->uncertain |= (s->doubt & next) != 0;
+		for (unsigned int why = 0; why < N_STEPS; why++)
+			if (s->passed_over[why] & next)
+				note(s, s->word * 64 + __builtin_ctzll(next), why, 0);
+	}
+}
+
+void went_by(struct spin *s, uint64_t who)
+{
+	if (s->passed_over)
+		tell(s, who);
+	else
+		s->uncertain |= (s->doubt & who) != 0;
+}
+
+/* saw() of one vCPU that the scan has come to. */
+static bool saw_one(struct spin *s, enum seen what, unsigned int idx)
+{
+	unsigned int at = what * s->n_words;
+
+	s->uncertain |= !get_bit(s->known + at, idx);
+	return get_bit(s->seen + at, idx);
 }
 
 static const struct attempt *next_observed(const struct spin_observer *o, unsigned int idx)
@@ -74,10 +98,10 @@ static const struct attempt *next_observed(const struct spin_observer *o, unsign
 bool dy_eligible(struct spin *s, unsigned int idx)
 {
 	struct spin_observer *o = s->observer;
-	uint64_t *known = o->result->dy_eligible_known;
+	uint64_t *armed = o->result->dy_eligible, *known = o->result->dy_eligible_known;
 	bool eligible;
 
-	if (!saw(s, IN_SPIN_LOOP, idx))
+	if (!saw_one(s, IN_SPIN_LOOP, idx))
 		return true;
 	if (o->mode == SPIN_FOLLOW) {
 		/* whether the kernel went on to try it tells which phase it was in */
@@ -85,11 +109,13 @@ bool dy_eligible(struct spin *s, unsigned int idx)
 	} else {
 		if (!get_bit(known, idx))
 			s->uncertain = true;
-		eligible = get_bit(s->dy_eligible, idx);
+		eligible = get_bit(armed, idx);
 	}
-	put_bit(s->dy_eligible, idx, !eligible);
+	put_bit(armed, idx, !eligible);
 	put_bit(known, idx, o->mode == SPIN_FOLLOW || get_bit(known, idx));
-	return eligible || pass_over(s, idx, STEP_NOT_ELIGIBLE);
+	if (!eligible)
+		note(s, idx, STEP_NOT_ELIGIBLE, 0);
+	return eligible;
 }
 
 /* yield_to(), kernel/sched/core.c and syscalls.c (directed-yield.md 2.6), as far as events show it. */
@@ -100,7 +126,7 @@ static int modelled_result(struct spin *s, unsigned int idx)
 	if (state->spinner_rq_single && get_bit(state->rq_single, idx))
 		return ESRCH_RESULT;
 	/* woken, but its CPU has not put it on the queue yet: not TASK_RUNNING */
-	return saw(s, ON_CPU, idx) || !saw(s, QUEUED, idx) ? 0 : 1;
+	return saw_one(s, ON_CPU, idx) || !saw_one(s, QUEUED, idx) ? 0 : 1;
 }
 
 static unsigned int times_tried(const GArray *attempts, unsigned int idx)
@@ -155,21 +181,17 @@ static void ask_once(const struct policy *policy, struct policy_vm *vm, const st
 		     struct spin_observer *o, int last_boosted_vcpu)
 {
 	struct spin_result *r = o->result;
-	gsize bytes = state->n_words * sizeof(uint64_t);
+	uint64_t passed_over[N_STEPS] = { 0 };
 	struct spin s = {
-		.me = state->me, .n_vcpus = state->n_vcpus, .now = state->now,
+		.me = state->me, .n_vcpus = state->n_vcpus, .n_words = state->n_words, .now = state->now,
 		.last_boosted_vcpu = last_boosted_vcpu, .kernel_mode = state->kernel_mode,
-		.kernel_mode_known = state->kernel_mode_known, .dy_eligible = r->dy_eligible,
-		.dy_eligible_known = r->dy_eligible_known,
-		.ipi = state->has_ipi && policy->on_ipi ? &state->ipi : NULL, .observer = o,
+		.kernel_mode_known = state->kernel_mode_known, .seen = state->seen, .known = state->known,
+		.ipi = state->has_ipi && policy->on_ipi ? &state->ipi : NULL, .target = NO_TARGET,
+		.passed_over = o->steps ? passed_over : NULL, .observer = o,
 	};
 
-	for (unsigned int i = 0; i < N_SEEN; i++) {
-		s.seen[i] = state->seen + i * state->n_words;
-		s.known[i] = state->known + i * state->n_words;
-	}
-	memcpy(r->dy_eligible, state->dy_eligible, bytes);
-	memcpy(r->dy_eligible_known, state->dy_eligible_known, bytes);
+	memcpy(r->dy_eligible, state->dy_eligible, state->n_words * sizeof(uint64_t));
+	memcpy(r->dy_eligible_known, state->dy_eligible_known, state->n_words * sizeof(uint64_t));
 	g_array_set_size(r->attempts, 0);
 	o->next = 0;
 	r->pick = policy->on_spin(vm, &s);
@@ -197,16 +219,16 @@ void spin_ask(const struct policy *policy, struct policy_vm *vm, const struct sp
 		ask_once(policy, vm, state, &o, state->last_boosted_vcpu);
 		return;
 	}
-	/* from the last start to the first, whose scan is the one that is told */
+	/* from the last start on until they differ; the scan from the first is the one that is told */
 	o.steps = NULL;
-	for (unsigned int start = starts; start-- > 0;) {
-		if (!start)
-			o.steps = steps;
+	for (unsigned int start = starts; --start > 0 && !uncertain;) {
 		ask_once(policy, vm, state, &o, start);
-		uncertain |= result->uncertain || (start + 1 < starts && result->pick != pick);
+		uncertain = result->uncertain || (start + 1 < starts && result->pick != pick);
 		pick = result->pick;
 	}
-	result->uncertain = uncertain;
+	o.steps = steps;
+	ask_once(policy, vm, state, &o, 0);
+	result->uncertain |= uncertain || (starts > 1 && result->pick != pick);
 	/* which spinners the scan went by, and flipped, depends on where it began */
 	for (unsigned int w = 0; w < state->n_words; w++)
 		result->dy_eligible_known[w] &= ~state->seen[IN_SPIN_LOOP * state->n_words + w] &

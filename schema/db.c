@@ -182,7 +182,8 @@ bool db_build_open(struct db_build *b, GError **error)
 		     "PRAGMA application_id = " G_STRINGIFY(APPLICATION_ID) ";"
 		     "PRAGMA user_version = " G_STRINGIFY(DB_VERSION) ";"
 		     "BEGIN", error) &&
-	       db_exec(b->db, sql_facts, error) && db_exec(b->db, sql_results, error);
+	       db_exec(b->db, sql_facts, error) && db_exec(b->db, sql_results, error) &&
+	       db_exec(b->db, sql_views, error);
 }
 
 sqlite3 *db_build_handle(struct db_build *build)
@@ -362,7 +363,7 @@ static bool check_schema(sqlite3 *db, const char *path, bool exact, GError **err
 	if (sqlite3_open(":memory:", &model) != SQLITE_OK)
 		return set_sqlite_error(error, model, "database");
 	if (!db_exec(model, sql_facts, error) || !db_exec(model, sql_results, error) ||
-	    !schema_text(model, model, want, error) || !schema_text(db, model, have, error))
+	    !db_exec(model, sql_views, error) || !schema_text(model, model, want, error) || !schema_text(db, model, have, error))
 		return false;
 	if (!strcmp(want->str, have->str) && (!exact || db_value(db, "SELECT count(*) FROM sqlite_schema") ==
 						       db_value(model, "SELECT count(*) FROM sqlite_schema")))
@@ -521,6 +522,11 @@ void db_bind_int(sqlite3_stmt *stmt, int i, int64_t value)
 		sqlite3_bind_null(stmt, i);
 	else
 		sqlite3_bind_int64(stmt, i, value);
+}
+
+void db_bind_real(sqlite3_stmt *stmt, int i, double value)
+{
+	sqlite3_bind_double(stmt, i, value);	/* SQLite takes a NaN for NULL */
 }
 
 void db_bind_text(sqlite3_stmt *stmt, int i, const char *text)

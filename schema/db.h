@@ -13,7 +13,7 @@
 #define DB_ERROR (g_quark_from_static_string("db"))
 
 /* PRAGMA user_version of a database that this program writes and reads. */
-#define DB_VERSION 2
+#define DB_VERSION 3
 
 #define DB_NULL INT64_MIN	/* a 64-bit value that stands for SQL NULL */
 
@@ -84,6 +84,7 @@ sqlite3_stmt *db_prepare_insert(sqlite3 *db, const char *table);
 
 /* Bind parameter i (from 1): DB_NULL or a NULL text binds NULL. Text must live until the step. */
 void db_bind_int(sqlite3_stmt *stmt, int i, int64_t value);
+void db_bind_real(sqlite3_stmt *stmt, int i, double value);	/* a NaN binds NULL */
 void db_bind_text(sqlite3_stmt *stmt, int i, const char *text);
 void db_bind_bits(sqlite3_stmt *stmt, int i, uint64_t word);	/* never NULL */
 

@@ -31,6 +31,12 @@ CREATE TABLE verdict (
 	pick_idx INTEGER,                  -- the policy's pick; NULL: nobody
 	class    TEXT NOT NULL,            -- 'other target', 'no target' (observed one), 'new target' (observed none)
 	attempts INTEGER NOT NULL,         -- yield_to() calls the policy would have made
+	-- What the two picks amount to: 'hit' (a vCPU that is waited for, and the scheduler runs it), 'scheduler
+	-- mismatch' (it does not), 'nominated' (what it does is not known), 'lost opportunity' (such a vCPU was
+	-- left aside), 'overboost' (one that is not waited for, as none was ready), 'nothing to gain'. NULL: whom
+	-- the spinner waits for is not known. The kernel's by what was seen to follow, the policy's by the shadow.
+	outcome          TEXT,
+	observed_outcome TEXT,
 	PRIMARY KEY (replay, decision)
 ) WITHOUT ROWID;
 
@@ -63,4 +69,78 @@ CREATE TABLE disagreement (
 	racy     INTEGER NOT NULL,            -- 1: a candidate's state changed during the scan, or it differs
 	                                      -- in a dy_eligible that such a scan left
 	PRIMARY KEY (state, decision)
+) WITHOUT ROWID;
+
+-- Do senders of this vector wait? Estimated from how they go on while the acknowledgement takes its
+-- time -- written by replay.
+CREATE TABLE ipi_vector (
+	vm      INTEGER NOT NULL REFERENCES vm(id),
+	vector  INTEGER NOT NULL,
+	visible INTEGER NOT NULL,          -- sends acknowledged so late that a wait would have shown
+	waited  INTEGER NOT NULL,          -- of these, followed by a wait for them
+	f_wait  REAL,                      -- waited / visible, 0 to 1; NULL: too few are visible
+	PRIMARY KEY (vm, vector)
+) WITHOUT ROWID;
+
+-- One wait with PAUSE exits, from the first to progress: an inference, by the last replay. Waits that end
+-- before the first PAUSE exit do not show. [t0, t1) with t1 in [t_lo, t_hi].
+CREATE TABLE episode (
+	id             INTEGER PRIMARY KEY,-- by vCPU and time
+	vcpu           INTEGER NOT NULL REFERENCES vcpu(id), -- the spinner
+	t0             INTEGER NOT NULL,
+	t1             INTEGER NOT NULL,
+	t_lo           INTEGER NOT NULL,   -- last PAUSE exit
+	t_hi           INTEGER NOT NULL,   -- had it still spun, another PAUSE exit would have come
+	spin_ns        INTEGER NOT NULL,   -- on the CPU in [t0, t1)
+	first_decision INTEGER NOT NULL REFERENCES decision(id),
+	last_decision  INTEGER NOT NULL REFERENCES decision(id), -- those of the vCPU from first to last are its
+	n_decisions    INTEGER NOT NULL,
+	cause          TEXT NOT NULL,      -- 'IPI', 'lock-holder preemption', 'unknown'
+	unblocker_idx  INTEGER,            -- vcpu_idx whose progress ended it; NULL: no idea
+	confidence     INTEGER NOT NULL,   -- in cause and unblocker: 3 seen, 2 inferred, 1 guessed, 0 none
+	vector         INTEGER,            -- of the IPI; NULL: another cause
+	ipi            INTEGER REFERENCES ipi(id), -- the edge that was answered last
+	parent         INTEGER REFERENCES episode(id), -- the wait that it interrupted
+	tainted        INTEGER NOT NULL,   -- 1: touches a gap
+	used           INTEGER NOT NULL    -- 1: estimates rest on it; 0: tainted, or an outcome is not known
+);
+
+-- What a policy changes in one episode, all else as recorded: by the one decision that counts. Never summed
+-- with what the chain of episodes says (table estimate). A row only where a pick differs.
+CREATE TABLE episode_gain (
+	replay   INTEGER NOT NULL REFERENCES replay(id) ON DELETE CASCADE,
+	episode  INTEGER NOT NULL REFERENCES episode(id),
+	decision INTEGER NOT NULL REFERENCES decision(id), -- the one that counts, else the first that differs
+	class    TEXT NOT NULL,            -- 'hit', 'futile hit', 'loss', 'release', 'miss-miss', ...
+	wall_ns  REAL,                     -- by how much the wait is shorter; NULL: unsupported
+	spin_ns  REAL,                     -- CPU time of the spinner given back
+	PRIMARY KEY (replay, episode)
+) WITHOUT ROWID;
+
+-- One figure. value and intervals are NULL where it is refused, and reason says why.
+CREATE TABLE estimate (
+	replay  INTEGER NOT NULL REFERENCES replay(id) ON DELETE CASCADE,
+	metric  TEXT NOT NULL,             -- 'throughput_gain', 'spin_cpu_saved', ...
+	unit    TEXT NOT NULL,             -- 'percent', 'CPUs', 'us', '1/s'
+	method  TEXT NOT NULL,             -- 'episode chain', or 'per decision, no feedback'
+	value   REAL,
+	stat_lo REAL, stat_hi REAL,        -- 95 %, of the recording's own variation
+	total_lo REAL, total_hi REAL,      -- 95 %, with the method's own error
+	worst   REAL, best REAL,           -- if what is not known is at its worst, at its best; NULL: none
+	support REAL NOT NULL,             -- share of the evidence that it rests on, 0 to 1
+	verdict TEXT NOT NULL,             -- 'gain', 'no clear effect', 'loss', 'not identifiable', ...
+	reason  TEXT,
+	PRIMARY KEY (replay, metric)
+) WITHOUT ROWID;
+
+-- A step of the exact gain curve over ipi_window_ns, by the last 'counterspin tune': from this window on,
+-- until the next row's, the policy gains this much by single decisions. The first row is no window at all.
+CREATE TABLE window_step (
+	policy        TEXT NOT NULL,
+	parameters    TEXT NOT NULL,       -- JSON object, without ipi_window_ns
+	statistic     TEXT NOT NULL,       -- 'ipi_window_ns', or 'ppm of mean response' (adaptive windows)
+	ipi_window_ns INTEGER NOT NULL,    -- or ppm; -1: no hint is young enough
+	spin_ns       REAL NOT NULL,       -- CPU time given back in the whole recording
+	wall_ns       REAL NOT NULL,
+	PRIMARY KEY (policy, parameters, statistic, ipi_window_ns)
 ) WITHOUT ROWID;

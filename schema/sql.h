@@ -3,6 +3,6 @@
 #ifndef SCHEMA_SQL_H
 #define SCHEMA_SQL_H
 
-extern const char sql_facts[], sql_results[];
+extern const char sql_facts[], sql_results[], sql_views[];
 
 #endif

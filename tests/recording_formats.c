@@ -25,6 +25,7 @@ struct event_def event_defs[] = {
 	  "pid_t child_pid;" },
 	{ "sched", "sched_process_free", 324, "char comm[16]; pid_t pid; int prio;" },
 	{ "kvm", "kvm_userspace_exit", 1380, "__u32 reason; int errno;" },
+	{ "kvm", "kvm_vcpu_wakeup", 1381, "__u64 ns; bool waited; bool valid;" },
 	{ "kvm", "kvm_ple_window_update", 1416,
 	  "unsigned int vcpu_id; unsigned int new; unsigned int old;" },
 	{ "kvm", "kvm_apicv_accept_irq", 1429, ACCEPT },

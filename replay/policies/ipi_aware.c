@@ -13,7 +13,7 @@ static int ipi_aware_on_spin(struct policy_vm *vm, struct spin *s)
 {
 	int budget = 3;
 
-	return scan_single_loop(vm, s, &budget, good_yield_candidate);
+	return scan_single_loop(vm, s, &budget, good_yield_candidates);
 }
 
 const struct policy policy_ipi_aware = {

@@ -5,7 +5,7 @@
 
 const struct policy *const policies[] = {
 	&policy_stock, &policy_ipi_aware, &policy_relaxed, &policy_ipi_aware_relaxed,
-	&policy_receiver_first, &policy_none,
+	&policy_receiver_first, &policy_ipi_chain, &policy_none,
 };
 const unsigned int n_policies = sizeof(policies) / sizeof(*policies);
 

@@ -6,11 +6,12 @@
  */
 #include "replay/policy.h"
 
-static bool receiver_wants(struct policy_vm *vm, struct spin *s, unsigned int idx)
+static uint64_t receiver_wants(struct policy_vm *vm, struct spin *s, uint64_t who)
 {
-	if (!is_ipi_receiver(vm, s, idx))
-		return pass_over(s, idx, STEP_NOT_RECEIVER);
-	return awake(s, idx);
+	uint64_t receiver = ipi_receiver(vm, s, who);
+
+	pass_over(s, who & ~receiver, STEP_NOT_RECEIVER);
+	return awake(s, receiver);
 }
 
 static int receiver_first_on_spin(struct policy_vm *vm, struct spin *s)
@@ -21,7 +22,7 @@ static int receiver_first_on_spin(struct policy_vm *vm, struct spin *s)
 	if (target != NO_TARGET || budget <= 0)
 		return target;
 	s->round++;
-	return scan_two_rounds(vm, s, &budget, good_yield_candidate);
+	return scan_two_rounds(vm, s, &budget, good_yield_candidates);
 }
 
 const struct policy policy_receiver_first = {

@@ -10,7 +10,7 @@ static int relaxed_on_spin(struct policy_vm *vm, struct spin *s)
 {
 	int budget = 3;
 
-	return scan_two_rounds(vm, s, &budget, good_yield_candidate);
+	return scan_two_rounds(vm, s, &budget, good_yield_candidates);
 }
 
 const struct policy policy_relaxed = {

@@ -10,39 +10,23 @@
  */
 #include "replay/policy.h"
 
-static bool stock_wants(struct policy_vm *vm, struct spin *s, unsigned int idx)
+static uint64_t stock_wants(struct policy_vm *vm, struct spin *s, uint64_t who)
 {
-	if (!awake(s, idx))
-		return false;
-	if (!saw(s, PREEMPTED, idx))
-		return true;
+	uint64_t up = awake(s, who), preempted = saw(s, PREEMPTED, up);
+
 	/* commit 52acd22faa1a: since 5.13 a vCPU with a posted interrupt is taken in either mode */
-	return right_mode(s, idx, vm->params->stock_variant != STOCK_TWO_PASS_5_12) ||
-	       pass_over(s, idx, STEP_USER_MODE);
+	return (up & ~preempted) |
+	       right_mode(s, preempted, vm->params->stock_variant != STOCK_TWO_PASS_5_12);
 }
 
 static int two_passes(struct policy_vm *vm, struct spin *s)
 {
-	int last = s->last_boosted_vcpu, budget = 3, result = 0;
+	unsigned int n = s->n_vcpus, first = s->last_boosted_vcpu + 1;
+	int budget = 3;
 
-	for (int pass = 0; pass < 2 && !result && budget; pass++) {
-		int from = pass ? 0 : last + 1, to = pass ? last : (int)s->n_vcpus - 1;
-
-		for (int idx = from; idx <= to && idx < (int)s->n_vcpus; idx++) {
-			if ((unsigned int)idx == s->me) {
-				pass_over(s, idx, STEP_SELF);
-				continue;
-			}
-			if (!stock_wants(vm, s, idx) || !dy_eligible(s, idx))
-				continue;
-			result = try_yield(s, idx);
-			if (result > 0)
-				return idx;
-			if (result < 0 && !--budget)
-				break;
-		}
-	}
-	return NO_TARGET;
+	if (!scan_part(vm, s, first, n, &budget, stock_wants) && !s->result)
+		scan_part(vm, s, 0, first < n ? first : n, &budget, stock_wants);
+	return s->target;
 }
 
 static int stock_on_spin(struct policy_vm *vm, struct spin *s)

@@ -8,7 +8,7 @@
 #include "tests/recording_formats.h"
 #include "tests/recording_writer.h"
 
-enum { MAX_FIELDS = 16, COMMON_FIELDS = 4, COMMON_SIZE = 8 };
+enum { MAX_FIELDS = 64, COMMON_FIELDS = 4, COMMON_SIZE = 8 };
 
 struct event_layout {
 	guint16 id, size;
@@ -68,7 +68,7 @@ struct recorder *recorder_new(const struct recorder_options *options, GError **e
 	r->options = *options;
 	r->pages = g_new0(struct page, options->n_cpus);
 	r->entries = g_new0(guint64, options->n_cpus);
-	event_defs_lay_out(0);
+	event_defs_lay_out(options->n_deep);
 	for (unsigned int i = 0; i < n_event_defs && !options->probes; i++)
 		event_defs[i].absent = !strcmp(event_defs[i].system, "counterspin");
 	for (unsigned int i = 0; i < N_TRACE_EVENTS; i++)

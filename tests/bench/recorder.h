@@ -14,6 +14,7 @@
 	X(sched_switch) X(sched_waking) X(sched_wakeup) X(sched_wakeup_new)              \
 	X(sched_migrate_task) X(sched_process_fork) X(sched_process_free)                \
 	X(kvm_entry) X(kvm_exit) X(kvm_userspace_exit) X(kvm_ple_window_update)          \
+	X(kvm_vcpu_wakeup)                                                              \
 	X(kvm_apic_ipi) X(kvm_apic_accept_irq) X(kvm_inj_virq) X(kvm_eoi) X(kvm_msr)     \
 	X(kvm_hypercall) X(on_spin) X(on_spin_ret) X(yield_to) X(yield_to_ret)
 
@@ -30,6 +31,7 @@ struct recorder_options {
 	int version;		/* 6 or 7 */
 	bool zstd;		/* 7 only */
 	bool probes;
+	unsigned int n_deep;	/* vCPUs of whom on_spin tells the state */
 };
 
 struct recorder;

@@ -205,6 +205,8 @@ static const struct row rows[] = {
 	  "1..2=-3 3..4:user_mode 0:self / 1=-3 -> nobody" },
 	{ "round2_with_none_left", ROUNDS3, "me:A 3*RPKA RP", 0, "", "1..3=-3 -> nobody" },
 	{ "round2_with_none_left", ROUNDS12, "me:A 3*RPKA RP", 0, "", "1..3=-3 / 1..3=-3 4=1 -> 4" },
+	{ "round2_doubts_what_it_looks_at", ROUNDS12, "me:A 3*RPKA RPk?", 0, "",
+	  "1..3=-3 / 1..3=-3 4=1 -> 4" },
 	{ "round2_past_zero", ROUNDS12, "me:A 3*RPKA 3*RPA RP", 0, "", "1..3=-3 / 1..6=-3 7=1 -> 7" },
 	{ "one_vcpu_no_rounds", ROUNDS " | " FIRST, "me", 0, "", "-> nobody" },
 

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "replay/run_estimators.h"
+
+#include <math.h>
+
+#include "schema/text_table.h"
+
+static const char *const test_names[N_NATURAL_TESTS] = { "T1", "T2", "T3", "T4" };
+
+/* A natural experiment that was not turned away before its tests. */
+static bool was_tested(const struct natural_result *r)
+{
+	return r->status == NATURAL_VALID || r->status == NATURAL_REJECTED;
+}
+
+/* The covariate that differs most; one that is not known is worst of all. */
+static int worst_balanced(const struct natural_result *r)
+{
+	int worst = 0;
+
+	for (int c = 1; c < N_COVARIATES && !isnan(r->balance[worst]); c++)
+		if (!(fabs(r->balance[c]) <= fabs(r->balance[worst])))
+			worst = c;
+	return worst;
+}
+
+static char *why_not_compared(const struct estimators *e)
+{
+	if (e->compared)
+		return NULL;
+	if (e->natural.status != NATURAL_VALID)
+		return g_strdup("no check without a natural experiment");
+	return g_strdup_printf("%zu of %zu decisions have too few yields of their kind",
+			       e->doubly_robust.n_unsupported,
+			       e->natural.n_treated + e->natural.n_untreated);
+}
+
+static void figure_cells(struct text_table *t, double ns, double lo, double hi, gint64 n)
+{
+	if (isnan(ns) || isnan(lo))
+		text_table_cell(t, "-");
+	else
+		text_table_cell(t, "%+.1f [%+.1f, %+.1f]", ns / 1e3, lo / 1e3, hi / 1e3);
+	text_table_count(t, n);
+}
+
+static void print_figures(const struct estimators *e)
+{
+	static const char *const headings[] = { "estimator", ">us", ">decisions", "" };
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+	const struct natural_result *r = &e->natural;
+	const struct doubly_robust *d = &e->doubly_robust;
+	bool valid = r->status == NATURAL_VALID;
+	g_autofree char *rejected = natural_reason(r), *uncompared = why_not_compared(e);
+
+	text_table_cell(t, "direct method");
+	figure_cells(t, e->direct.ns, e->direct.lo_ns, e->direct.hi_ns, e->direct.n);
+	if (e->direct.n_unsupported)
+		text_table_cell(t, "%zu more have too few yields of their kind",
+				e->direct.n_unsupported);
+	else
+		text_table_cell(t, "%s", "");
+	text_table_cell(t, "natural experiment");
+	figure_cells(t, valid ? r->effect_ns : NAN, r->lo_ns, r->hi_ns,
+		     r->n_treated + r->n_untreated);
+	text_table_cell(t, "%s", valid ? "if anything it reads high" : rejected);
+	text_table_cell(t, "doubly robust");
+	figure_cells(t, e->compared ? d->dr_ns : NAN, d->dr_lo_ns, d->dr_hi_ns,
+		     e->compared ? d->n_treated + d->n_untreated : 0);
+	if (!e->compared)
+		text_table_cell(t, "%s", uncompared);
+	else
+		text_table_cell(t, "the direct method says %+.1f of the same: %s", d->dm_ns / 1e3,
+				d->dm_suspect ? "suspect" : "agrees");
+	text_table_print(t, "  ", stdout);
+}
+
+static void print_tests(const struct natural_result *r)
+{
+	static const char *const headings[] = { "test", "", "found", "" };
+	static const char *const says[N_NATURAL_TESTS] = {
+		[TEST_COUNT] = "it is picked as often as start indices say",
+		[TEST_BALANCE] = "what else the wait may hang on is alike",
+		[TEST_RECENT_BOOST] = "the effect is the same without recent boosts",
+		[TEST_PLACEBO] = "the spinner's previous wait shows none",
+	};
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+	int worst = worst_balanced(r);
+
+	for (int i = 0; i < N_NATURAL_TESTS; i++) {
+		text_table_cell(t, "%s", test_names[i]);
+		text_table_cell(t, "%s", says[i]);
+		if (i == TEST_COUNT)
+			text_table_cell(t, "%.3f times as often, z %+.1f", r->count_ratio,
+					r->count_z);
+		else if (i == TEST_BALANCE && isnan(r->balance[worst]))
+			text_table_cell(t, "%s: not known", natural_covariate_names[worst]);
+		else if (i == TEST_BALANCE)
+			text_table_cell(t, "%s: %+.2f standard deviations",
+					natural_covariate_names[worst], r->balance[worst]);
+		else if (i == TEST_RECENT_BOOST)
+			text_table_cell(t, "moves by %+.1f us, s.e. %.1f",
+					(r->without_recent_ns - r->effect_ns) / 1e3,
+					r->se_ns / 1e3);
+		else
+			text_table_cell(t, "%+.1f us, s.e. %.1f", r->placebo_ns / 1e3,
+					r->placebo_se_ns / 1e3);
+		text_table_cell(t, "%s", r->failed[i] ? "FAILED" : "passed");
+	}
+	text_table_print(t, "  ", stdout);
+}
+
+void run_print_estimators(const struct estimators *e)
+{
+	const struct natural_result *r = &e->natural;
+
+	puts("\nEstimators side by side: by how much a wait is longer because its first decision does not\n"
+	     "yield to the vCPU that is waited for, though it is ready (the recorded kernel's decisions):");
+	print_figures(e);
+	if (was_tested(r)) {
+		puts("");
+		print_tests(r);
+	}
+	printf("\n  Of %zu waits %zu began with it ready", e->n_first, e->n_ready);
+	if (e->n_uncertain)
+		printf(" (%zu with states that are not known)", e->n_uncertain);
+	if (r->n_known)
+		printf(";\n  at %.0f %% of %zu the start index decided if it was picked",
+		       100 * r->overlap_share, r->n_known);
+	puts(".");
+}
+
+static void add_interval(cJSON *o, double lo, double hi)
+{
+	cJSON *pair = cJSON_AddArrayToObject(o, "statistical");
+
+	cJSON_AddItemToArray(pair, cJSON_CreateNumber(lo));	/* a NaN becomes null */
+	cJSON_AddItemToArray(pair, cJSON_CreateNumber(hi));
+}
+
+static void add_reason(cJSON *o, char *reason)
+{
+	cJSON_AddItemToObject(o, "reason",
+			      reason ? cJSON_CreateString(reason) : cJSON_CreateNull());
+	g_free(reason);
+}
+
+static cJSON *direct_json(const struct direct *d)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(o, "value", d->ns);
+	add_interval(o, d->lo_ns, d->hi_ns);
+	cJSON_AddNumberToObject(o, "decisions", d->n);
+	cJSON_AddNumberToObject(o, "unsupported", d->n_unsupported);
+	return o;
+}
+
+static cJSON *tests_json(const struct natural_result *r)
+{
+	cJSON *o = cJSON_CreateObject(), *balance;
+
+	for (int i = 0; i < N_NATURAL_TESTS; i++) {
+		cJSON *test = cJSON_AddObjectToObject(o, test_names[i]);
+
+		cJSON_AddBoolToObject(test, "passed", !r->failed[i]);
+		switch (i) {
+		case TEST_COUNT:
+			cJSON_AddNumberToObject(test, "z", r->count_z);
+			cJSON_AddNumberToObject(test, "ratio", r->count_ratio);
+			break;
+		case TEST_BALANCE:
+			balance = cJSON_AddObjectToObject(test, "deviations");
+			for (int c = 0; c < N_COVARIATES; c++)
+				cJSON_AddNumberToObject(balance, natural_covariate_names[c],
+							r->balance[c]);
+			break;
+		case TEST_RECENT_BOOST:
+			cJSON_AddNumberToObject(test, "moved_ns",
+						r->without_recent_ns - r->effect_ns);
+			cJSON_AddNumberToObject(test, "se_ns", r->se_ns);
+			break;
+		case TEST_PLACEBO:
+			cJSON_AddNumberToObject(test, "effect_ns", r->placebo_ns);
+			cJSON_AddNumberToObject(test, "se_ns", r->placebo_se_ns);
+			break;
+		}
+	}
+	return o;
+}
+
+static cJSON *natural_json(const struct natural_result *r)
+{
+	bool valid = r->status == NATURAL_VALID;
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(o, "value", valid ? r->effect_ns : NAN);
+	add_interval(o, valid ? r->lo_ns : NAN, valid ? r->hi_ns : NAN);
+	add_reason(o, natural_reason(r));
+	cJSON_AddNumberToObject(o, "known", r->n_known);
+	cJSON_AddNumberToObject(o, "overlap_share", r->overlap_share);
+	cJSON_AddNumberToObject(o, "treated", r->n_treated);
+	cJSON_AddNumberToObject(o, "untreated", r->n_untreated);
+	cJSON_AddNumberToObject(o, "unfaithful", r->n_unfaithful);
+	cJSON_AddItemToObject(o, "tests", was_tested(r) ? tests_json(r) : cJSON_CreateNull());
+	return o;
+}
+
+static cJSON *doubly_robust_json(const struct estimators *e)
+{
+	const struct doubly_robust *d = &e->doubly_robust;
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddNumberToObject(o, "value", e->compared ? d->dr_ns : NAN);
+	add_interval(o, e->compared ? d->dr_lo_ns : NAN, e->compared ? d->dr_hi_ns : NAN);
+	add_reason(o, why_not_compared(e));
+	cJSON_AddNumberToObject(o, "direct", e->compared ? d->dm_ns : NAN);
+	cJSON_AddNumberToObject(o, "difference_se", e->compared ? d->difference_se_ns : NAN);
+	cJSON_AddItemToObject(o, "direct_suspect",
+			      e->compared ? cJSON_CreateBool(d->dm_suspect) : cJSON_CreateNull());
+	return o;
+}
+
+cJSON *run_estimators_json(const struct estimators *e)
+{
+	cJSON *o = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(o, "unit", "ns");
+	cJSON_AddNumberToObject(o, "waits", e->n_first);
+	cJSON_AddNumberToObject(o, "ready", e->n_ready);
+	cJSON_AddNumberToObject(o, "uncertain", e->n_uncertain);
+	cJSON_AddItemToObject(o, "direct", direct_json(&e->direct));
+	cJSON_AddItemToObject(o, "natural", natural_json(&e->natural));
+	cJSON_AddItemToObject(o, "doubly_robust", doubly_robust_json(e));
+	return o;
+}

@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What replay says of gains: figures, intervals, refusals; in text, JSON and tables alike.
+. "${BASH_SOURCE%/*}/lib.sh"
+
+# query SQL: one answer about the JSON in out.json, as j; e are its estimates with their policy.
+query() {
+	sqlite3 -batch -noheader -nullvalue NULL :memory: "
+		CREATE TABLE f AS SELECT readfile('out.json') AS j;
+		CREATE TABLE e AS SELECT p.value ->> 'name' AS policy, m.value ->> 'metric' AS metric, m.value ->> 'unit' AS unit,
+			m.value ->> 'value' AS value, m.value ->> '\$.statistical[0]' AS stat_lo, m.value ->> '\$.statistical[1]' AS stat_hi,
+			m.value ->> '\$.total[0]' AS lo, m.value ->> '\$.total[1]' AS hi, m.value ->> 'support' AS support,
+			m.value ->> 'verdict' AS verdict, m.value ->> 'reason' AS reason
+		  FROM f, json_each(j, '\$.policies') AS p, json_each(p.value, '\$.estimates') AS m;
+		$1"
+}
+
+replay() {	# DB [OPTION...]
+	"$COUNTERSPIN" replay --json "$@" > out.json 2> "$scratch/log" || fail "replay $*: $(cat "$scratch/log")"
+}
+
+import "$DATA/balanced.dat" -o balanced.db
+replay balanced.db
+
+# --- every policy has every metric, in its unit
+expect "$(query 'SELECT count(DISTINCT policy), count(DISTINCT metric), count(*) = count(DISTINCT policy) * count(DISTINCT metric) FROM e')" \
+	'8|9|1' 'policies, metrics'
+expect "$(query "SELECT group_concat(DISTINCT metric || ' ' || unit) FROM e WHERE metric IN ('throughput_gain', 'spin_cpu_saved',
+	'ipi_response_change', 'pause_exits_change', 'yields_change')")" \
+	'throughput_gain percent,spin_cpu_saved CPUs,ipi_response_change percent,pause_exits_change percent,yields_change 1/s' 'units'
+
+# --- the recorded policy, and what was observed, gain exactly nothing
+expect "$(query "SELECT count(*), sum(value = 0 AND stat_lo = 0 AND stat_hi = 0 AND lo = 0 AND hi = 0) FROM e
+	WHERE policy IN ('observed', 'stock')")" '18|18' 'the recorded policy'
+# and so does one with the same picks
+replay balanced.db -p ipi-aware+relaxed:enable_relaxed_boost=0 -p ipi-aware
+expect "$(query "SELECT count(DISTINCT value) FROM e WHERE metric = 'throughput_gain' AND policy <> 'observed'")" 1 'the same policy under two names'
+
+# --- intervals hold the value and each other; what is significant is on one side
+replay balanced.db
+expect "$(query 'SELECT count(*) FROM e WHERE NOT (lo <= stat_lo AND stat_hi <= hi AND lo <= value AND value <= hi)')" 0 'intervals'
+expect "$(query "SELECT count(*) FROM e WHERE metric = 'throughput_gain' AND
+	(verdict = 'gain') <> (lo > 0) AND verdict NOT IN ('not identifiable', 'insufficient data')")" 0 'verdicts'
+# what was measured on this host under these policies is far from no gain
+expect "$(query "SELECT group_concat(policy || ' ' || verdict) FROM e WHERE metric = 'throughput_gain' AND
+	policy IN ('ipi-aware', 'ipi-aware+relaxed', 'receiver-first')")" \
+	'ipi-aware gain,ipi-aware+relaxed gain,receiver-first gain' 'the patches in a lab'
+# never to be added, so never mixed: each says how it was come by
+expect "$(query "SELECT count(*) FROM f, json_each(j, '\$.policies') AS p, json_each(p.value, '\$.estimates') AS m
+	WHERE (m.value ->> 'metric' IN ('episode_spin_saved', 'episode_response_change', 'yield_cost', 'displaced')) <>
+	      (m.value ->> 'method' = 'per decision, no feedback')")" 0 'methods'
+
+# --- the same seed, the same bytes; another seed, other intervals alone
+cp out.json first.json
+replay balanced.db
+cmp -s first.json out.json || fail 'the same again is not the same'
+replay balanced.db --seed 2
+expect "$(query "SELECT j ->> '\$.evidence.seed' FROM f")" 2 'seed'
+expect "$(query "SELECT (SELECT value FROM e WHERE policy = 'relaxed' AND metric = 'throughput_gain') =
+	(SELECT m.value ->> 'value' FROM json_each(readfile('first.json'), '\$.policies') AS p, json_each(p.value, '\$.estimates') AS m
+	  WHERE p.value ->> 'name' = 'relaxed' AND m.value ->> 'metric' = 'throughput_gain')")" 1 'the value does not depend on the seed'
+cmp -s first.json out.json && fail 'the intervals do not depend on the seed'
+
+# --- tables say the same
+expect "$(sql balanced.db "SELECT count(*) FROM estimate")" 81 'estimates kept'
+expect "$(sql balanced.db "SELECT count(*) FROM estimate WHERE replay NOT IN (SELECT id FROM replay)")" 0 'orphans'
+expect "$(sql balanced.db 'SELECT count(*) > 3000, min(t0 <= t_lo AND t_lo <= t1 AND t1 <= t_hi), sum(n_decisions) = (SELECT count(*) FROM decision)
+	FROM episode')" '1|1|1' 'episodes'
+expect "$(sql balanced.db 'SELECT count(*) FROM episode JOIN decision ON decision.vcpu = episode.vcpu AND decision.id BETWEEN
+	first_decision AND last_decision')" "$(sql balanced.db 'SELECT count(*) FROM decision')" 'decisions of episodes'
+expect "$(sql balanced.db "SELECT count(*) > 0, sum(wall_ns IS NULL) = sum(class IN ('unsupported', 'pick not known')) FROM episode_gain")" \
+	'1|1' 'gains of episodes'
+expect "$(sql balanced.db "SELECT count(*) FROM ipi_vector WHERE vector = 253 AND f_wait > 0.5")" 0 'nobody waits for a reschedule IPI'
+expect "$(sql balanced.db "SELECT min(f_wait) > 0.8 FROM ipi_vector WHERE vector IN (251, 252)")" 1 'function calls are waited for'
+n=$(sql balanced.db 'SELECT count(*) FROM verdict')
+"$COUNTERSPIN" replay balanced.db > text
+expect "$(sql balanced.db 'SELECT count(*) FROM verdict')" "$n" 'verdicts after another run'
+for word in 'What each would have gained' 'support' 'What the picks amount to' 'lost opportunity' 'seed 1'; do
+	grep -q "$word" text || fail "the text does not say: $word"
+done
+
+# --- without probes the same, less surely
+import "$DATA/balanced.dat" -o hidden.db
+sqlite3 hidden.db "DELETE FROM attempt; UPDATE decision SET source = 'imputed', probed_kernel_mode = NULL, last_boosted = NULL,
+	result = NULL; UPDATE candidate SET probed = NULL; UPDATE recording SET probes = 0;
+	INSERT INTO attempt SELECT id, 0, pick_idx, 1, t_start, t_end, 'imputed' FROM decision WHERE pick_idx NOT NULL;
+	UPDATE decision SET pick_source = 'imputed', result = iif(pick_idx NOT NULL, 1, NULL) WHERE pick_source NOT NULL"
+replay hidden.db -p relaxed
+expect "$(query "SELECT j ->> '\$.evidence.outcomes_observed' FROM f")" 0 'outcomes observed'
+expect "$(query "SELECT hi - lo > 1.2 * (SELECT (m.value ->> '\$.total[1]') - (m.value ->> '\$.total[0]')
+	  FROM json_each(readfile('first.json'), '\$.policies') AS p, json_each(p.value, '\$.estimates') AS m
+	 WHERE p.value ->> 'name' = 'relaxed' AND m.value ->> 'metric' = 'throughput_gain')
+	FROM e WHERE policy = 'relaxed' AND metric = 'throughput_gain'")" 1 'without probes the interval is wider'
+
+# --- refusals
+# too short
+cp balanced.db short.db
+sqlite3 short.db 'DELETE FROM decision WHERE id > 400'
+replay short.db -p relaxed
+expect "$(query "SELECT group_concat(DISTINCT verdict), max(value) FROM e WHERE policy = 'relaxed'")" 'insufficient data|NULL' 'a short recording'
+expect "$(query "SELECT reason GLOB '*episodes can be used, of 200 that are needed' FROM e WHERE metric = 'throughput_gain' AND policy = 'relaxed'")" \
+	1 'why that is too little'
+# what is needed is counted for each figure
+import "$DATA/lock-heavy-icount.dat" -o locks.db
+replay locks.db -p relaxed -p ipi-aware
+expect "$(query "SELECT count(*) FROM e WHERE value IS NULL AND reason IS NULL OR value IS NULL AND verdict IN ('gain', 'loss', 'no clear effect')")" \
+	0 'a refusal without a reason'
+# IPIs that leave no events
+cp balanced.db apicv.db
+sqlite3 apicv.db 'UPDATE vm SET ipi_virtual = 1'
+replay apicv.db -p relaxed -p ipi-aware
+expect "$(query "SELECT group_concat(DISTINCT verdict) FROM e WHERE policy = 'ipi-aware'")" 'not identifiable' 'IPIs virtualised'
+expect "$(query "SELECT group_concat(DISTINCT reason) FROM e WHERE policy = 'ipi-aware'")" \
+	'IPIs are virtualised: which were out leaves no event' 'why not'
+expect "$(query "SELECT verdict FROM e WHERE policy = 'relaxed' AND metric = 'throughput_gain'")" gain 'a policy that needs none'
+# most of it lost
+cp balanced.db lost.db
+sqlite3 lost.db "INSERT INTO gap SELECT NULL, t0 + (t1 - t0) / 2, t1 - 1000000000, NULL, 'a test' FROM recording"
+replay lost.db -p relaxed
+expect "$(query "SELECT group_concat(DISTINCT verdict) FROM e WHERE policy = 'relaxed'")" 'not identifiable' 'much is lost'
+grep -q '% of the recording is lost' out.json || fail 'does not say that much is lost'
+# a kernel that did something else
+cp balanced.db other.db
+sqlite3 other.db "UPDATE attempt SET target_idx = (target_idx + 1) % 4; UPDATE decision SET pick_idx = (pick_idx + 1) % 4"
+replay other.db -p relaxed
+expect "$(query "SELECT group_concat(DISTINCT verdict) FROM e WHERE policy = 'relaxed'")" 'not identifiable' 'infidelity'
+grep -q "of the kernel's own attempts" out.json || fail 'does not say that replay does not reproduce it'
+
+# --- tables fit 120 columns, refusals and their reasons, too
+import "$DATA/lock-heavy-instance.dat" -o instance.db
+for db in balanced.db instance.db; do
+	"$COUNTERSPIN" replay "$db" > text || fail "replay $db"
+	expect "$(awk 'length > 120' text)" '' "width of the tables of $db"
+	expect "$(grep -c 'not identifiable' text)" "$(sql "$db" "SELECT count(*) FROM estimate JOIN replay ON replay.id = replay
+		WHERE metric = 'throughput_gain' AND verdict = 'not identifiable'")" "refusals in the text of $db"
+done
+
+# --- nothing decided: nothing to compare
+cp balanced.db nothing.db
+sqlite3 nothing.db 'DELETE FROM attempt; DELETE FROM candidate; DELETE FROM verdict; DELETE FROM outcome; DELETE FROM disagreement;
+	DELETE FROM episode_gain; DELETE FROM episode; DELETE FROM decision'
+"$COUNTERSPIN" replay nothing.db > text || fail 'replay of no decisions'
+grep -q 'cannot be told: there are no decisions' text || fail 'what fidelity says of no decisions'
