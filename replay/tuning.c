@@ -9,9 +9,6 @@
 /* How fast the mean response forgets: weight of the newest, one in so many. */
 #define EWMA_WEIGHT 8
 
-/* From this share on of a vector's sends that are waited for, its answers are responses. */
-#define RESPONSE_SHARE 0.5
-
 /* A difference of less is nothing that a single-decision estimate can tell, percent; or of less than this share. */
 #define DIFFERENCE_FLOOR 0.1
 #define DIFFERENCE_SHARE 0.35
@@ -40,14 +37,13 @@ static int by_time(const void *a, const void *b)
 static GArray *responses_of(const struct evidence *ev, unsigned int vcpu)
 {
 	GArray *list = g_array_new(FALSE, FALSE, sizeof(struct response));
-	unsigned int vm = ev->scores->recorded->vcpus[vcpu].vm;
 
 	for (guint i = ev->sends->first[vcpu]; i < ev->sends->first[vcpu + 1]; i++) {
 		const struct send *send = send_at(ev->sends, i);
 		struct response r;
 		bool vague;
 
-		if (send->tainted || ipi_vector_waited(ev->episodes, vm, send->vector) < RESPONSE_SHARE)
+		if (send->tainted || !send_is_waited_for(ev->episodes, send))
 			continue;
 		send_answered(ev->episodes, send, false, &r.t, &vague);
 		r.ns = r.t - send->t_first;

@@ -13,10 +13,11 @@ enum { ENOUGH_SENDS = 20 };
 /* A vector is always waited for if this share of its visible sends was spun after. */
 #define ALWAYS_SHARE 0.8
 
+/* From this share on an answer is a response that somebody waits for. */
+#define RESPONSE_SHARE 0.5
+
 /* Of a handler, where it cannot be measured. */
 #define HANDLER_NS 3000
-
-#define C_SW 2000
 
 static struct ipi_vector *vector_of(const struct episodes *e, unsigned int vm, uint8_t vector)
 {
@@ -34,6 +35,11 @@ double ipi_vector_waited(const struct episodes *e, unsigned int vm, uint8_t vect
 	const struct ipi_vector *v = vector_of(e, vm, vector);
 
 	return v && v->visible >= ENOUGH_SENDS ? (double)v->waited / v->visible : -1;
+}
+
+bool send_is_waited_for(const struct episodes *e, const struct send *send)
+{
+	return ipi_vector_waited(e, e->scores->recorded->vcpus[send->vcpu].vm, send->vector) >= RESPONSE_SHARE;
 }
 
 bool ipi_vector_always(const struct episodes *e, unsigned int vm, uint8_t vector)

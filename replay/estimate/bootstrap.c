@@ -171,3 +171,12 @@ const uint32_t *bootstrap_weights(struct bootstrap *b, uint32_t replicate)
 	draw_short_segments(b, &prng);
 	return b->weights;
 }
+
+double bootstrap_sum(const double *cells, const uint32_t *weights, uint32_t n)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		sum += (weights ? weights[i] : 1) * cells[i];
+	return sum;
+}

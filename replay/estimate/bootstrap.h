@@ -53,4 +53,7 @@ uint32_t bootstrap_n_blocks(const struct bootstrap *b);
  */
 const uint32_t *bootstrap_weights(struct bootstrap *b, uint32_t replicate);
 
+/* A figure by cell, [n], summed with every cell taken weights[cell] times; NULL: once. */
+double bootstrap_sum(const double *cells, const uint32_t *weights, uint32_t n);
+
 #endif

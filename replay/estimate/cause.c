@@ -9,8 +9,6 @@
 
 #include "replay/estimate/episode.h"
 
-#define C_SW 2000
-
 /* A vCPU that made less progress than this has released nothing. */
 #define PROGRESS_NS 500
 

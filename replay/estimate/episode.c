@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* What a context switch costs the vCPU that it comes back to, in ns. */
-#define C_SW 2000
-
 /* How much longer than the window two PAUSE exits of one spin may be apart. */
 #define JOIN_FACTOR 1.25
 

@@ -11,6 +11,9 @@
 #include "replay/estimate/sends.h"
 #include "replay/estimate/timeline.h"
 
+/* What a context switch costs the vCPU that it comes back to, ns. */
+#define C_SW 2000
+
 enum cause { CAUSE_UNKNOWN, CAUSE_IPI, CAUSE_LOCK, N_CAUSES };
 
 extern const char *const cause_names[N_CAUSES];
@@ -81,6 +84,9 @@ void episodes_find_answers(struct episodes *e);
 
 /* Share of visible sends that were waited for; -1: too few to tell. */
 double ipi_vector_waited(const struct episodes *e, unsigned int vm, uint8_t vector);
+
+/* Is the answer a response that somebody waits for, as far as the vector tells? */
+bool send_is_waited_for(const struct episodes *e, const struct send *send);
 
 /* Senders of this vector always wait: who has one out does nothing else. */
 bool ipi_vector_always(const struct episodes *e, unsigned int vm, uint8_t vector);

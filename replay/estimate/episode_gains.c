@@ -159,15 +159,6 @@ static void sums_free(struct sums *s)
 	g_free(s->n_ipi);
 }
 
-static double weighted(const double *cells, const uint32_t *weights, guint n)
-{
-	double sum = 0;
-
-	for (guint c = 0; c < n; c++)
-		sum += (weights ? weights[c] : 1) * cells[c];
-	return sum;
-}
-
 /* Gains of some episodes by efficacies as a replicate has them. */
 static void add_refitted(const struct rescore *rs, const GArray *episodes, const int *picks,
 			 const struct gain_efficacy *efficacies, const uint32_t *weights, double *spin, double *response)
@@ -213,14 +204,14 @@ static void replicate(struct episode_gains *g, struct rescore *rs, struct bootst
 	g->displaced_replicates = g_new(double, g->n_replicates + 1);
 	for (guint k = 0; k < g->n_replicates; k++) {
 		const uint32_t *weights = bootstrap_weights(b, k);
-		double spin = weighted(s.spin, weights, n), response = weighted(s.response, weights, n);
-		double n_ipi = weighted(s.n_ipi, weights, n);
+		double spin = bootstrap_sum(s.spin, weights, n), response = bootstrap_sum(s.response, weights, n);
+		double n_ipi = bootstrap_sum(s.n_ipi, weights, n);
 
 		if (refit)
 			add_refitted(rs, unsettled, picks, rescore_refit(rs, k, weights), weights, &spin, &response);
 		g->spin_replicates[k] = spin;
-		g->yield_cost_replicates[k] = weighted(costs->yield, weights, n);
-		g->displaced_replicates[k] = weighted(costs->displaced, weights, n);
+		g->yield_cost_replicates[k] = bootstrap_sum(costs->yield, weights, n);
+		g->displaced_replicates[k] = bootstrap_sum(costs->displaced, weights, n);
 		g->response_replicates[k] = n_ipi > 0 ? response / n_ipi : NAN;
 	}
 	sums_free(&s);
@@ -280,9 +271,9 @@ struct episode_gains *episode_gains_of(struct rescore *rs, struct bootstrap *b, 
 	g->gains = g_new0(struct episode_gain, n + 1);
 	add_all(rs, own, g->gains);
 	s = sum_up(rs, g->gains, n_cells, false);
-	g->spin = weighted(s.spin, NULL, n_cells);
-	g->response = weighted(s.response, NULL, n_cells);
-	g->n_ipi = weighted(s.n_ipi, NULL, n_cells);
+	g->spin = bootstrap_sum(s.spin, NULL, n_cells);
+	g->response = bootstrap_sum(s.response, NULL, n_cells);
+	g->n_ipi = bootstrap_sum(s.n_ipi, NULL, n_cells);
 	sums_free(&s);
 	for (guint i = 0; i < n; i++) {
 		double worst, best;
@@ -297,8 +288,8 @@ struct episode_gains *episode_gains_of(struct rescore *rs, struct bootstrap *b, 
 		costs.displaced[rs->evidence->cells[i]] += displaced(rs, i, &g->gains[i]);
 	}
 	count_changes(g, rs, picks, baseline, costs.yield);
-	g->yield_cost = weighted(costs.yield, NULL, n_cells);
-	g->displaced = weighted(costs.displaced, NULL, n_cells);
+	g->yield_cost = bootstrap_sum(costs.yield, NULL, n_cells);
+	g->displaced = bootstrap_sum(costs.displaced, NULL, n_cells);
 	replicate(g, rs, b, own, &costs);
 	g_free(costs.yield);
 	g_free(costs.displaced);

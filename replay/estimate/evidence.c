@@ -4,9 +4,6 @@
 /* A cell is a quarter of a block; of a long recording blocks are longer, not more. */
 #define MAX_BLOCKS 500
 
-/* From this share on of a vector's sends that are waited for, its answers are responses. */
-#define RESPONSE_SHARE 0.5
-
 /* The recording without its gaps; false with error set. */
 static bool find_segments(struct evidence *ev, GError **error)
 {
@@ -144,17 +141,14 @@ static void measure(struct evidence *ev)
 		ev->on_cpu_ns += ev->on_cpu[c];
 	for (guint i = 0; i < ev->sends->sends->len; i++) {
 		const struct send *send = send_at(ev->sends, i);
-		unsigned int vm = ev->scores->recorded->vcpus[send->vcpu].vm;
 		int32_t cell = bootstrap_cell(ev->bootstrap, send->t_first);
 		int64_t answered;
 		bool vague;
 
-		/* the sender notices once it is on a CPU */
-		if (cell < 0 || send->tainted ||
-		    ipi_vector_waited(ev->episodes, vm, send->vector) < RESPONSE_SHARE)
+		if (cell < 0 || send->tainted || !send_is_waited_for(ev->episodes, send))
 			continue;
 		send_answered(ev->episodes, send, false, &answered, &vague);
-		if (answered != NEVER)
+		if (answered != NEVER)	/* the sender notices once it is on a CPU */
 			answered = timeline_next_in(ev->timeline, send->vcpu, answered);
 		if (answered != NEVER)
 			ev->response[cell] += answered - send->t_first;

@@ -23,15 +23,6 @@ static guint count_changed(const struct evidence *ev, const GArray *picks, const
 	return n;
 }
 
-static double weighted(const double *cells, const uint32_t *weights, guint n)
-{
-	double sum = 0;
-
-	for (guint i = 0; i < n; i++)
-		sum += (weights ? weights[i] : 1) * cells[i];
-	return sum;
-}
-
 /*
  * Saved time is not all turned into work: it is spent in the recorded mixture of
  * work and waiting, so a unit of that mixture costs 1 now and 1 - saved then.
@@ -41,8 +32,8 @@ static bool evaluate(const struct evidence *ev, const struct chain *policy, cons
 {
 	guint n = bootstrap_n_cells(ev->bootstrap);
 	/* episodes that cannot be used are taken to be like the others */
-	double on_cpu = weighted(ev->on_cpu, weights, n) * ev->spin_used;
-	double response = weighted(ev->response, weights, n) * ev->spin_used;
+	double on_cpu = bootstrap_sum(ev->on_cpu, weights, n) * ev->spin_used;
+	double response = bootstrap_sum(ev->response, weights, n) * ev->spin_used;
 	double seconds = ev->ns / 1e9 * ev->spin_used, saved;
 
 	for (unsigned int m = 0; m < N_THROUGHPUT_METRICS; m++)
