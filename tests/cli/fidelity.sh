@@ -16,7 +16,7 @@ check() {	# RECORDING
 	name=$(basename "$r")
 	"$COUNTERSPIN" import "$r" -o $db --force 2>err || { cat err; fail "import of $name"; }
 	[ "$(sql $db "SELECT probes FROM recording")" = 1 ] || return 0
-	"$COUNTERSPIN" replay $db > out.txt || fail "replay of $name"
+	"$COUNTERSPIN" replay $db -p stock -p ipi-aware > out.txt || fail "replay of $name"
 
 	local policy floor_probed=99.5 floor_reconstructed=98.5
 	policy=$(sql $db "SELECT policy FROM fidelity LIMIT 1")

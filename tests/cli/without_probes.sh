@@ -13,7 +13,7 @@ compare() {	# RECORDING LEAST_RIGHT MOST_WRONG LEAST_POINTER (percent of all dec
 	"$COUNTERSPIN" import "$1" -o hidden.db --force --ignore-probes 2>/dev/null
 	expect "$(sql hidden.db "SELECT probes, count(probed_kernel_mode), count(last_boosted) FROM recording, decision")" "0|0|0" \
 		"$name: no trace of the probes"
-	"$COUNTERSPIN" replay hidden.db >/dev/null
+	"$COUNTERSPIN" replay hidden.db -p stock >/dev/null
 	sql hidden.db "
 		ATTACH 'truth.db' AS truth;
 		CREATE TEMP TABLE pair AS
