@@ -117,6 +117,7 @@ void run_print_estimators(const struct estimators *e)
 	puts("\nEstimators side by side: by how much a wait is longer because its first decision does not\n"
 	     "yield to the vCPU that is waited for, though it is ready (the recorded kernel's decisions):");
 	print_figures(e);
+	puts("  (where the truth of single decisions was known the direct method read up to three times high)");
 	if (was_tested(r)) {
 		puts("");
 		print_tests(r);

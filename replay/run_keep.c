@@ -25,7 +25,8 @@ static guint *episodes_of(const struct evidence *ev)
 	return of;
 }
 
-static void bind_outcome(sqlite3_stmt *s, int i, const struct run *run, guint episode, guint at, int pick, bool recorded)
+static void bind_outcome(sqlite3_stmt *s, int i, const struct run *run, guint episode, guint at, int pick,
+			 bool recorded)
 {
 	enum outcome_class class = episode == G_MAXUINT ? OUTCOME_CLASS_UNKNOWN :
 				   episode_outcome(run->rescore, episode, at, pick, recorded);

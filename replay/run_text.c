@@ -261,12 +261,14 @@ static void print_evidence(const struct run *run)
 {
 	const struct evidence *ev = run->evidence;
 
-	printf("  %u waits with PAUSE exits, %u of them used; %.2f CPUs spent spinning in them (shorter waits do not show).\n",
+	printf("  %u waits with PAUSE exits, %u of them used; %.2f CPUs spent spinning in them "
+	       "(shorter waits do not show).\n",
 	       ev->episodes->list->len, ev->n_used, ev->ns > 0 ? ev->spin / ev->ns : 0);
 	printf("  Of that: waiting for an IPI %.0f %%, for a preempted lock holder %.0f %%, not known %.0f %%.\n",
 	       100 * ev->spin_by_cause[CAUSE_IPI], 100 * ev->spin_by_cause[CAUSE_LOCK],
 	       100 * ev->spin_by_cause[CAUSE_UNKNOWN]);
-	printf("  95 %% intervals with the method's own error; %d replicates of %u blocks of %.0f ms, seed %" G_GUINT64_FORMAT ".\n",
+	printf("  95 %% intervals with the method's own error; %d replicates of %u blocks of %.0f ms, "
+	       "seed %" G_GUINT64_FORMAT ".\n",
 	       RUN_REPLICATES, bootstrap_n_blocks(ev->bootstrap), ev->block_ns / 1e6, run->seed);
 }
 

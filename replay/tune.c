@@ -198,14 +198,19 @@ static void print_text(const struct tuning *t)
 	printf("\nChosen: %s", chosen);
 	if (t->statistic == WINDOW_AGE)
 		printf(" (ipi_window_ns=%" PRId64 ")", MAX(c->window_ns, 0));
-	printf(", the smallest within one standard error of the best.\nOn data that did not choose it, with 95 %% intervals:\n");
+	puts(", the smallest within one standard error of the best.\n"
+	     "On data that did not choose it, with 95 % intervals:");
 	print_gain("gain", t, &c->held_out);
 	print_gain("gain at the default", t, &c->by_default);
-	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", "difference, with the method's error", tuning_over_default(t, c->over_default.ns), t->over_default[0],
-	       t->over_default[1]);
+	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", "difference, with the method's error",
+	       tuning_over_default(t, c->over_default.ns), t->over_default[0], t->over_default[1]);
 	printf("  %-38s %s to %s\n", "windows chosen in replicates, 95 %", low, high);
-	printf("Verdict: %s.\n%s\nBy the episode chain (see 'counterspin replay'), against %s, with the method's error:\n", verdict_of_tuning(t),
-	       t->verdict == WINDOW_BETTER ? "" : "Nothing here speaks for another window than the default.\n",
+	printf("Verdict: %s.\n", verdict_of_tuning(t));
+	if (t->reason)
+		printf("(%s.)\n", t->reason);
+	if (t->verdict != WINDOW_BETTER)
+		puts("Nothing here speaks for another window than the default.");
+	printf("\nBy the episode chain (see 'counterspin replay'), against %s, with the method's error:\n",
 	       t->run->recorded_policy->name);
 	print_chain("throughput at the chosen window", &t->at_chosen);
 	print_chain("throughput at the default", &t->at_default);
@@ -213,7 +218,8 @@ static void print_text(const struct tuning *t)
 
 static bool keep(sqlite3 *db, const struct tuning *t, GError **error)
 {
-	g_autoptr(db_stmt) drop = db_prepare(db, "DELETE FROM window_step WHERE policy = ? AND parameters = ? AND statistic = ?");
+	g_autoptr(db_stmt) drop = db_prepare(db,
+		"DELETE FROM window_step WHERE policy = ? AND parameters = ? AND statistic = ?");
 	g_autoptr(db_stmt) add = db_prepare_insert(db, "window_step");
 	cJSON *parameters = policy_spec_parameters(t->policy, &t->params);
 	char *text;
