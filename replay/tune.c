@@ -242,6 +242,9 @@ static bool keep(sqlite3 *db, const struct tuning *t, GError **error)
 		db_bind_int(add, 4, t->curve->points[i].window_ns);
 		db_bind_real(add, 5, t->curve->points[i].value.spin_ns);
 		db_bind_real(add, 6, t->curve->points[i].value.wall_ns);
+		db_bind_real(add, 7, tuning_gain(t, t->curve->points[i].value.spin_ns));
+		db_bind_real(add, 8, tuning_gain(t, t->low[i]));
+		db_bind_real(add, 9, tuning_gain(t, t->high[i]));
 		ok = db_run(add, error);
 	}
 	cJSON_free(text);

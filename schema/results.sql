@@ -142,5 +142,88 @@ CREATE TABLE window_step (
 	ipi_window_ns INTEGER NOT NULL,    -- or ppm; -1: no hint is young enough
 	spin_ns       REAL NOT NULL,       -- CPU time given back in the whole recording
 	wall_ns       REAL NOT NULL,
+	gain          REAL NOT NULL,       -- spin_ns as useful work, percent against the recorded policy
+	lo            REAL, hi REAL,       -- 95 % band of gain, which holds the whole curve at once
 	PRIMARY KEY (policy, parameters, statistic, ipi_window_ns)
 ) WITHOUT ROWID;
+
+-- What the last 'counterspin tune' of a policy makes of its curve. Gains are percent of useful work against
+-- the recorded policy; windows are ns, or ppm as window_step.statistic says.
+CREATE TABLE window_choice (
+	policy         TEXT NOT NULL,
+	parameters     TEXT NOT NULL,      -- as in window_step
+	statistic      TEXT NOT NULL,
+	default_window INTEGER NOT NULL,
+	chosen         INTEGER,            -- NULL: no choice, and reason says why; then all that follows from it is NULL
+	fold_lo        INTEGER, fold_hi INTEGER, -- windows chosen in replicates, 95 %
+	held_out       REAL, held_out_lo REAL, held_out_hi REAL, -- gain on data that did not choose it
+	by_default     REAL, by_default_lo REAL, by_default_hi REAL, -- of the default, there
+	over_default   REAL, over_default_stat_lo REAL, over_default_stat_hi REAL, -- the difference
+	over_default_total_lo REAL, over_default_total_hi REAL,
+	-- by the episode chain (estimate.metric 'throughput_gain'), total interval
+	throughput_at_chosen REAL, throughput_at_chosen_lo REAL, throughput_at_chosen_hi REAL,
+	throughput_at_default REAL, throughput_at_default_lo REAL, throughput_at_default_hi REAL,
+	hints_live     INTEGER NOT NULL,   -- decisions at which a hint changes the pick
+	hints_inert    INTEGER NOT NULL,   -- at which it does not
+	verdict        TEXT NOT NULL,
+	reason         TEXT,
+	PRIMARY KEY (policy, parameters, statistic)
+) WITHOUT ROWID;
+
+-- What was recorded, as it would vary in another stretch of the same load: by the last replay.
+CREATE TABLE observed (
+	vm      INTEGER REFERENCES vm(id), -- NULL: all VMs
+	-- 'spin_cpus' (CPUs): spent in waits with PAUSE exits; 'spin_share' (percent): of the vCPUs' time on a
+	-- CPU; 'steal_share' (percent): of the vCPUs' time, runnable and not on a CPU; 'pause_exits' (1/s);
+	-- 'yields' (1/s): accepted by yield_to(); 'wasted_yields' (percent): of the yields of which it is known,
+	-- those to a vCPU that is not waited for; 'ipi_response' (us): mean, from the send to the last
+	-- acknowledgement, of IPIs that are waited for; 'episode_length' (us): mean wait with PAUSE exits
+	metric  TEXT NOT NULL,
+	unit    TEXT NOT NULL,
+	value   REAL,                      -- NULL: not known, and reason says why
+	stat_lo REAL, stat_hi REAL,        -- 95 %; NULL: too little was recorded for an interval
+	n       INTEGER NOT NULL,          -- episodes, exits, yields or IPIs that it rests on
+	reason  TEXT,
+	UNIQUE (vm, metric)
+);
+
+-- What a reader must know before believing a figure, one sentence a row: by the last replay.
+CREATE TABLE warning (
+	sentence TEXT NOT NULL
+);
+
+-- By how much a wait is longer because its first decision does not yield to the vCPU that is waited for,
+-- though it is ready, by several methods: by the last replay.
+CREATE TABLE estimator (
+	name      TEXT PRIMARY KEY,        -- 'direct method', 'natural experiment', 'doubly robust'
+	us        REAL,                    -- NULL: refused, and reason says why
+	lo        REAL, hi REAL,           -- 95 %
+	decisions INTEGER NOT NULL,
+	reason    TEXT
+) WITHOUT ROWID;
+
+-- What the natural experiment has to pass before it is believed: by the last replay.
+CREATE TABLE natural_test (
+	name   TEXT PRIMARY KEY,           -- 'T1' ...
+	what   TEXT NOT NULL,
+	found  TEXT NOT NULL,
+	passed INTEGER                     -- NULL: it cannot be told
+) WITHOUT ROWID;
+
+-- A stretch of the recording worth a look, the most telling first: by the last replay.
+CREATE TABLE moment (
+	id       INTEGER PRIMARY KEY,      -- 1, 2, ... in the order to show them
+	kind     TEXT NOT NULL,            -- 'longest IPI wait', 'longest lock wait', 'lost opportunity', ...
+	vm       INTEGER NOT NULL REFERENCES vm(id),
+	episode  INTEGER NOT NULL REFERENCES episode(id),
+	decision INTEGER NOT NULL REFERENCES decision(id), -- to look at first
+	t0       INTEGER NOT NULL,         -- to show
+	t1       INTEGER NOT NULL,
+	what     TEXT NOT NULL             -- one sentence
+);
+
+-- A decision in a moment as each policy of the last replay makes it.
+CREATE TABLE explanation (
+	decision INTEGER PRIMARY KEY REFERENCES decision(id),
+	explain  TEXT NOT NULL             -- JSON, as 'counterspin explain --json' prints it
+);
