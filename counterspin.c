@@ -15,6 +15,7 @@
 
 #include "analyze/import.h"
 #include "analyze/info.h"
+#include "analyze/report/report.h"
 #include "capture/record.h"
 #include "replay/replay.h"
 #include "replay/tune.h"
@@ -37,6 +38,7 @@ static const struct subcommand subcommands[] = {
 	{ "info", cmd_info, "what a database holds, and what could not be known" },
 	{ "replay", cmd_replay, "every decision under other policies, and how faithful the replay is" },
 	{ "tune", cmd_tune, "the gain for every ipi_window_ns, and the one to choose" },
+	{ "report", cmd_report, "the answers and what they rest on: on the terminal, or as one page" },
 	{ "explain", cmd_explain, "one decision as each policy makes it, vCPU by vCPU" },
 	{ "policies", cmd_policies, "the policies, what they stand for, and their limits" },
 #endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The files themselves; their paths come from CMakeLists.txt. */
+.macro asset name, path
+	.global asset_\name, asset_\name\()_end
+	asset_\name: .incbin "\path"
+	asset_\name\()_end: .byte 0
+.endm
+
+	.section .rodata
+	asset dygraph_js, DYGRAPH_JS
+	asset dygraph_css, DYGRAPH_CSS
+	asset dygraph_licence, REPORT_DIR/dygraphs-licence.txt
+	asset page_css, REPORT_DIR/page.css
+	asset page_js, REPORT_DIR/page.js
+	asset timeline_css, REPORT_DIR/timeline.css
+	asset timeline_js, REPORT_DIR/timeline.js
+	.section .note.GNU-stack, "", %progbits

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "analyze/report/format.h"
+
+#include <math.h>
+#include <string.h>
+
+char *format_ns(double ns)
+{
+	static const struct {
+		double from, unit;
+		const char *name;
+	} units[] = { { 999.5e6, 1e9, "s" }, { 999.5e3, 1e6, "ms" }, { 999.5, 1e3, "us" } };
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(units); i++) {
+		double n = ns / units[i].unit;
+
+		if (fabs(ns) >= units[i].from)
+			return g_strdup_printf("%.*f %s", fabs(n) < 9.995 ? 2 : fabs(n) < 99.95 ? 1 : 0, n,
+					       units[i].name);
+	}
+	return g_strdup_printf("%.0f ns", ns);
+}
+
+char *format_count(double n)
+{
+	g_autofree char *digits = g_strdup_printf("%.0f", n);
+	gsize len = strlen(digits), first = digits[0] == '-';
+	GString *out = g_string_new(NULL);
+
+	for (gsize i = 0; i < len; i++) {
+		if (i > first && (len - i) % 3 == 0)
+			g_string_append_c(out, ',');
+		g_string_append_c(out, digits[i]);
+	}
+	return g_string_free(out, FALSE);
+}
+
+static char *number(const struct column *c, double value)
+{
+	/* no "-0.0" */
+	if (fabs(value) * pow(10, c->digits) < 0.5)
+		value = 0;
+	return g_strdup_printf(c->sign && value ? "%+.*f" : "%.*f", (int)c->digits, value);
+}
+
+char *format_estimate(const struct column *column, double value)
+{
+	return isnan(value) ? g_strdup("-") : number(column, value);
+}
+
+char *format_interval(const struct column *column, const double *interval)
+{
+	g_autofree char *lo = NULL, *hi = NULL;
+
+	if (isnan(interval[0]) || isnan(interval[1]))
+		return g_strdup("-");
+	lo = number(column, interval[0]);
+	hi = number(column, interval[1]);
+	return g_strdup_printf("[%s, %s]", lo, hi);
+}
+
+static char *estimate(const struct column *column, const struct cell *cell)
+{
+	const double *interval = isnan(cell->total[0]) ? cell->statistical : cell->total;
+	g_autofree char *value = number(column, cell->value), *range = NULL;
+
+	if (isnan(interval[0]))
+		return g_steal_pointer(&value);
+	range = format_interval(column, interval);
+	return g_strdup_printf("%s %s", value, range);
+}
+
+char *format_cell(const struct column *column, const struct cell *cell)
+{
+	if (!cell->known)
+		return g_strdup("-");
+	switch (column->kind) {
+	case COLUMN_TEXT:
+		return g_strdup(cell->text);
+	case COLUMN_COUNT:
+		return format_count(cell->value);
+	case COLUMN_NUMBER:
+		return number(column, cell->value);
+	case COLUMN_PERCENT:
+		return g_strdup_printf("%.*f %%", (int)(column->digits ? column->digits : 1), cell->value);
+	case COLUMN_NS:
+		return format_ns(cell->value);
+	case COLUMN_TIME:
+		return g_strdup_printf("%.6f s", cell->value / 1e9);
+	case COLUMN_YES:
+		return g_strdup(cell->value ? "yes" : "no");
+	case COLUMN_ESTIMATE:
+		return estimate(column, cell);
+	}
+	g_assert_not_reached();
+}

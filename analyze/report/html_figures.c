@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Figures of categories, as SVG in the page: they need no script, and print.
+ * What is drawn over time or along an axis is dygraphs' (page.js).
+ */
+#include <math.h>
+#include <string.h>
+
+#include "analyze/report/format.h"
+#include "analyze/report/html_int.h"
+
+/* Geometry, in units of which the page shows about as many as it has pixels. */
+enum { WIDTH = 900, LABEL = 190, ROW = 22, BAR = 14, AXIS = 26, MAX_BARS = 96, N_COLOURS = 8 };
+
+static unsigned int column_index(const struct table *t, const char *key)
+{
+	for (unsigned int i = 0; i < t->n_columns; i++)
+		if (!strcmp(t->spec->columns[i].key, key))
+			return i;
+	g_error("table '%s' has no column '%s'", t->spec->id, key);
+}
+
+static void begin(GString *page, const struct table *t, double height, const char *what)
+{
+	g_string_append_printf(page, "<figure id=\"f-%s\"><svg role=img viewBox=\"0 0 %d %.0f\" aria-label=\"", t->spec->id,
+			       WIDTH, height);
+	html_text(page, what);
+	g_string_append(page, "\">\n");
+}
+
+static void end(GString *page, const char *caption)
+{
+	g_string_append(page, "</svg><figcaption>");
+	html_text(page, caption);
+	g_string_append(page, "</figcaption></figure>\n");
+}
+
+static void text_at(GString *page, double x, double y, const char *class, const char *text)
+{
+	g_string_append_printf(page, "<text x=\"%.1f\" y=\"%.1f\" class=\"%s\">", x, y, class);
+	html_text(page, text);
+	g_string_append(page, "</text>");
+}
+
+/* A row's label, cut to its room; all of it in the title. */
+static void label_at(GString *page, double y, const char *text)
+{
+	enum { ROOM = 28 };
+	g_autofree char *cut = g_utf8_strlen(text, -1) > ROOM ? g_utf8_substring(text, 0, ROOM - 1) : NULL;
+	g_autofree char *shown = cut ? g_strconcat(cut, "…", NULL) : g_strdup(text);
+
+	g_string_append(page, "<g><title>");
+	html_text(page, text);
+	g_string_append(page, "</title>");
+	text_at(page, LABEL - 8, y, "label", shown);
+	g_string_append(page, "</g>");
+}
+
+static void bar(GString *page, double x, double y, double width, const char *class, const char *title)
+{
+	if (width < 0.25)
+		return;
+	g_string_append_printf(page, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" class=\"%s\"><title>", x, y,
+			       width, BAR, class);
+	html_text(page, title);
+	g_string_append(page, "</title></rect>");
+}
+
+/* A distance of 1, 2 or 5 times a power of ten, at most n of them to span. */
+static double tick_of(double span, unsigned int n)
+{
+	double unit = pow(10, floor(log10(span / n)));
+
+	return unit * (span / n <= unit ? 1 : span / n <= 2 * unit ? 2 : span / n <= 5 * unit ? 5 : 10);
+}
+
+struct axis {
+	double lo, hi;
+};
+
+static double x_of(const struct axis *a, double value)
+{
+	return LABEL + (value - a->lo) / (a->hi - a->lo) * (WIDTH - LABEL - 20);
+}
+
+static void draw_axis(GString *page, const struct axis *a, double height, const char *unit)
+{
+	double tick = tick_of(a->hi - a->lo, 8);
+
+	for (double v = ceil(a->lo / tick) * tick; v <= a->hi + tick * 1e-6; v += tick) {
+		double shown = fabs(v) < tick / 2 ? 0 : v;
+		g_autofree char *text = g_strdup_printf("%g%s", shown, unit);
+
+		g_string_append_printf(page, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"0\" y2=\"%.0f\" class=\"%s\"/>", x_of(a, v),
+				       x_of(a, v), height, shown ? "grid" : "zero");
+		text_at(page, x_of(a, v), height + 16, "tick", text);
+	}
+}
+
+static void include(struct axis *a, double value)
+{
+	if (isnan(value))
+		return;
+	a->lo = MIN(a->lo, value);
+	a->hi = MAX(a->hi, value);
+}
+
+static void whisker(GString *page, const struct axis *a, const double *interval, double y, const char *class)
+{
+	if (!isnan(interval[0]) && !isnan(interval[1]))
+		g_string_append_printf(page, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" class=\"%s\"/>",
+				       x_of(a, interval[0]), x_of(a, interval[1]), y, y, class);
+}
+
+/* A dot for each policy's gain in throughput, thick its statistical and thin its total interval. */
+static void draw_gains(GString *page, const struct table *t)
+{
+	unsigned int column = column_index(t, "throughput_gain");
+	struct axis a = { -1, 1 };
+	double height = ROW * t->rows->len + 6, margin;
+
+	for (guint i = 0; i < t->rows->len; i++) {
+		const struct cell *c = (const struct cell *)t->rows->pdata[i] + column;
+
+		for (unsigned int k = 0; k < 2; k++) {
+			include(&a, c->statistical[k]);
+			include(&a, c->total[k]);
+		}
+		include(&a, c->value);
+	}
+	margin = 0.05 * (a.hi - a.lo);
+	a.lo -= margin;
+	a.hi += margin;
+	begin(page, t, height + AXIS, "Gain in throughput by policy, percent, with statistical and total intervals");
+	draw_axis(page, &a, height, " %");
+	for (guint i = 0; i < t->rows->len; i++) {
+		const struct cell *row = t->rows->pdata[i], *c = row + column;
+		double y = ROW * (i + 0.5) + 3;
+		g_autofree char *text = format_cell(&t->spec->columns[column], c);
+
+		label_at(page, y + 4, row[0].text);
+		if (!c->known) {
+			text_at(page, x_of(&a, 0) + 6, y + 4, "none", "cannot be told");
+			continue;
+		}
+		g_string_append(page, "<g><title>");
+		html_printf(page, "%s: %s %%", row[0].text, text);
+		g_string_append(page, "</title>");
+		whisker(page, &a, c->total, y, "total");
+		whisker(page, &a, c->statistical, y, "statistical");
+		g_string_append_printf(page, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" class=\"dot\"/></g>\n", x_of(&a, c->value),
+				       y);
+	}
+	end(page, "Dot: estimate. Thick: 95 % interval of the recording's own variation. Thin: with the method's own error.");
+}
+
+/* Keys and colours below bars. */
+static double draw_key(GString *page, double y, const char *const *names, const char *const *classes, unsigned int n)
+{
+	double x = LABEL;
+
+	for (unsigned int i = 0; i < n; i++) {
+		double width = 24 + 6.6 * g_utf8_strlen(names[i], -1);
+
+		if (x > LABEL && x + width > WIDTH) {
+			x = LABEL;
+			y += ROW;
+		}
+		bar(page, x, y, BAR, classes[i], names[i]);
+		text_at(page, x + BAR + 4, y + 11, "key", names[i]);
+		x += width;
+	}
+	return y + ROW;
+}
+
+static void draw_outcomes(GString *page, const struct table *t)
+{
+	static const char *const classes[] = { "good", "nominated", "mismatch", "lost", "over", "nothing", "unknown" };
+	static const char *const names[] = {
+		"hit", "nominated", "scheduler mismatch", "lost opportunity", "overboost", "nothing to gain", "unknown",
+	};
+	unsigned int first = column_index(t, "hit"), picks = column_index(t, "picks");
+	struct axis a = { 0, 1 };
+	double height = 0, y = 4;
+
+	for (guint i = 0; i < t->rows->len; i++) {
+		const struct cell *row = t->rows->pdata[i];
+
+		include(&a, row[picks].value);
+		height += i % 2 ? ROW + 8 : ROW - 2;
+	}
+	begin(page, t, height + AXIS + 2 * ROW + 8, "Decisions at which each policy's pick differs, by what the picks amount to");
+	draw_axis(page, &a, height, "");
+	for (guint i = 0; i < t->rows->len; i++) {
+		const struct cell *row = t->rows->pdata[i];
+		g_autofree char *label = g_strdup(i % 2 ? "kernel there" : row[0].text);
+		double x = LABEL;
+
+		label_at(page, y + 11, label);
+		for (unsigned int k = 0; k < G_N_ELEMENTS(names); k++) {
+			double width = (row[first + k].known ? row[first + k].value : 0) / (a.hi - a.lo) * (WIDTH - LABEL - 20);
+			g_autofree char *n = format_count(row[first + k].value);
+			g_autofree char *title = g_strdup_printf("%s, %s: %s %s", row[0].text, row[1].text, n, names[k]);
+
+			bar(page, x, y, width, classes[k], title);
+			x += width;
+		}
+		g_string_append_c(page, '\n');
+		y += i % 2 ? ROW + 8 : ROW - 2;
+	}
+	draw_key(page, height + AXIS, names, classes, G_N_ELEMENTS(names));
+	end(page, "Decisions at which the pick differs from the recorded policy's: what each pick amounts to.");
+}
+
+/* The place of who in names, which gets it if it is new. */
+static unsigned int colour_of(GPtrArray *names, const char *who)
+{
+	guint i;
+
+	for (i = 0; i < names->len; i++)
+		if (!strcmp(names->pdata[i], who))
+			return i;
+	g_ptr_array_add(names, (char *)who);
+	return i;
+}
+
+static void draw_cpus(GString *page, const struct table *t)
+{
+	static const char *const classes[N_COLOURS] = { "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7" };
+	g_autoptr(GPtrArray) names = g_ptr_array_new(), used = g_ptr_array_new();
+	const struct axis a = { 0, 100 };
+	guint bars = 0, drawn = 0;
+	double last = -1, x = LABEL, y = 4 - ROW, height;
+
+	for (guint i = 0; i < t->rows->len; i++) {
+		const struct cell *row = t->rows->pdata[i];
+
+		bars += row[0].value != last;
+		last = row[0].value;
+		if (strcmp(row[1].text, "other threads"))
+			colour_of(names, row[1].text);
+	}
+	height = ROW * MIN(bars, MAX_BARS) + 4;
+	begin(page, t, height + AXIS + ROW * 3, "Share of each CPU's time by VM");
+	draw_axis(page, &a, height, " %");
+	last = -1;
+	for (guint i = 0; i < t->rows->len; i++) {
+		const struct cell *row = t->rows->pdata[i];
+		double width = row[2].value / 100 * (WIDTH - LABEL - 20);
+		g_autofree char *title = NULL;
+		const char *class = "rest";
+
+		if (row[0].value != last) {
+			g_autofree char *label = g_strdup_printf("CPU %.0f", row[0].value);
+
+			if (drawn++ == MAX_BARS)
+				break;
+			y += ROW;
+			x = LABEL;
+			label_at(page, y + 11, label);
+		}
+		last = row[0].value;
+		if (strcmp(row[1].text, "other threads"))
+			class = classes[colour_of(names, row[1].text) % N_COLOURS];
+		title = g_strdup_printf("CPU %.0f, %s: %.1f %%", row[0].value, row[1].text, row[2].value);
+		bar(page, x, y, width, class, title);
+		x += width;
+	}
+	for (guint i = 0; i < MIN(names->len, N_COLOURS); i++)
+		g_ptr_array_add(used, (char *)classes[i]);
+	if (names->len > N_COLOURS)
+		g_ptr_array_set_size(names, N_COLOURS);
+	g_ptr_array_add(names, (char *)"other threads");
+	g_ptr_array_add(used, (char *)"rest");
+	draw_key(page, height + AXIS, (const char *const *)names->pdata, (const char *const *)used->pdata, names->len);
+	end(page, bars > MAX_BARS ? "Share of each CPU's time; the rest is idle, or lost. The first CPUs; colours repeat." :
+	    "Share of each CPU's time; the rest is idle, or lost.");
+}
+
+/* Where page.js draws: it knows the figure by its id. */
+static void leave_room(GString *page, const struct table *t, const char *const *charts)
+{
+	g_string_append_printf(page, "<figure id=\"f-%s\" class=charts>", t->spec->id);
+	for (; *charts; charts += 2) {
+		g_string_append_printf(page, "<div class=chart role=img id=\"c-%s\" aria-label=\"", charts[0]);
+		html_text(page, charts[1]);
+		g_string_append(page, "\"></div>");
+	}
+	g_string_append(page, "</figure>\n");
+}
+
+bool html_figure(GString *page, const struct table *t)
+{
+	static const struct {
+		const char *id;
+		void (*draw)(GString *, const struct table *);
+		const char *charts[7];
+	} figures[] = {
+		{ "gains", draw_gains }, { "outcomes", draw_outcomes }, { "cpu_time", draw_cpus },
+		{ "over_time", NULL, { "rate", "PAUSE exits and yields per second", "response", "IPI response: median, 90 %, "
+				       "longest", "wasted", "Wasted yields, percent" } },
+		{ "over_time_by_vm", NULL, { "by-vm", "PAUSE exits per second by VM" } },
+		{ "ipi_response_histogram", NULL, { "response-histogram", "Distribution of IPI response" } },
+		{ "episode_length_histogram", NULL, { "length-histogram", "Distribution of waits with PAUSE exits" } },
+		{ "window_curve", NULL, { "window", "Gain by ipi_window_ns, with its band" } },
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(figures); i++)
+		if (!strcmp(figures[i].id, t->spec->id)) {
+			if (figures[i].draw)
+				figures[i].draw(page, t);
+			else
+				leave_room(page, t, figures[i].charts);
+			return true;
+		}
+	return false;
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * counterspin report - what a database says, on a terminal, as JSON, or as one
+ * page to send to somebody.
+ */
+#include "analyze/report/report.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "analyze/report/compare.h"
+#include "analyze/report/html.h"
+#include "analyze/report/json.h"
+#include "analyze/report/sections.h"
+#include "analyze/report/text.h"
+#include "schema/command.h"
+
+static char *option_output, *option_compare;
+static gboolean option_json, option_force;
+
+static const GOptionEntry options[] = {
+	{ "output", 'o', 0, G_OPTION_ARG_FILENAME, &option_output,
+	  "Write one self-contained HTML page to FILE", "FILE" },
+	{ "force", 'f', 0, G_OPTION_ARG_NONE, &option_force, "Replace FILE if it exists", NULL },
+	{ "compare", 0, 0, G_OPTION_ARG_FILENAME, &option_compare,
+	  "Show what is different in DB2, recorded after a change", "DB2" },
+	{ "json", 0, 0, G_OPTION_ARG_NONE, &option_json, "Print JSON", NULL },
+	G_OPTION_ENTRY_NULL
+};
+
+static const struct command command = {
+	.name = "report", .arguments = "DB", .options = options, .min_args = 1, .max_args = 1,
+	.summary = "Show what a database says: the answers first, then what they rest on.",
+};
+
+static struct result *gather(sqlite3 *db, const char *path, GError **error)
+{
+	static section_fill *const sections[] = {
+		sections_recording, sections_time, sections_over_time, sections_waits, sections_policies, sections_window,
+		sections_moments, sections_reviewers, answers_add,
+	};
+	g_autofree char *name = g_path_get_basename(path);
+	struct result *r = result_new(name);
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(sections); i++)
+		if (!sections[i](r, db, error)) {
+			result_free(r);
+			return NULL;
+		}
+	return r;
+}
+
+static int show(const struct result *r, sqlite3 *db)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (option_output)
+		return html_write(r, db, option_output, option_force, &error) ? EXIT_FINE : command_fail(&command, error);
+	if (option_json)
+		command_print_json(json_of(r));
+	else
+		text_print(r, isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR") && g_strcmp0(g_getenv("TERM"), "dumb"), stdout);
+	return EXIT_FINE;
+}
+
+static int report(const char *path)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(sqlite3) db = db_open(path, &error);
+	g_autoptr(sqlite3) other = db && option_compare ? db_open(option_compare, &error) : NULL;
+	struct result *r = NULL;
+	int status;
+
+	if (db && !option_compare) {
+		r = gather(db, path, &error);
+	} else if (other) {
+		g_autofree char *before = g_path_get_basename(path), *after = g_path_get_basename(option_compare);
+
+		r = compare(db, before, other, after, &error);
+	}
+	status = r ? show(r, db) : command_fail(&command, error);
+	result_free(r);
+	return status;
+}
+
+int cmd_report(int argc, char **argv)
+{
+	int status;
+
+	if (!command_parse(&command, &argc, &argv, &status))
+		return status;
+	if (option_output && option_json)
+		return command_usage(&command, "--json goes to standard output, --output writes a page: not both");
+	if (option_force && !option_output)
+		return command_usage(&command, "--force is about the FILE of --output");
+	return report(argv[1]);
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The gain for every ipi_window_ns, and the one that was chosen.
+ */
+#include "analyze/report/sections.h"
+
+#define NOT_TUNED "No window has been looked for yet: 'counterspin tune' does it."
+
+/* A curve of thousands of steps: those at which it moves by what the eye sees on a page. */
+static const struct table_spec curve = {
+	.id = "window_curve", .title = "The curve: gain from this window on", .page_only = true,
+	.empty = NOT_TUNED,
+	.sql = "WITH step AS (SELECT *, lag(gain) OVER w AS before, row_number() OVER w AS n, count(*) OVER () AS steps, "
+	       "max(gain) OVER () - min(gain) OVER () AS span FROM window_step "
+	       "WHERE statistic = 'ipi_window_ns' AND (policy, parameters, statistic) IN "
+	       "(SELECT policy, parameters, statistic FROM window_choice ORDER BY policy <> 'ipi-aware+relaxed' LIMIT 1) "
+	       "WINDOW w AS (ORDER BY ipi_window_ns)) "
+	       "SELECT max(ipi_window_ns, 0), gain, lo, hi FROM step WHERE n = 1 OR n = steps OR steps <= 400 OR "
+	       "CAST(400 * (gain - (SELECT min(gain) FROM step)) / span AS INTEGER) <> "
+	       "CAST(400 * (before - (SELECT min(gain) FROM step)) / span AS INTEGER) "
+	       "OR n * 200 / steps <> (n - 1) * 200 / steps ORDER BY ipi_window_ns",
+	.columns = {
+		{ "ipi_window_ns", "window", COLUMN_NS }, { "gain", "gain %", COLUMN_NUMBER, 2, true },
+		{ "lo", "band from", COLUMN_NUMBER, 2, true }, { "hi", "to", COLUMN_NUMBER, 2, true },
+	},
+};
+
+static const struct table_spec at = {
+	.id = "window_at", .title = "Gain by the window in which a pending IPI counts (single decisions)",
+	.about = "The band holds the whole curve at once.", .empty = NOT_TUNED,
+	.sql = "WITH tried(w) AS (VALUES (0), (2e4), (5e4), (1e5), (2e5), (5e5), (1e6), (2e6), (5e6), (1e7), (2e7), (5e7), "
+	       "(1e8), (1e9)), tuned AS (SELECT policy, parameters, statistic FROM window_choice "
+	       "WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed' LIMIT 1), "
+	       "step AS (SELECT window_step.* FROM window_step JOIN tuned USING (policy, parameters, statistic)) "
+	       "SELECT w, gain, lo, hi, NULL, NULL FROM tried JOIN step "
+	       "ON ipi_window_ns = (SELECT max(ipi_window_ns) FROM step WHERE ipi_window_ns <= w) ORDER BY w",
+	.columns = {
+		{ "ipi_window_ns", "window", COLUMN_NS }, { "gain", "gain %", COLUMN_ESTIMATE, 2, true },
+	},
+};
+
+static const struct table_spec choice = {
+	.id = "window_choice", .title = "The choice", .empty = NOT_TUNED,
+	.about = "On data that did not choose it. over default: with the method's error.",
+	.sql = "SELECT policy, CASE WHEN statistic = 'ipi_window_ns' THEN chosen END, "
+	       "CASE WHEN statistic = 'ipi_window_ns' THEN default_window END, "
+	       "held_out, held_out_lo, held_out_hi, NULL, NULL, "
+	       "over_default, over_default_stat_lo, over_default_stat_hi, over_default_total_lo, over_default_total_hi, "
+	       "verdict FROM window_choice WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, "
+	       "parameters",
+	.columns = {
+		{ "policy", "policy", COLUMN_TEXT }, { "chosen", "chosen", COLUMN_NS },
+		{ "default_window", "default", COLUMN_NS }, { "held_out", "gain %", COLUMN_ESTIMATE, 2, true },
+		{ "over_default", "over default", COLUMN_ESTIMATE, 2, true }, { "verdict", "verdict", COLUMN_TEXT },
+	},
+};
+
+static const struct table_spec reasons = {
+	.id = "window_reasons", .title = "Why", .empty = "No reservations.",
+	.sql = "SELECT policy, reason FROM window_choice WHERE reason NOT NULL AND statistic = 'ipi_window_ns' ORDER BY 1",
+	.columns = { { "policy", "policy", COLUMN_TEXT }, { "why", "why", COLUMN_TEXT } },
+};
+
+bool sections_window(struct result *r, sqlite3 *db, GError **error)
+{
+	struct section *s = result_section(r, "window", "Which ipi_window_ns");
+
+	return section_query(s, &choice, db, error) && section_query(s, &reasons, db, error) &&
+	       section_query(s, &at, db, error) && section_query(s, &curve, db, error);
+}

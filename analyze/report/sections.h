@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sections - the sections of a report, each filled from one database.
+ */
+#ifndef ANALYZE_REPORT_SECTIONS_H
+#define ANALYZE_REPORT_SECTIONS_H
+
+#include "analyze/report/result.h"
+
+/* What a VM is called, by an SQL expression for its id: VMs of one name are told apart. */
+#define VM_LABEL(id) \
+	"(SELECT CASE WHEN label.name IS NULL THEN 'VM ' || label.id " \
+	"WHEN (SELECT count(*) FROM vm AS other WHERE other.name = label.name) > 1 " \
+	"THEN label.name || ' (' || coalesce('tgid ' || label.tgid, 'VM ' || label.id) || ')' " \
+	"ELSE label.name END FROM vm AS label WHERE label.id = " id ")"
+
+/* What a row of table replay is called: by its policy, and what else tells it from others. */
+#define POLICY_LABEL(id) \
+	"(SELECT label.policy || CASE WHEN (SELECT count(DISTINCT parameters) FROM replay AS other " \
+	"WHERE other.policy = label.policy) > 1 THEN ':' || replace(replace(replace(replace(" \
+	"label.parameters, '{', ''), '}', ''), '\"', ''), ':', '=') ELSE '' END || " \
+	"CASE WHEN (SELECT count(DISTINCT state) FROM replay) > 1 AND label.state <> 'probed' " \
+	"THEN ' (' || label.state || ')' ELSE '' END FROM replay AS label WHERE label.id = " id ")"
+
+/* The order to show policies in: as they were replayed, the recorded one first. */
+#define POLICY_ORDER "replay.id"
+
+/* IPIs that are waited for, a row each: t_send, response_ns. All, where it is not known which vectors are. */
+#define WAITED_RESPONSE \
+	"(SELECT t_send, response_ns FROM ipi_response LEFT JOIN ipi_vector USING (vm, vector) " \
+	"WHERE response_ns NOT NULL AND coalesce(f_wait, 1) >= 0.5)"
+
+typedef bool section_fill(struct result *result, sqlite3 *db, GError **error);
+
+section_fill sections_recording;	/* what was recorded; what was lost or cannot be known */
+section_fill sections_time;		/* where CPU time goes, per VM, CPU and vCPU */
+section_fill sections_over_time;
+section_fill sections_waits;		/* causes, response times, their distributions */
+section_fill sections_policies;		/* outcomes, gains, fidelity */
+section_fill sections_window;
+section_fill sections_moments;
+section_fill sections_reviewers;
+
+/* One sentence for each question. After the sections. */
+bool answers_add(struct result *result, sqlite3 *db, GError **error);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "analyze/report/text.h"
+
+#include <string.h>
+
+#include "analyze/report/format.h"
+#include "schema/text_table.h"
+
+enum { WIDTH = 100, MAX_ROWS = 40, MAX_CELL = 48 };
+
+#define BOLD "\033[1m"
+#define DIM "\033[2m"
+#define PLAIN "\033[0m"
+
+/* Text from a recording must not steer the terminal. */
+static char *harmless(const char *text, glong max)
+{
+	GString *out = g_string_new(NULL);
+	glong n = 0;
+
+	for (const char *p = text; *p; p = g_utf8_next_char(p), n++) {
+		gunichar c = g_utf8_get_char(p);
+
+		if (n == max - 1 && *g_utf8_next_char(p)) {
+			g_string_append(out, "…");
+			break;
+		}
+		g_string_append_unichar(out, g_unichar_isprint(c) ? c : '?');
+	}
+	return g_string_free(out, FALSE);
+}
+
+/* Words of text in lines of the terminal's width, after first and then blanks as wide. */
+static void print_wrapped(const char *first, const char *text, FILE *to)
+{
+	g_autofree char *clean = harmless(text, G_MAXLONG);
+	g_auto(GStrv) words = g_strsplit(clean, " ", -1);
+	glong indent = g_utf8_strlen(first, -1), at = indent;
+
+	fputs(first, to);
+	for (char **w = words; *w; w++) {
+		glong n = g_utf8_strlen(*w, -1);
+
+		if (at > indent && at + 1 + n > WIDTH) {
+			fprintf(to, "\n%*s", (int)indent, "");
+			at = indent;
+		}
+		fprintf(to, "%s%s", at > indent ? " " : "", *w);
+		at += n + (at > indent);
+	}
+	fputc('\n', to);
+}
+
+static void print_rows(const struct table *t, FILE *to)
+{
+	g_autofree const char **headings = g_new0(const char *, t->n_columns);
+	g_autoptr(GPtrArray) owned = g_ptr_array_new_with_free_func(g_free);
+	guint n = MIN(t->rows->len, MAX_ROWS);
+	struct text_table *text;
+
+	for (unsigned int c = 0; c < t->n_columns; c++) {
+		const struct column *column = &t->spec->columns[c];
+
+		g_ptr_array_add(owned, g_strdup_printf("%s%s", column_is_text(column) ? "" : ">", column->heading));
+		headings[c] = owned->pdata[c];
+	}
+	text = text_table_new(headings, t->n_columns);
+	for (guint i = 0; i < n; i++)
+		for (unsigned int c = 0; c < t->n_columns; c++) {
+			const struct cell *row = t->rows->pdata[i];
+			g_autofree char *cell = format_cell(&t->spec->columns[c], &row[c]);
+			g_autofree char *clean = harmless(cell, MAX_CELL);
+
+			text_table_cell(text, "%s", clean);
+		}
+	text_table_print(text, "  ", to);
+	if (n < t->rows->len)
+		fprintf(to, "  … and %u more rows (--json has all)\n", t->rows->len - n);
+}
+
+/* A table of sentences is better read as such. */
+static bool is_sentences(const struct table *t)
+{
+	const struct column *last = &t->spec->columns[t->n_columns - 1];
+
+	for (unsigned int c = 0; c < t->n_columns; c++)
+		if (t->spec->columns[c].kind != COLUMN_TEXT)
+			return false;
+	return !strcmp(last->key, "sentence") || !strcmp(last->key, "why");
+}
+
+static void print_sentences(const struct table *t, FILE *to)
+{
+	for (guint i = 0; i < t->rows->len; i++) {
+		const struct cell *row = t->rows->pdata[i];
+		g_autoptr(GString) line = g_string_new(NULL);
+
+		for (unsigned int c = 0; c < t->n_columns; c++)
+			if (row[c].known)
+				g_string_append_printf(line, "%s%s", line->len ? ": " : "", row[c].text);
+		print_wrapped("  ", line->str, to);
+	}
+}
+
+static void print_table(const struct table *t, bool colour, FILE *to)
+{
+	if (t->spec->page_only)
+		return;
+	fprintf(to, "\n%s%s%s\n", colour ? DIM : "", t->spec->title, colour ? PLAIN : "");
+	if (!t->rows->len)
+		print_wrapped("  ", t->spec->empty, to);
+	else if (is_sentences(t))
+		print_sentences(t, to);
+	else
+		print_rows(t, to);
+	if (t->rows->len && t->spec->about)
+		print_wrapped("  ", t->spec->about, to);
+}
+
+static void print_answers(const struct result *r, bool colour, FILE *to)
+{
+	static const char *const colours[] = {
+		[ANSWER_YES] = "\033[1;33m", [ANSWER_NO] = "\033[1;32m",
+		[ANSWER_PARTLY] = "\033[1;33m", [ANSWER_UNKNOWN] = "\033[1;31m",
+	};
+
+	for (guint i = 0; i < r->answers->len; i++) {
+		const struct answer *a = r->answers->pdata[i];
+
+		fprintf(to, "%s%s%s\n", colour ? colours[a->kind] : "", a->question, colour ? PLAIN : "");
+		print_wrapped("  ", a->sentence, to);
+	}
+}
+
+static bool has_text(const struct section *s)
+{
+	for (guint i = 0; i < s->tables->len; i++)
+		if (!((const struct table *)s->tables->pdata[i])->spec->page_only)
+			return true;
+	return s->notes->len;
+}
+
+void text_print(const struct result *r, bool colour, FILE *to)
+{
+	g_autofree char *title = harmless(r->title, G_MAXLONG);
+
+	fprintf(to, "%s%s%s\n\n", colour ? BOLD : "", title, colour ? PLAIN : "");
+	print_answers(r, colour, to);
+	for (guint i = 0; i < r->warnings->len; i++)
+		print_wrapped("WARNING: ", r->warnings->pdata[i], to);
+	for (guint i = 0; i < r->sections->len; i++) {
+		const struct section *s = r->sections->pdata[i];
+
+		if (!has_text(s))
+			continue;
+		fprintf(to, "\n%s%s%s\n", colour ? BOLD : "== ", s->title, colour ? PLAIN : " ==");
+		for (guint n = 0; n < s->notes->len; n++)
+			print_wrapped("", s->notes->pdata[n], to);
+		for (guint t = 0; t < s->tables->len; t++)
+			print_table(s->tables->pdata[t], colour, to);
+	}
+}
