@@ -37,6 +37,7 @@ void run_free(struct run *run)
 		return;
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
 		g_array_unref(run->disagreements[k]);
+	observed_free(run->observed);
 	rescore_free(run->rescore);
 	evidence_free(run->evidence);
 	scores_free(run->scores);
@@ -263,8 +264,9 @@ struct estimates_query run_query(const struct run *run, guint policy)
 
 bool run_estimate(struct run *run, GError **error)
 {
-	if (!estimators_compare(run->rescore, run->recorded, run->recorded_policy, &run->recorded_params, run->state,
-				&run->estimators, error))
+	run->observed = observed_new(run->evidence, error);
+	if (!run->observed || !estimators_compare(run->rescore, run->recorded, run->recorded_policy, &run->recorded_params,
+						  run->state, &run->estimators, error))
 		return false;
 	for (guint i = 0; i < run->policies->len; i++) {
 		struct run_policy *rp = run->policies->pdata[i];

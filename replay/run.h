@@ -9,6 +9,7 @@
 
 #include "replay/engine.h"
 #include "replay/estimate/estimates.h"
+#include "replay/estimate/observed.h"
 #include "replay/fidelity.h"
 
 struct run_verdict {
@@ -59,6 +60,7 @@ struct run {
 	struct scores *scores;		/* lane 0: the recorded policy's picks; then policies' in their order */
 	struct evidence *evidence;	/* after run_estimate() */
 	struct rescore *rescore;
+	struct observed *observed;	/* after run_estimate(), as the following */
 	struct estimators estimators;
 	uint64_t seed;
 };

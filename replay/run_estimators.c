@@ -35,77 +35,145 @@ static char *why_not_compared(const struct estimators *e)
 			       e->natural.n_treated + e->natural.n_untreated);
 }
 
-static void figure_cells(struct text_table *t, double ns, double lo, double hi, gint64 n)
+static char *direct_remark(const struct direct *d)
+{
+	if (isnan(d->ns) && d->n_unsupported)
+		return g_strdup_printf("%zu have too few yields of their kind", d->n_unsupported);
+	if (isnan(d->ns))
+		return g_strdup("no first decision passed it over");
+	if (isnan(d->lo_ns))
+		return g_strdup("too many replicates without a value");
+	return d->n_unsupported ? g_strdup_printf("%zu more have too few yields of their kind", d->n_unsupported) : NULL;
+}
+
+static char *doubly_robust_remark(const struct estimators *e)
+{
+	const struct doubly_robust *d = &e->doubly_robust;
+
+	if (!e->compared)
+		return why_not_compared(e);
+	if (isnan(d->dr_lo_ns))
+		return g_strdup("too many replicates without a value");
+	return g_strdup_printf("the direct method says %+.1f of the same: %s", d->dm_ns / 1e3,
+			       d->dm_suspect ? "suspect" : "agrees");
+}
+
+static struct estimator_figure figure(const char *name, double ns, double lo, double hi, gsize n, char *reason)
 {
 	if (isnan(ns) || isnan(lo))
-		text_table_cell(t, "-");
-	else
-		text_table_cell(t, "%+.1f [%+.1f, %+.1f]", ns / 1e3, lo / 1e3, hi / 1e3);
-	text_table_count(t, n);
+		ns = lo = hi = NAN;
+	return (struct estimator_figure){ name, ns / 1e3, lo / 1e3, hi / 1e3, n, reason };
+}
+
+void estimator_figures(const struct estimators *e, struct estimator_figure *figures)
+{
+	const struct natural_result *r = &e->natural;
+	const struct doubly_robust *d = &e->doubly_robust;
+	bool valid = r->status == NATURAL_VALID;
+
+	figures[0] = figure("direct method", e->direct.ns, e->direct.lo_ns, e->direct.hi_ns, e->direct.n,
+			    direct_remark(&e->direct));
+	figures[1] = figure("natural experiment", valid ? r->effect_ns : NAN, r->lo_ns, r->hi_ns,
+			    r->n_treated + r->n_untreated,
+			    valid ? g_strdup("if anything it reads high") : natural_reason(r));
+	figures[2] = figure("doubly robust", e->compared ? d->dr_ns : NAN, d->dr_lo_ns, d->dr_hi_ns,
+			    e->compared ? d->n_treated + d->n_untreated : 0, doubly_robust_remark(e));
+}
+
+void estimator_figures_clear(struct estimator_figure *figures)
+{
+	for (unsigned int i = 0; i < N_ESTIMATORS; i++)
+		g_clear_pointer(&figures[i].reason, g_free);
 }
 
 static void print_figures(const struct estimators *e)
 {
 	static const char *const headings[] = { "estimator", ">us", ">decisions", "" };
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
-	const struct natural_result *r = &e->natural;
-	const struct doubly_robust *d = &e->doubly_robust;
-	bool valid = r->status == NATURAL_VALID;
-	g_autofree char *rejected = natural_reason(r), *uncompared = why_not_compared(e);
+	struct estimator_figure figures[N_ESTIMATORS];
 
-	text_table_cell(t, "direct method");
-	figure_cells(t, e->direct.ns, e->direct.lo_ns, e->direct.hi_ns, e->direct.n);
-	if (e->direct.n_unsupported)
-		text_table_cell(t, "%zu more have too few yields of their kind",
-				e->direct.n_unsupported);
-	else
-		text_table_cell(t, "%s", "");
-	text_table_cell(t, "natural experiment");
-	figure_cells(t, valid ? r->effect_ns : NAN, r->lo_ns, r->hi_ns,
-		     r->n_treated + r->n_untreated);
-	text_table_cell(t, "%s", valid ? "if anything it reads high" : rejected);
-	text_table_cell(t, "doubly robust");
-	figure_cells(t, e->compared ? d->dr_ns : NAN, d->dr_lo_ns, d->dr_hi_ns,
-		     e->compared ? d->n_treated + d->n_untreated : 0);
-	if (!e->compared)
-		text_table_cell(t, "%s", uncompared);
-	else
-		text_table_cell(t, "the direct method says %+.1f of the same: %s", d->dm_ns / 1e3,
-				d->dm_suspect ? "suspect" : "agrees");
+	estimator_figures(e, figures);
+	for (unsigned int i = 0; i < N_ESTIMATORS; i++) {
+		const struct estimator_figure *f = &figures[i];
+
+		text_table_cell(t, "%s", f->name);
+		if (isnan(f->us))
+			text_table_cell(t, "-");
+		else
+			text_table_cell(t, "%+.1f [%+.1f, %+.1f]", f->us, f->lo, f->hi);
+		text_table_count(t, f->n);
+		text_table_cell(t, "%s", f->reason ? f->reason : "");
+	}
 	text_table_print(t, "  ", stdout);
+	estimator_figures_clear(figures);
 }
 
-static void print_tests(const struct natural_result *r)
+static char *found_by(enum natural_test test, const struct natural_result *r)
 {
-	static const char *const headings[] = { "test", "", "found", "" };
+	int worst = worst_balanced(r);
+
+	switch (test) {
+	case TEST_COUNT:
+		return g_strdup_printf("%.3f times as often, z %+.1f", r->count_ratio, r->count_z);
+	case TEST_BALANCE:
+		if (isnan(r->balance[worst]))
+			return g_strdup_printf("%s: not known", natural_covariate_names[worst]);
+		return g_strdup_printf("%s: %+.2f standard deviations", natural_covariate_names[worst], r->balance[worst]);
+	case TEST_RECENT_BOOST:
+		return g_strdup_printf("moves by %+.1f us, s.e. %.1f", (r->without_recent_ns - r->effect_ns) / 1e3,
+				       r->se_ns / 1e3);
+	case TEST_PLACEBO:
+		return g_strdup_printf("%+.1f us, s.e. %.1f", r->placebo_ns / 1e3, r->placebo_se_ns / 1e3);
+	case N_NATURAL_TESTS:
+		break;
+	}
+	g_assert_not_reached();
+}
+
+/* Is what a test goes by a number at all? */
+static bool can_be_told(enum natural_test test, const struct natural_result *r)
+{
+	const double figures[N_NATURAL_TESTS] = {
+		[TEST_COUNT] = r->count_z + r->count_ratio, [TEST_BALANCE] = r->balance[worst_balanced(r)],
+		[TEST_RECENT_BOOST] = r->without_recent_ns + r->effect_ns + r->se_ns,
+		[TEST_PLACEBO] = r->placebo_ns + r->placebo_se_ns,
+	};
+
+	return !isnan(figures[test]);
+}
+
+bool natural_findings(const struct natural_result *r, struct natural_finding *findings)
+{
 	static const char *const says[N_NATURAL_TESTS] = {
 		[TEST_COUNT] = "it is picked as often as start indices say",
 		[TEST_BALANCE] = "what else the wait may hang on is alike",
 		[TEST_RECENT_BOOST] = "the effect is the same without recent boosts",
 		[TEST_PLACEBO] = "the spinner's previous wait shows none",
 	};
+
+	for (int i = 0; was_tested(r) && i < N_NATURAL_TESTS; i++)
+		findings[i] = (struct natural_finding){
+			test_names[i], says[i], found_by(i, r), !r->failed[i] ? 1 : can_be_told(i, r) ? 0 : -1,
+		};
+	return was_tested(r);
+}
+
+void natural_findings_clear(struct natural_finding *findings)
+{
+	for (int i = 0; i < N_NATURAL_TESTS; i++)
+		g_clear_pointer(&findings[i].found, g_free);
+}
+
+static void print_tests(const struct natural_finding *findings)
+{
+	static const char *const headings[] = { "test", "", "found", "" };
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
-	int worst = worst_balanced(r);
 
 	for (int i = 0; i < N_NATURAL_TESTS; i++) {
-		text_table_cell(t, "%s", test_names[i]);
-		text_table_cell(t, "%s", says[i]);
-		if (i == TEST_COUNT)
-			text_table_cell(t, "%.3f times as often, z %+.1f", r->count_ratio,
-					r->count_z);
-		else if (i == TEST_BALANCE && isnan(r->balance[worst]))
-			text_table_cell(t, "%s: not known", natural_covariate_names[worst]);
-		else if (i == TEST_BALANCE)
-			text_table_cell(t, "%s: %+.2f standard deviations",
-					natural_covariate_names[worst], r->balance[worst]);
-		else if (i == TEST_RECENT_BOOST)
-			text_table_cell(t, "moves by %+.1f us, s.e. %.1f",
-					(r->without_recent_ns - r->effect_ns) / 1e3,
-					r->se_ns / 1e3);
-		else
-			text_table_cell(t, "%+.1f us, s.e. %.1f", r->placebo_ns / 1e3,
-					r->placebo_se_ns / 1e3);
-		text_table_cell(t, "%s", r->failed[i] ? "FAILED" : "passed");
+		text_table_cell(t, "%s", findings[i].name);
+		text_table_cell(t, "%s", findings[i].what);
+		text_table_cell(t, "%s", findings[i].found);
+		text_table_cell(t, "%s", findings[i].passed == 1 ? "passed" : "FAILED");
 	}
 	text_table_print(t, "  ", stdout);
 }
@@ -113,14 +181,16 @@ static void print_tests(const struct natural_result *r)
 void run_print_estimators(const struct estimators *e)
 {
 	const struct natural_result *r = &e->natural;
+	struct natural_finding findings[N_NATURAL_TESTS];
 
 	puts("\nEstimators side by side: by how much a wait is longer because its first decision does not\n"
 	     "yield to the vCPU that is waited for, though it is ready (the recorded kernel's decisions):");
 	print_figures(e);
 	puts("  (where the truth of single decisions was known the direct method read up to three times high)");
-	if (was_tested(r)) {
+	if (natural_findings(r, findings)) {
 		puts("");
-		print_tests(r);
+		print_tests(findings);
+		natural_findings_clear(findings);
 	}
 	printf("\n  Of %zu waits %zu began with it ready", e->n_first, e->n_ready);
 	if (e->n_uncertain)

@@ -102,7 +102,7 @@ static cJSON *evidence_json(const struct run *run)
 	cJSON_AddNumberToObject(o, "lost", ev->lost);
 	cJSON_AddNumberToObject(o, "episodes", ev->episodes->list->len);
 	cJSON_AddNumberToObject(o, "episodes_used", ev->n_used);
-	cJSON_AddNumberToObject(o, "spin_cpus", ev->ns > 0 ? ev->spin / ev->ns : 0);
+	cJSON_AddNumberToObject(o, "spin_cpus", observed_of_all(run->observed, OBSERVED_SPIN_CPUS)->value);
 	cJSON_AddNumberToObject(o, "spin_used", ev->spin_used);
 	for (unsigned int c = 0; c < N_CAUSES; c++)
 		cJSON_AddNumberToObject(causes, cause_names[c], ev->spin_by_cause[c]);
@@ -113,6 +113,34 @@ static cJSON *evidence_json(const struct run *run)
 	cJSON_AddNumberToObject(o, "outcomes_observed", ev->observed);
 	cJSON_AddNumberToObject(o, "outcomes_known", ev->outcomes_known);
 	return o;
+}
+
+/* vm: NULL is all. */
+static void add_observed(cJSON *list, const char *vm, const struct observed_figure *figures)
+{
+	for (unsigned int m = 0; m < N_OBSERVED; m++) {
+		const struct observed_figure *f = &figures[m];
+		cJSON *o = cJSON_CreateObject();
+
+		cJSON_AddItemToObject(o, "vm", vm ? cJSON_CreateString(vm) : cJSON_CreateNull());
+		cJSON_AddStringToObject(o, "metric", observed_infos[m].name);
+		cJSON_AddStringToObject(o, "unit", observed_infos[m].unit);
+		cJSON_AddNumberToObject(o, "value", f->value);
+		add_interval(o, "statistical", f->statistical);
+		cJSON_AddNumberToObject(o, "n", f->n);
+		cJSON_AddItemToObject(o, "reason", f->reason ? cJSON_CreateString(f->reason) : cJSON_CreateNull());
+		cJSON_AddItemToArray(list, o);
+	}
+}
+
+static cJSON *observed_json(const struct run *run, const struct recorded *recorded)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	add_observed(list, NULL, run->observed->figures[recorded->n_vms]);
+	for (unsigned int vm = 0; vm < recorded->n_vms; vm++)
+		add_observed(list, recorded->vms[vm].name, run->observed->figures[vm]);
+	return list;
 }
 
 cJSON *run_json(const struct run *run, const struct recorded *recorded, bool disagreements)
@@ -148,6 +176,7 @@ cJSON *run_json(const struct run *run, const struct recorded *recorded, bool dis
 		cJSON_AddItemToArray(list, o);
 	}
 	cJSON_AddItemToObject(root, "evidence", evidence_json(run));
+	cJSON_AddItemToObject(root, "observed", observed_json(run, recorded));
 	cJSON_AddItemToObject(root, "estimators", run_estimators_json(&run->estimators));
 	for (guint i = 0; i < warnings->len; i++)
 		cJSON_AddItemToArray(said, cJSON_CreateString(warnings->pdata[i]));

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "replay/policy_spec.h"
+#include "replay/run_keep_observed.h"
 
 static const char *class_of(const struct run_verdict *v)
 {
@@ -268,7 +269,7 @@ bool run_keep(const struct run *run, sqlite3 *db, const char *state, GError **er
 		ok = keep_policy(db, run, run->policies->pdata[i], episodes, state, error);
 	for (unsigned int k = 0; ok && k < N_STATE_KINDS; k++)
 		ok = keep_fidelity(db, run, k, error);
-	ok = ok && keep_outcomes(db, run, error);
+	ok = ok && keep_outcomes(db, run, error) && run_keep_observed(run, db, error);
 	g_free(episodes);
 	if (ok && db_exec(db, "COMMIT", error))
 		return true;

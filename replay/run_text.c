@@ -260,10 +260,11 @@ static void print_outcomes(const struct run *run)
 static void print_evidence(const struct run *run)
 {
 	const struct evidence *ev = run->evidence;
+	double spin_cpus = observed_of_all(run->observed, OBSERVED_SPIN_CPUS)->value;
 
 	printf("  %u waits with PAUSE exits, %u of them used; %.2f CPUs spent spinning in them "
 	       "(shorter waits do not show).\n",
-	       ev->episodes->list->len, ev->n_used, ev->ns > 0 ? ev->spin / ev->ns : 0);
+	       ev->episodes->list->len, ev->n_used, isnan(spin_cpus) ? 0 : spin_cpus);
 	printf("  Of that: waiting for an IPI %.0f %%, for a preempted lock holder %.0f %%, not known %.0f %%.\n",
 	       100 * ev->spin_by_cause[CAUSE_IPI], 100 * ev->spin_by_cause[CAUSE_LOCK],
 	       100 * ev->spin_by_cause[CAUSE_UNKNOWN]);

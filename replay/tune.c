@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "replay/policy_spec.h"
-#include "replay/tuning.h"
+#include "replay/tuning_keep.h"
 #include "schema/command.h"
 #include "schema/text_table.h"
 
@@ -36,19 +36,8 @@ static const GOptionEntry options[] = {
 static const struct command command = {
 	.name = "tune", .arguments = "DB", .options = options, .min_args = 1, .max_args = 1,
 	.summary = "The gain for every value of ipi_window_ns, and which to choose.",
-	.description = "The curve is also kept in the database (table window_step).",
+	.description = "The curve and the choice are also kept in the database (tables window_step, window_choice).",
 };
-
-static const char *const verdicts[] = {
-	[WINDOW_NO_EVIDENCE] = "no evidence against the default",
-	[WINDOW_BETTER] = "better than the default",
-	[WINDOW_WORSE] = "worse than the default",
-};
-
-static const char *verdict_of_tuning(const struct tuning *t)
-{
-	return t->chosen ? verdicts[t->verdict] : verdict_names[t->refusal];
-}
 
 /* The lowest window of the point, which is in force from there on; none: below any hint's age. */
 static double window_of(const struct window_point *p)
@@ -79,12 +68,10 @@ static cJSON *chain_json(const struct estimate *e)
 
 static cJSON *tuning_json(const struct tuning *t)
 {
-	cJSON *root = cJSON_CreateObject(), *over, *curve, *folds, *total, *parameters;
+	cJSON *root = cJSON_CreateObject(), *over, *curve, *folds, *total;
 
-	parameters = policy_spec_parameters(t->policy, &t->params);
-	cJSON_DeleteItemFromObject(parameters, "ipi_window_ns");
 	cJSON_AddStringToObject(root, "policy", t->policy->name);
-	cJSON_AddItemToObject(root, "parameters", parameters);
+	cJSON_AddItemToObject(root, "parameters", tuning_parameters(t));
 	cJSON_AddStringToObject(root, "statistic", window_statistic_names[t->statistic]);
 	cJSON_AddStringToObject(root, "unit", "percent");
 	cJSON_AddStringToObject(root, "method", "per decision, no feedback");
@@ -95,7 +82,7 @@ static cJSON *tuning_json(const struct tuning *t)
 			      cJSON_CreateNull());
 	cJSON_AddItemToObject(root, "held_out_gain", t->chosen ?
 			      cJSON_CreateNumber(tuning_gain(t, t->choice.held_out.ns)) : cJSON_CreateNull());
-	cJSON_AddStringToObject(root, "verdict", verdict_of_tuning(t));
+	cJSON_AddStringToObject(root, "verdict", tuning_verdict(t));
 	cJSON_AddItemToObject(root, "reason", t->reason ? cJSON_CreateString(t->reason) : cJSON_CreateNull());
 	if (t->chosen) {
 		add_gains(root, "held_out", t, &t->choice.held_out);
@@ -205,7 +192,7 @@ static void print_text(const struct tuning *t)
 	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", "difference, with the method's error",
 	       tuning_over_default(t, c->over_default.ns), t->over_default[0], t->over_default[1]);
 	printf("  %-38s %s to %s\n", "windows chosen in replicates, 95 %", low, high);
-	printf("Verdict: %s.\n", verdict_of_tuning(t));
+	printf("Verdict: %s.\n", tuning_verdict(t));
 	if (t->reason)
 		printf("(%s.)\n", t->reason);
 	if (t->verdict != WINDOW_BETTER)
@@ -214,45 +201,6 @@ static void print_text(const struct tuning *t)
 	       t->run->recorded_policy->name);
 	print_chain("throughput at the chosen window", &t->at_chosen);
 	print_chain("throughput at the default", &t->at_default);
-}
-
-static bool keep(sqlite3 *db, const struct tuning *t, GError **error)
-{
-	g_autoptr(db_stmt) drop = db_prepare(db,
-		"DELETE FROM window_step WHERE policy = ? AND parameters = ? AND statistic = ?");
-	g_autoptr(db_stmt) add = db_prepare_insert(db, "window_step");
-	cJSON *parameters = policy_spec_parameters(t->policy, &t->params);
-	char *text;
-	bool ok = db_exec(db, "BEGIN IMMEDIATE", error);
-
-	cJSON_DeleteItemFromObject(parameters, "ipi_window_ns");
-	text = cJSON_PrintUnformatted(parameters);
-	for (int i = 0; i < 2; i++) {
-		sqlite3_stmt *s = i ? add : drop;
-
-		db_bind_text(s, 1, t->policy->name);
-		db_bind_text(s, 2, text);
-		db_bind_text(s, 3, window_statistic_names[t->statistic]);
-	}
-	ok = ok && db_run(drop, error);
-	for (size_t i = 0; ok && i < t->curve->n_points; i++) {
-		db_bind_text(add, 1, t->policy->name);
-		db_bind_text(add, 2, text);
-		db_bind_text(add, 3, window_statistic_names[t->statistic]);
-		db_bind_int(add, 4, t->curve->points[i].window_ns);
-		db_bind_real(add, 5, t->curve->points[i].value.spin_ns);
-		db_bind_real(add, 6, t->curve->points[i].value.wall_ns);
-		db_bind_real(add, 7, tuning_gain(t, t->curve->points[i].value.spin_ns));
-		db_bind_real(add, 8, tuning_gain(t, t->low[i]));
-		db_bind_real(add, 9, tuning_gain(t, t->high[i]));
-		ok = db_run(add, error);
-	}
-	cJSON_free(text);
-	cJSON_Delete(parameters);
-	if (ok && db_exec(db, "COMMIT", error))
-		return true;
-	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-	return false;
 }
 
 static int tune(const char *path, const char *spec, enum window_statistic statistic, int64_t default_window)
@@ -281,7 +229,7 @@ static int tune(const char *path, const char *spec, enum window_statistic statis
 	if (t) {
 		bool readonly = sqlite3_db_readonly(db, "main");
 
-		if (readonly || !keep(db, t, &error))
+		if (readonly || !tuning_keep(t, db, &error))
 			command_warn(&command, "the curve is not kept in '%s': %s", path,
 				     readonly ? "it cannot be written" : error->message);
 		if (option_json)

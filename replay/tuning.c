@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "replay/estimate/throughput.h"
+#include "replay/policy_spec.h"
 
 /* How fast the mean response forgets: weight of the newest, one in so many. */
 #define EWMA_WEIGHT 8
@@ -14,6 +15,25 @@
 #define DIFFERENCE_SHARE 0.35
 
 const char *const window_statistic_names[N_WINDOW_STATISTICS] = { "ipi_window_ns", "ppm of mean response" };
+
+static const char *const verdicts[] = {
+	[WINDOW_NO_EVIDENCE] = "no evidence against the default",
+	[WINDOW_BETTER] = "better than the default",
+	[WINDOW_WORSE] = "worse than the default",
+};
+
+cJSON *tuning_parameters(const struct tuning *t)
+{
+	cJSON *parameters = policy_spec_parameters(t->policy, &t->params);
+
+	cJSON_DeleteItemFromObject(parameters, "ipi_window_ns");
+	return parameters;
+}
+
+const char *tuning_verdict(const struct tuning *t)
+{
+	return t->chosen ? verdicts[t->verdict] : verdict_names[t->refusal];
+}
 
 double tuning_gain(const struct tuning *t, double spin_ns)
 {

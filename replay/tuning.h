@@ -6,6 +6,8 @@
 #ifndef REPLAY_TUNING_H
 #define REPLAY_TUNING_H
 
+#include <cjson/cJSON.h>
+
 #include "replay/estimate/estimates.h"
 #include "replay/estimate/window.h"
 #include "replay/run.h"
@@ -47,6 +49,12 @@ struct tuning {
 struct tuning *tuning_new(struct recorded *recorded, const struct policy *policy, const struct policy_params *params,
 			  enum window_statistic statistic, int64_t default_window, uint64_t seed, GError **error);
 void tuning_free(struct tuning *tuning);
+
+/* Without the window, which is what is tuned; the caller frees it. */
+cJSON *tuning_parameters(const struct tuning *tuning);
+
+/* In words, a refusal, too. */
+const char *tuning_verdict(const struct tuning *tuning);
 
 /* So much spinning less than at the default window, as a difference of gains. */
 double tuning_over_default(const struct tuning *tuning, double spin_ns);

@@ -96,22 +96,45 @@ void bootstrap_free(struct bootstrap *b)
 	g_free(b);
 }
 
-int32_t bootstrap_cell(const struct bootstrap *b, int64_t t)
+/* The first segment that ends after t; their number if there is none. */
+static guint segment_at(const struct bootstrap *b, int64_t t)
 {
 	guint lo = 0, hi = b->segments->len;
 
 	while (lo < hi) {
 		guint mid = lo + (hi - lo) / 2;
-		const struct cells *s = &g_array_index(b->segments, struct cells, mid);
 
-		if (t < s->t0)
+		if (t < g_array_index(b->segments, struct cells, mid).t1)
 			hi = mid;
-		else if (t >= s->t1)
-			lo = mid + 1;
 		else
-			return s->first + (t - s->t0) / b->cell_ns;
+			lo = mid + 1;
 	}
-	return -1;
+	return lo;
+}
+
+int32_t bootstrap_cell(const struct bootstrap *b, int64_t t)
+{
+	guint i = segment_at(b, t);
+	const struct cells *s = i < b->segments->len ? &g_array_index(b->segments, struct cells, i) : NULL;
+
+	return s && t >= s->t0 ? (int32_t)(s->first + (t - s->t0) / b->cell_ns) : -1;
+}
+
+void bootstrap_spread(const struct bootstrap *b, int64_t t0, int64_t t1, double *cells, unsigned int stride)
+{
+	for (guint i = segment_at(b, t0); i < b->segments->len; i++) {
+		const struct cells *s = &g_array_index(b->segments, struct cells, i);
+		int64_t end = MIN(t1, s->t1);
+
+		if (s->t0 >= t1)
+			break;
+		for (int64_t t = MAX(t0, s->t0); t < end;) {
+			int64_t from = t - s->t0, ns = MIN(end - t, b->cell_ns - from % b->cell_ns);
+
+			cells[(s->first + from / b->cell_ns) * stride] += ns;
+			t += ns;
+		}
+	}
 }
 
 uint32_t bootstrap_n_cells(const struct bootstrap *b)

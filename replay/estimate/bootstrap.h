@@ -53,6 +53,9 @@ uint32_t bootstrap_n_blocks(const struct bootstrap *b);
  */
 const uint32_t *bootstrap_weights(struct bootstrap *b, uint32_t replicate);
 
+/* Add to cells[cell * stride] the time, ns, that [t0, t1) has in that cell. */
+void bootstrap_spread(const struct bootstrap *b, int64_t t0, int64_t t1, double *cells, unsigned int stride);
+
 /* A figure by cell, [n], summed with every cell taken weights[cell] times; NULL: once. */
 double bootstrap_sum(const double *cells, const uint32_t *weights, uint32_t n);
 

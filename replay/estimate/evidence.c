@@ -112,22 +112,6 @@ static void taint_across(struct evidence *ev)
 	}
 }
 
-static void add_on_cpu(struct evidence *ev, const struct stretch *st)
-{
-	const struct recorded *r = ev->scores->recorded;
-	int64_t t = MAX(st->t0, r->t0), end = MIN(st->t1, r->t1), step = ev->block_ns / 4;
-
-	/* cells are of this length or less, so every one is stepped into */
-	while (t < end) {
-		int32_t cell = bootstrap_cell(ev->bootstrap, t);
-		int64_t until = MIN(end, t + MAX(step / 8, 1));
-
-		if (cell >= 0)
-			ev->on_cpu[cell] += until - t;
-		t = until;
-	}
-}
-
 static void measure(struct evidence *ev)
 {
 	uint32_t n = bootstrap_n_cells(ev->bootstrap);
@@ -135,8 +119,11 @@ static void measure(struct evidence *ev)
 	ev->on_cpu = g_new0(double, n + 1);
 	ev->response = g_new0(double, n + 1);
 	for (unsigned int v = 1; v <= ev->timeline->n_vcpus; v++)
-		for (guint i = 0; i < ev->timeline->lines[v]->len; i++)
-			add_on_cpu(ev, &g_array_index(ev->timeline->lines[v], struct stretch, i));
+		for (guint i = 0; i < ev->timeline->lines[v]->len; i++) {
+			const struct stretch *st = &g_array_index(ev->timeline->lines[v], struct stretch, i);
+
+			bootstrap_spread(ev->bootstrap, st->t0, st->t1, ev->on_cpu, 1);
+		}
 	for (uint32_t c = 0; c < n; c++)
 		ev->on_cpu_ns += ev->on_cpu[c];
 	for (guint i = 0; i < ev->sends->sends->len; i++) {

@@ -61,6 +61,19 @@ expect "$(sql balanced.db 'SELECT count(*) FROM window_step')" "$(query 'SELECT 
 tune balanced.db
 expect "$(sql balanced.db 'SELECT count(*) FROM window_step')" "$(query 'SELECT count(*) FROM c')" 'steps after another run'
 cp out.json first.json
+choice="SELECT default_window, chosen, held_out, held_out_lo, held_out_hi, by_default, by_default_lo, by_default_hi, over_default,
+	over_default_stat_lo, over_default_stat_hi, over_default_total_lo, over_default_total_hi, throughput_at_chosen,
+	throughput_at_chosen_lo, throughput_at_chosen_hi, throughput_at_default, throughput_at_default_lo,
+	throughput_at_default_hi, hints_live, hints_inert, verdict, reason FROM window_choice"
+expect "$(sql balanced.db "$choice")" "$(query "SELECT j ->> 'default', j ->> 'chosen', j ->> '\$.held_out.value', j ->> '\$.held_out.lo',
+	j ->> '\$.held_out.hi', j ->> '\$.by_default.value', j ->> '\$.by_default.lo', j ->> '\$.by_default.hi',
+	j ->> '\$.over_default.value', j ->> '\$.over_default.lo', j ->> '\$.over_default.hi', j ->> '\$.over_default.total[0]',
+	j ->> '\$.over_default.total[1]', j ->> '\$.throughput_gain_at_chosen.value', j ->> '\$.throughput_gain_at_chosen.lo',
+	j ->> '\$.throughput_gain_at_chosen.hi', j ->> '\$.throughput_gain_at_default.value', j ->> '\$.throughput_gain_at_default.lo',
+	j ->> '\$.throughput_gain_at_default.hi', j ->> 'hints_live', j ->> 'hints_inert', j ->> 'verdict', j ->> 'reason' FROM f")" \
+	'the choice that is kept'
+expect "$(sql balanced.db "SELECT fold_lo <= fold_hi, fold_lo >= 0, count(*) FROM window_choice JOIN window_step USING (policy, parameters, statistic)
+	WHERE ipi_window_ns = chosen")" '1|1|1' 'windows of replicates, and the chosen one, which is a step of the curve'
 tune balanced.db
 cmp -s first.json out.json || fail 'the same again is not the same'
 
@@ -69,6 +82,9 @@ tune balanced.db --adaptive
 expect "$(query "SELECT j ->> 'statistic', j ->> 'default' FROM f")" 'ppm of mean response|2000000' 'adaptive windows'
 expect "$(query "SELECT count(*) > 100 FROM c")" 1 'steps of adaptive windows'
 expect "$(sql balanced.db 'SELECT count(DISTINCT statistic) FROM window_step')" 2 'both are kept'
+expect "$(sql balanced.db 'SELECT statistic, default_window FROM window_choice ORDER BY 1')" \
+	'ipi_window_ns|50000000
+ppm of mean response|2000000' 'choices of both'
 # with no hint, and with all, they are the same policy
 all=$(query 'SELECT printf("%.6f", gain) FROM c WHERE key = 0')
 expect "$all" "$(sqlite3 :memory: "SELECT printf('%.6f', json_extract(readfile('first.json'), '\$.curve[0].gain'))")" 'no window at all'
@@ -86,6 +102,9 @@ sqlite3 apicv.db 'UPDATE vm SET ipi_virtual = 1'
 expect "$status" 1 'status of a refusal'
 expect "$(query "SELECT j ->> 'chosen', j ->> 'held_out_gain', j ->> 'verdict', j ->> 'reason' FROM f")" \
 	'NULL|NULL|not identifiable|IPIs are virtualised: which were out leaves no event' 'a refusal'
+expect "$(sql apicv.db "SELECT chosen, fold_lo, held_out, over_default_total_hi, throughput_at_chosen, throughput_at_default_hi, verdict,
+	reason, hints_live > 0 FROM window_choice WHERE policy = 'ipi-aware+relaxed' AND statistic = 'ipi_window_ns'")" \
+	'NULL|NULL|NULL|NULL|NULL|NULL|not identifiable|IPIs are virtualised: which were out leaves no event|1' 'a refusal that is kept'
 "$COUNTERSPIN" tune apicv.db > text && fail 'a refusal in text'
 grep -q 'No choice: not identifiable' text || fail 'the text does not refuse'
 expect_fails 2 "no ipi_window_ns" "$COUNTERSPIN" tune -p stock balanced.db

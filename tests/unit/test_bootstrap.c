@@ -73,6 +73,32 @@ static void test_cells(void)
 	bootstrap_free(b);
 }
 
+/* Time goes into the cells that it is in, and nowhere if it is in a gap. */
+static void test_spread(void)
+{
+	/* cells of 10, 10, 5; and of 10, 2 */
+	const struct segment segments[] = { { 100 * MS, 125 * MS }, { 130 * MS, 142 * MS } };
+	struct bootstrap *b = bootstrap_new(segments, 2, BLOCK, 10, 1);
+	const double expected[] = { 7, 10, 5, 9, 0 }, all[] = { 10, 10, 5, 10, 2 };
+	double cells[10] = { 0 };
+
+	g_assert_cmpuint(bootstrap_n_cells(b), ==, 5);
+	bootstrap_spread(b, 103 * MS, 139 * MS, cells + 1, 2);
+	bootstrap_spread(b, 0, 100 * MS, cells + 1, 2);
+	bootstrap_spread(b, 125 * MS, 130 * MS, cells + 1, 2);
+	bootstrap_spread(b, 142 * MS, 900 * MS, cells + 1, 2);
+	bootstrap_spread(b, 139 * MS, 103 * MS, cells + 1, 2);
+	for (int i = 0; i < 5; i++) {
+		g_assert_cmpfloat(cells[2 * i], ==, 0);
+		g_assert_cmpfloat(cells[2 * i + 1], ==, expected[i] * MS);
+	}
+	memset(cells, 0, sizeof(cells));
+	bootstrap_spread(b, INT64_MIN / 4, INT64_MAX / 4, cells, 1);
+	for (int i = 0; i < 5; i++)
+		g_assert_cmpfloat(cells[i], ==, all[i] * MS);
+	bootstrap_free(b);
+}
+
 static void test_nothing(void)
 {
 	const struct segment empty = { 7, 7 };
@@ -296,6 +322,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/bootstrap/prng", test_prng);
 	g_test_add_func("/bootstrap/block length", test_block_length);
 	g_test_add_func("/bootstrap/cells", test_cells);
+	g_test_add_func("/bootstrap/spread", test_spread);
 	g_test_add_func("/bootstrap/nothing", test_nothing);
 	g_test_add_func("/bootstrap/one cell", test_one_cell);
 	g_test_add_func("/bootstrap/borders", test_borders);
