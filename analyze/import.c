@@ -15,11 +15,11 @@
 
 #include "analyze/import_job.h"
 #include "analyze/interrupt.h"
-#include "analyze/progress.h"
 #include "analyze/sandbox.h"
 #include "schema/command.h"
 #include "schema/db.h"
 #include "schema/last_words.h"
+#include "schema/progress.h"
 #include "schema/temporary.h"
 
 #define MIB (1ULL << 20)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* progress - a bar on standard error, where that is a terminal. */
-#ifndef ANALYZE_PROGRESS_H
-#define ANALYZE_PROGRESS_H
+#ifndef SCHEMA_PROGRESS_H
+#define SCHEMA_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "analyze/progress.h"
+#include "schema/progress.h"
 
 #include <glib.h>
 #include <stdio.h>
