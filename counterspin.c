@@ -20,6 +20,7 @@
 #include "replay/tune.h"
 #include "schema/command.h"
 #include "schema/last_words.h"
+#include "schema/progress.h"
 #ifndef RECORD_ONLY
 #include "schema/db.h"
 #endif
@@ -127,6 +128,7 @@ static void open_standard_streams(void)
 
 static void last_words(const char *why)
 {
+	progress_wipe();
 	fprintf(stderr, "%s: %s\n", g_get_prgname() ? g_get_prgname() : "counterspin", why ? why : "out of memory");
 	_exit(EXIT_FAILED);
 }
