@@ -21,6 +21,7 @@
 #include "replay/tune.h"
 #include "schema/command.h"
 #include "schema/last_words.h"
+#include "schema/progress.h"
 #ifndef RECORD_ONLY
 #include "schema/db.h"
 #endif
@@ -44,15 +45,50 @@ static const struct subcommand subcommands[] = {
 #endif
 };
 
-static void print_help(FILE *to)
+/* The usual way, of which a program for production hosts has the beginning. */
+static const struct {
+	const char *name, *example, *gives;
+} tour[] = {
+	{ "record", "sudo counterspin record -d 30s -o host17.dat", "what this host does, at little cost" },
+	{ "import", "counterspin import host17.dat -o host17.db", "its facts, in an SQLite database" },
+	{ "replay", "counterspin replay host17.db", "every decision under every policy, and gains" },
+	{ "tune", "counterspin tune host17.db", "the ipi_window_ns to choose" },
+	{ "report", "counterspin report host17.db -o host17.html", "the answer, on one page" },
+};
+
+static const struct subcommand *find_subcommand(const char *name)
+{
+	for (unsigned int i = 0; i < G_N_ELEMENTS(subcommands); i++)
+		if (!strcmp(name, subcommands[i].name))
+			return &subcommands[i];
+	return NULL;
+}
+
+static void print_tour(void)
+{
+	puts("counterspin tells from a recording of a KVM host what another directed-yield policy would have\n"
+	     "done there, and what it would have gained: before anybody patches or reboots a kernel.\n");
+	for (unsigned int i = 0; i < G_N_ELEMENTS(tour); i++)
+		if (find_subcommand(tour[i].name))
+			printf("  %-46s %s\n", tour[i].example, tour[i].gives);
+	puts("\nWhat is there besides:\n\n"
+	     "  counterspin --help                             all commands\n"
+	     "  counterspin COMMAND --help                     a command's options\n"
+#ifndef RECORD_ONLY
+	     "  man counterspin                                the manual, from the beginning\n"
+#endif
+	     "  man counterspin-COMMAND                        a command's manual, with examples");
+}
+
+static void print_help(void)
 {
 	fputs("usage: counterspin COMMAND [OPTION…] [ARGUMENT…]\n"
 	      "       counterspin --version | --help\n\n"
-	      "What another KVM directed-yield policy would have done on a recorded host.\n\n", to);
+	      "What another KVM directed-yield policy would have done on a recorded host.\n\n", stdout);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(subcommands); i++)
-		fprintf(to, "  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
+		printf("  %-9s %s\n", subcommands[i].name, subcommands[i].summary);
 	fputs("\n'counterspin COMMAND --help' shows a command's options, 'man counterspin-COMMAND' its manual.\n",
-	      to);
+	      stdout);
 }
 
 /* Edits (insert, delete, replace, swap neighbours) that make a of b. */
@@ -109,10 +145,9 @@ static int flush_stdout(int status)
 
 static int run_subcommand(int argc, char **argv)
 {
-	for (unsigned int i = 0; i < G_N_ELEMENTS(subcommands); i++)
-		if (!strcmp(argv[0], subcommands[i].name))
-			return flush_stdout(subcommands[i].run(argc, argv));
-	return unknown_command(argv[0]);
+	const struct subcommand *subcommand = find_subcommand(argv[0]);
+
+	return subcommand ? flush_stdout(subcommand->run(argc, argv)) : unknown_command(argv[0]);
 }
 
 /* Where a standard stream is closed, the next file opened would take its place, and get what is said there. */
@@ -129,6 +164,7 @@ static void open_standard_streams(void)
 
 static void last_words(const char *why)
 {
+	progress_wipe();
 	fprintf(stderr, "%s: %s\n", g_get_prgname() ? g_get_prgname() : "counterspin", why ? why : "out of memory");
 	_exit(EXIT_FAILED);
 }
@@ -142,8 +178,8 @@ int main(int argc, char **argv)
 #endif
 	setlocale(LC_CTYPE, "");
 	if (argc < 2) {
-		print_help(stderr);
-		return EXIT_USAGE;
+		print_tour();
+		return flush_stdout(EXIT_USAGE);	/* nothing was asked: a script should notice */
 	}
 	if (!strcmp(argv[1], "--version")) {
 		puts("counterspin " COUNTERSPIN_VERSION);
@@ -155,7 +191,7 @@ int main(int argc, char **argv)
 		return run_subcommand(2, help);
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		print_help(stdout);
+		print_help();
 		return flush_stdout(EXIT_FINE);
 	}
 	return run_subcommand(argc - 1, argv + 1);

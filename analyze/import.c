@@ -15,11 +15,11 @@
 
 #include "analyze/import_job.h"
 #include "analyze/interrupt.h"
-#include "analyze/progress.h"
 #include "analyze/sandbox.h"
 #include "schema/command.h"
 #include "schema/db.h"
 #include "schema/last_words.h"
+#include "schema/progress.h"
 #include "schema/temporary.h"
 
 #define MIB (1ULL << 20)
@@ -53,12 +53,13 @@ static const struct command command = {
 struct watch {
 	struct import_job job;
 	struct import_report *report;	/* shared with the child */
-	struct progress progress;
+	uint64_t bytes;			/* of all inputs; each is read twice */
 };
 
 static void last_words(const char *why)
 {
 	db_build_abandon();
+	progress_wipe();
 	fprintf(stderr, "counterspin import: %s\n", why ? why : "out of memory");
 	_exit(EXIT_FAILED);
 }
@@ -75,7 +76,7 @@ static void tick(void *user)
 	struct watch *w = user;
 	uint64_t pass = w->report->pass;
 
-	progress_show(&w->progress, (pass > 1 ? w->progress.total / 2 : 0) + w->report->taken);
+	progress_show((pass > 1 ? w->bytes : 0) + w->report->taken);
 }
 
 /* What a file from anywhere may cost, set by its size: several times what the worst of real ones do. */
@@ -139,18 +140,17 @@ static void say_warnings(const struct watch *w)
 static bool build(struct watch *w, const char *output, GError **error)
 {
 	struct sandbox_limits limits;
-	uint64_t bytes = 0;
 	bool ok;
 
 	w->job.build = db_build_new(output, option_force, error);
 	if (!w->job.build)
 		return false;
 	for (unsigned int i = 0; i < w->job.n_inputs; i++)
-		bytes += input_size(w->job.inputs[i]);
-	limits = limits_for(bytes);
-	progress_begin(&w->progress, "import", 2 * bytes);
+		w->bytes += input_size(w->job.inputs[i]);
+	limits = limits_for(w->bytes);
+	progress_begin("import", 2 * w->bytes);
 	ok = sandbox_run(&limits, work, tick, w, error);
-	progress_end(&w->progress);
+	progress_end();
 	sandbox_tame(w->report->error, sizeof(w->report->error));
 	sandbox_tame(w->report->warnings, sizeof(w->report->warnings));
 	say_warnings(w);

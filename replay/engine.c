@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schema/progress.h"
+
 const char *const state_kind_names[N_STATE_KINDS] = { "probed", "reconstructed" };
 
 bool state_kind_parse(const char *name, enum state_kind *kind)
@@ -364,6 +366,7 @@ bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_
 	struct recorded_eoi eoi;
 	struct recorded_gap gap;
 	GError *failed = NULL;
+	uint64_t n = 0;
 	bool has_d = recorded_next_decision(r, &d, &failed);
 	bool has_ipi = !failed && recorded_next_ipi(r, &ipi, &failed);
 	bool has_eoi = !failed && recorded_next_eoi(r, &eoi, &failed);
@@ -391,6 +394,7 @@ bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_
 			d->tainted |= d->t_start < e->told;
 			e->told = MAX(e->told, d->t_start);
 			on_decision(e, d, visit, user);
+			progress_turn(++n);
 			has_d = recorded_next_decision(r, &d, &failed);
 		}
 	}

@@ -47,7 +47,8 @@ struct engine_decision {
 };
 
 /*
- * Run over the whole recording; visit is called at every decision. No policy is told
+ * Run over the whole recording; visit is called at every decision, and progress is counted
+ * in decisions (schema/progress.h: it is the caller's to begin). No policy is told
  * what a decision could not know: one that stands behind something later is tainted.
  */
 bool engine_run(struct engine *engine, void (*visit)(void *user, const struct engine_decision *decision),

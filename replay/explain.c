@@ -13,6 +13,7 @@
 #include "replay/policy_spec.h"
 #include "replay/run.h"
 #include "schema/command.h"
+#include "schema/progress.h"
 #include "schema/text_table.h"
 
 static char **option_policies, *option_state;
@@ -336,6 +337,7 @@ static int explain(const char *path, int64_t id, enum state_kind kind)
 	struct explain x = { .id = id, .kind = kind, .recorded = recorded, .run = run };
 	int status = EXIT_FAILED;
 
+	progress_begin("replaying decisions", recorded ? recorded->n_decisions : 0);
 	if (run && !add_lanes(&x, run, &error)) {
 		status = command_usage(&command, "%s", error->message);
 	} else if (!run || !engine_run(x.engine, visit, &x, &error)) {
@@ -345,9 +347,11 @@ static int explain(const char *path, int64_t id, enum state_kind kind)
 			    G_GINT64_FORMAT ")", path, id, db_value(db, "SELECT count(*) FROM decision"));
 		command_fail(&command, error);
 	} else if (option_json) {
+		progress_end();
 		command_print_json(g_steal_pointer(&x.result));
 		status = EXIT_FINE;
 	} else {
+		progress_end();
 		print_text(x.result);
 		status = EXIT_FINE;
 	}

@@ -65,7 +65,7 @@ static bool load_vms(struct recorded *r, GError **error)
 struct recorded *recorded_open(sqlite3 *db, GError **error)
 {
 	struct recorded *r = g_new0(struct recorded, 1);
-	g_autoptr(db_stmt) recording = db_prepare(db, "SELECT kernel, t0, t1, probes, n_cpu FROM recording");
+	g_autoptr(db_stmt) recording = db_prepare(db, "SELECT kernel, t0, t1, probes, n_cpu, (SELECT max(id) FROM decision) FROM recording");
 	GError *failed = NULL;
 
 	r->db = db;
@@ -81,6 +81,7 @@ struct recorded *recorded_open(sqlite3 *db, GError **error)
 	r->t1 = db_column(recording, 2);
 	r->probes = db_column(recording, 3);
 	r->n_cpu = db_column(recording, 4);
+	r->n_decisions = MAX(db_column(recording, 5), 0);	/* none: DB_NULL */
 	if (!load_vms(r, error)) {
 		recorded_free(r);
 		return NULL;

@@ -88,6 +88,7 @@ struct recorded {
 	int64_t t0, t1;
 	bool probes;
 	unsigned int n_cpu;
+	int64_t n_decisions;		/* to show progress by: a damaged file may have others */
 	unsigned int n_vms, n_vcpus, max_words;
 	struct recorded_vm *vms;
 	struct recorded_vcpu *vcpus;	/* by vcpu.id, from 1 */

@@ -9,6 +9,7 @@
 #include "replay/run_keep.h"
 #include "replay/run_text.h"
 #include "schema/command.h"
+#include "schema/progress.h"
 
 static char **option_policies, *option_state;
 static gboolean option_json, option_disagreements;
@@ -49,9 +50,11 @@ static int replay(const char *path, enum state_kind state)
 		const char *shown = recorded->probes ? state_kind_names[state] : "reconstructed";
 		bool readonly = sqlite3_db_readonly(db, "main");
 
+		progress_begin("keeping results", 0);
 		if (readonly || !run_keep(run, db, shown, &error))
 			command_warn(&command, "results are not kept in '%s': %s", path,
 				     readonly ? "it cannot be written" : error->message);
+		progress_end();
 		if (option_json)
 			command_print_json(run_json(run, recorded, option_disagreements));
 		else

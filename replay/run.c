@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "replay/policy_spec.h"
+#include "schema/progress.h"
 
 static void policy_free(void *p)
 {
@@ -225,6 +226,7 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 		if (rp->policy)
 			rp->lane = is_recorded(run, rp) ? 0 : engine_add(v.engine, rp->policy, &rp->params);
 	}
+	progress_begin("replaying decisions", recorded->n_decisions);
 	ok = engine_run(v.engine, visit, &v, error);
 	engine_free(v.engine);
 	spin_result_free(v.result);
@@ -245,6 +247,7 @@ static bool ipis_hidden(const struct recorded *recorded)
 bool run_gather(struct run *run, uint64_t seed, GError **error)
 {
 	run->seed = seed;
+	progress_begin("reading facts", 0);
 	run->evidence = evidence_new(run->scores, RUN_REPLICATES, seed, error);
 	run->rescore = run->evidence ? rescore_new(run->evidence, error) : NULL;
 	return run->rescore != NULL;
@@ -268,6 +271,7 @@ bool run_estimate(struct run *run, GError **error)
 	if (!run->observed || !estimators_compare(run->rescore, run->recorded, run->recorded_policy, &run->recorded_params,
 						  run->state, &run->estimators, error))
 		return false;
+	progress_begin("estimating gains", run->policies->len);
 	for (guint i = 0; i < run->policies->len; i++) {
 		struct run_policy *rp = run->policies->pdata[i];
 		struct estimates_query query = run_query(run, i);
@@ -276,6 +280,7 @@ bool run_estimate(struct run *run, GError **error)
 
 		rp->gains = estimates_make(run->evidence, run->rescore, &query, rp->estimates);
 		rp->agreement = estimators_agreement(run->evidence, run->scores->picks[i + 1]);
+		progress_show(i + 1);
 	}
 	return true;
 }

@@ -11,6 +11,7 @@
 #include "replay/policy_spec.h"
 #include "replay/tuning_keep.h"
 #include "schema/command.h"
+#include "schema/progress.h"
 #include "schema/text_table.h"
 
 #define NO_DEFAULT G_MININT64	/* --default is not given; 0 is a window */
@@ -232,6 +233,7 @@ static int tune(const char *path, const char *spec, enum window_statistic statis
 		if (readonly || !tuning_keep(t, db, &error))
 			command_warn(&command, "the curve is not kept in '%s': %s", path,
 				     readonly ? "it cannot be written" : error->message);
+		progress_end();
 		if (option_json)
 			command_print_json(tuning_json(t));
 		else

@@ -6,6 +6,7 @@
 
 #include "replay/estimate/throughput.h"
 #include "replay/policy_spec.h"
+#include "schema/progress.h"
 
 /* How fast the mean response forgets: weight of the newest, one in so many. */
 #define EWMA_WEIGHT 8
@@ -139,9 +140,17 @@ static struct window_curve *curve_of(struct tuning *t, const int64_t *ages, stru
 	return curve;
 }
 
+struct draws {
+	struct bootstrap *bootstrap;
+	uint64_t n;
+};
+
 static const uint32_t *weights(void *user, unsigned int replicate)
 {
-	return bootstrap_weights(user, replicate);
+	struct draws *draws = user;
+
+	progress_show(draws->n++);
+	return bootstrap_weights(draws->bootstrap, replicate);
 }
 
 /* The chain's gain with this window. */
@@ -178,12 +187,14 @@ static void judge(struct tuning *t)
 static void choose(struct tuning *t, const int64_t *ages)
 {
 	struct bootstrap *b = t->run->evidence->bootstrap;
-	struct window_bootstrap wb = { bootstrap_n_replicates(b), weights, b, 0.95 };
+	struct draws draws = { b, 0 };
+	struct window_bootstrap wb = { bootstrap_n_replicates(b), weights, &draws, 0.95 };
 	struct estimates_query query = run_query(t->run, 0);
 	struct estimate estimates[N_METRICS];
 
 	t->low = g_new0(double, t->curve->n_points);
 	t->high = g_new0(double, t->curve->n_points);
+	progress_begin("trying windows", 4 * wb.n_replicates);	/* twice for the band, twice to choose */
 	window_band(t->curve, WINDOW_SPIN, &wb, t->low, t->high);
 	t->reason = estimates_refused(t->run->evidence, &query, t->n_live, &t->refusal);
 	if (t->reason)

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schema/progress.h"
+
 bool command_parse(const struct command *c, int *argc, char ***argv, int *status)
 {
 	g_autofree char *parameters = g_strdup_printf("%s\n\n%s", c->arguments, c->summary);
@@ -54,6 +56,7 @@ bool command_parse(const struct command *c, int *argc, char ***argv, int *status
 
 static void complain(const struct command *c, const char *kind, const char *message)
 {
+	progress_wipe();
 	fprintf(stderr, "counterspin %s: %s%s\n", c->name, kind, message);
 }
 
@@ -71,6 +74,7 @@ int command_usage(const struct command *c, const char *format, ...)
 	va_start(args, format);
 	message = g_strdup_vprintf(format, args);
 	va_end(args);
+	progress_wipe();
 	fprintf(stderr, "counterspin %s: %s (see counterspin %s --help)\n", c->name, message, c->name);
 	return EXIT_USAGE;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "replay/bits.h"
+#include "schema/progress.h"
 
 /* Whom to yield to could have helped: the unblocker, if it is known and ready at decision at. */
 static int ready_unblocker(const struct rescore *rs, const struct episode *ep, guint at)
@@ -229,6 +230,7 @@ static bool fill_picks(struct natural_records *records, const struct rescore *rs
 	records->picks = a.picks = g_new(int, n_picks(records) + 1);
 	a.engine = engine_new(recorded, policy, params);
 	a.result = spin_result_new(recorded->max_words + 1);
+	progress_begin("comparing estimators", recorded->n_decisions);
 	ok = engine_run(a.engine, visit, &a, error);
 	spin_result_free(a.result);
 	engine_free(a.engine);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "replay/bits.h"
+#include "schema/progress.h"
 
 /* Picks that the shadow allowed, below which waiting time stands for its margins. */
 #define MIN_SELF_CHECK 0.6
@@ -161,7 +162,9 @@ static bool learn(struct rescore *rs, GError **error)
 	rs->quality = *shadow_quality(shadow);
 	rs->by_wait = rs->quality.scheduler == SHADOW_NONE ||
 		      !(rs->quality.self_check[rs->quality.forfeit] >= MIN_SELF_CHECK);
+	progress_begin("learning what yields do", scores->decisions->len);
 	for (guint i = 0; ok && i < scores->decisions->len; i++) {
+		progress_turn(i);
 		ok = shadow_advance(shadow, scored_at(scores, i)->t, error);
 		if (ok)
 			observe(rs, shadow, i, begins[i]);

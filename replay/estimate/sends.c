@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "schema/progress.h"
+
 /* A multicast call may be a loop of unicasts: one wait, if the loop takes no longer than this on the CPU. */
 #define LOOP_NS 30000
 
@@ -85,6 +87,7 @@ struct sends *sends_load(const struct recorded *r, const struct timeline *tl, GE
 	struct sends *s;
 	GError *failed = NULL;
 	unsigned int vcpu = 0;
+	uint64_t n = 0;
 
 	if (!late)
 		return NULL;
@@ -97,6 +100,7 @@ struct sends *sends_load(const struct recorded *r, const struct timeline *tl, GE
 		int64_t sender = db_column(rows, 1), receiver = db_column(rows, 2);
 		struct edge edge;
 
+		progress_turn(n++);
 		if (sender < 1 || sender > r->n_vcpus || receiver < 1 || receiver > r->n_vcpus)
 			continue;
 		while (vcpu < sender)

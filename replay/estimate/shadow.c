@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "replay/estimate/fair.h"
+#include "schema/progress.h"
 
 #define MAX_CPUS     8192	/* NR_CPUS at most, arch/x86/Kconfig, 6.1 to 7.2 */
 #define STRADDLE_MAX 250000	/* ns */
+#define STEPS        1000	/* in which progress is shown */
 
 const char *const shadow_bucket_names[N_SHADOW_BUCKETS] = {
 	"eligible", "-250us", "-500us", "-1ms", "-2ms", "beyond", "unknown",
@@ -255,13 +257,20 @@ static double share(int64_t part, int64_t whole)
  */
 static bool choose_rule(struct shadow *s, GError **error)
 {
+	const struct recorded *r = s->recorded;
 	struct shadow_quality *q = &s->quality;
 
 	add_model(s, false);
 	if (s->params.kind == FAIR_EEVDF)
 		add_model(s, true);
-	if (!rewind_to_start(s, error) || !shadow_advance(s, INT64_MAX, error))
+	if (!rewind_to_start(s, error))
 		return false;
+	progress_begin("following the scheduler", STEPS);
+	for (unsigned int i = 1; i <= STEPS; i++) {
+		if (!shadow_advance(s, i < STEPS ? r->t0 + (r->t1 - r->t0) / STEPS * i : INT64_MAX, error))
+			return false;
+		progress_show(i);
+	}
 	q->self_check[1] = q->foretold[1] = NAN;
 	for (unsigned int i = 0; i < s->n_models; i++) {
 		const struct fair_check *check = fair_check(s->models[i]);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "schema/progress.h"
+
 static void add(struct timeline *tl, unsigned int vcpu, sqlite3_stmt *s)
 {
 	const char *why = (const char *)sqlite3_column_text(s, 4);
@@ -28,6 +30,7 @@ struct timeline *timeline_load(const struct recorded *r, GError **error)
 		"WHERE vcpu NOT NULL ORDER BY on_cpu.id");
 	struct timeline *tl = g_new0(struct timeline, 1);
 	GError *failed = NULL;
+	uint64_t n = 0;
 
 	tl->n_vcpus = r->n_vcpus;
 	tl->lines = g_new0(GArray *, r->n_vcpus + 1);
@@ -38,6 +41,7 @@ struct timeline *timeline_load(const struct recorded *r, GError **error)
 
 		if (vcpu >= 1 && vcpu <= r->n_vcpus)
 			add(tl, vcpu, s);
+		progress_turn(n++);
 	}
 	if (!failed)
 		return tl;

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The manual: each subcommand has one page, beside its source file. A page renders without
-# warnings, its SYNOPSIS and OPTIONS are those of --help, and its examples run.
+# The manual: each subcommand has one page, beside its source file, and counterspin(1) is about the
+# whole. A page renders without warnings, its SYNOPSIS and OPTIONS are those of --help, and its
+# examples run. counterspin(1) and README list the commands that --help does.
 set -eu
 set -o pipefail
 : "${COUNTERSPIN:?}" "${SOURCE:?}" "${DATA:?}"
@@ -93,6 +94,19 @@ runs() {	# PAGE
 
 mapfile -t names < <("$COUNTERSPIN" --help | sed -nE 's/^  ([a-z][a-z-]*) +[^ ].*$/\1/p')
 [ "${#names[@]}" -gt 0 ] || fail "counterspin --help lists no subcommands"
+
+# the lists of commands
+whole=$SOURCE/schema/counterspin.1
+section "$whole" COMMANDS | sed -nE '/^\.It Xr counterspin-/{ s/^.* counterspin-(.*) 1$/\1/; N; s/\n/ /; p }' | unescape >listed
+"$COUNTERSPIN" --help | sed -nE 's/^  ([a-z][a-z-]*) +([^ ].*)$/\1 \2/p' >commands
+diff listed commands >differences || fail "$whole: COMMANDS (<) are not those of --help (>):" "$(cat differences)"
+sed -nE 's/^\| `([a-z]+)[ `].*/\1/p' "$SOURCE/README.md" >listed
+diff listed <(printf '%s\n' "${names[@]}") >differences ||
+	fail "README.md: the table (<) has not the commands of --help (>):" "$(cat differences)"
+rm listed commands differences
+renders "$whole"
+runs "$whole"
+rm host17.db
 
 # in the order of --help, which is that of a recording's way: examples use databases of earlier pages
 for name in "${names[@]}"; do
