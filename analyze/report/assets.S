@@ -7,8 +7,8 @@
 .endm
 
 	.section .rodata
-	asset dygraph_js, DYGRAPH_JS
-	asset dygraph_css, DYGRAPH_CSS
+	asset dygraph_js, DYGRAPHS_DIR/dygraph.min.js
+	asset dygraph_css, DYGRAPHS_DIR/dygraph.min.css
 	asset dygraph_licence, REPORT_DIR/dygraphs-licence.txt
 	asset page_css, REPORT_DIR/page.css
 	asset page_js, REPORT_DIR/page.js

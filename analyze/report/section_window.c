@@ -11,13 +11,12 @@ static const struct table_spec curve = {
 	.id = "window_curve", .title = "The curve: gain from this window on", .page_only = true,
 	.empty = NOT_TUNED,
 	.sql = "WITH step AS (SELECT *, lag(gain) OVER w AS before, row_number() OVER w AS n, count(*) OVER () AS steps, "
-	       "max(gain) OVER () - min(gain) OVER () AS span FROM window_step "
+	       "min(gain) OVER () AS least, max(gain) OVER () - min(gain) OVER () AS span FROM window_step "
 	       "WHERE statistic = 'ipi_window_ns' AND (policy, parameters, statistic) IN "
 	       "(SELECT policy, parameters, statistic FROM window_choice ORDER BY policy <> 'ipi-aware+relaxed' LIMIT 1) "
 	       "WINDOW w AS (ORDER BY ipi_window_ns)) "
 	       "SELECT max(ipi_window_ns, 0), gain, lo, hi FROM step WHERE n = 1 OR n = steps OR steps <= 400 OR "
-	       "CAST(400 * (gain - (SELECT min(gain) FROM step)) / span AS INTEGER) <> "
-	       "CAST(400 * (before - (SELECT min(gain) FROM step)) / span AS INTEGER) "
+	       "CAST(400 * (gain - least) / span AS INTEGER) <> CAST(400 * (before - least) / span AS INTEGER) "
 	       "OR n * 200 / steps <> (n - 1) * 200 / steps ORDER BY ipi_window_ns",
 	.columns = {
 		{ "ipi_window_ns", "window", COLUMN_NS }, { "gain", "gain %", COLUMN_NUMBER, 2, true },
@@ -31,7 +30,7 @@ static const struct table_spec at = {
 	.sql = "WITH tried(w) AS (VALUES (0), (2e4), (5e4), (1e5), (2e5), (5e5), (1e6), (2e6), (5e6), (1e7), (2e7), (5e7), "
 	       "(1e8), (1e9)), tuned AS (SELECT policy, parameters, statistic FROM window_choice "
 	       "WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed' LIMIT 1), "
-	       "step AS (SELECT window_step.* FROM window_step JOIN tuned USING (policy, parameters, statistic)) "
+	       "step AS MATERIALIZED (SELECT window_step.* FROM window_step JOIN tuned USING (policy, parameters, statistic)) "
 	       "SELECT w, gain, lo, hi, NULL, NULL FROM tried JOIN step "
 	       "ON ipi_window_ns = (SELECT max(ipi_window_ns) FROM step WHERE ipi_window_ns <= w) ORDER BY w",
 	.columns = {
