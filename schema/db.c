@@ -167,6 +167,12 @@ struct db_build *db_build_new(const char *path, bool replace, GError **error)
 	return b;
 }
 
+static bool create(sqlite3 *db, GError **error)
+{
+	return db_exec(db, sql_facts, error) && db_exec(db, sql_results, error) &&
+	       db_exec(db, sql_reviewers, error) && db_exec(db, sql_views, error);
+}
+
 bool db_build_open(struct db_build *b, GError **error)
 {
 	guint8 seed[4];
@@ -182,8 +188,7 @@ bool db_build_open(struct db_build *b, GError **error)
 		     "PRAGMA application_id = " G_STRINGIFY(APPLICATION_ID) ";"
 		     "PRAGMA user_version = " G_STRINGIFY(DB_VERSION) ";"
 		     "BEGIN", error) &&
-	       db_exec(b->db, sql_facts, error) && db_exec(b->db, sql_results, error) &&
-	       db_exec(b->db, sql_views, error);
+	       create(b->db, error);
 }
 
 sqlite3 *db_build_handle(struct db_build *build)
@@ -362,8 +367,8 @@ static bool check_schema(sqlite3 *db, const char *path, bool exact, GError **err
 
 	if (sqlite3_open(":memory:", &model) != SQLITE_OK)
 		return set_sqlite_error(error, model, "database");
-	if (!db_exec(model, sql_facts, error) || !db_exec(model, sql_results, error) ||
-	    !db_exec(model, sql_views, error) || !schema_text(model, model, want, error) || !schema_text(db, model, have, error))
+	if (!create(model, error) || !schema_text(model, model, want, error) ||
+	    !schema_text(db, model, have, error))
 		return false;
 	if (!strcmp(want->str, have->str) && (!exact || db_value(db, "SELECT count(*) FROM sqlite_schema") ==
 						       db_value(model, "SELECT count(*) FROM sqlite_schema")))

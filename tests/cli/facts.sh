@@ -7,9 +7,15 @@
 for r in "$DATA"/*.dat; do
 	name=$(basename "$r")
 	"$COUNTERSPIN" import "$r" -o f.db --force 2>/dev/null
-	# every view runs
+	# every view runs; without replay some are empty
 	for view in $(sql f.db "SELECT name FROM sqlite_schema WHERE type = 'view'"); do
-		[ "$(sql f.db "SELECT count(*) FROM $view")" -gt 0 ] || fail "$name: view $view is empty"
+		rows=$(sql f.db "SELECT count(*) FROM $view")
+		case $view in
+		spin_by_cause|policy_vs_observed|outcome_by_policy)
+			expect "$rows" 0 "$name: rows of $view without replay" ;;
+		*)
+			[ "$rows" -gt 0 ] || fail "$name: view $view is empty" ;;
+		esac
 	done
 	none() {	# WHAT QUERY: it counts nothing
 		expect "$(sql f.db "$2")" 0 "$name: $1"
