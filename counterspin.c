@@ -15,6 +15,7 @@
 
 #include "analyze/import.h"
 #include "analyze/info.h"
+#include "analyze/report/export.h"
 #include "capture/record.h"
 #include "replay/replay.h"
 #include "replay/tune.h"
@@ -38,6 +39,7 @@ static const struct subcommand subcommands[] = {
 	{ "replay", cmd_replay, "every decision under other policies, and how faithful the replay is" },
 	{ "tune", cmd_tune, "the gain for every ipi_window_ns, and the one to choose" },
 	{ "explain", cmd_explain, "one decision as each policy makes it, vCPU by vCPU" },
+	{ "export", cmd_export, "a trace for the Perfetto UI, or tables as CSV" },
 	{ "policies", cmd_policies, "the policies, what they stand for, and their limits" },
 #endif
 };
