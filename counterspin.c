@@ -16,6 +16,7 @@
 #include "analyze/import.h"
 #include "analyze/info.h"
 #include "analyze/report/report.h"
+#include "analyze/report/export.h"
 #include "capture/record.h"
 #include "replay/replay.h"
 #include "replay/tune.h"
@@ -41,6 +42,7 @@ static const struct subcommand subcommands[] = {
 	{ "tune", cmd_tune, "the gain for every ipi_window_ns, and the one to choose" },
 	{ "report", cmd_report, "the answers and what they rest on: on the terminal, or as one page" },
 	{ "explain", cmd_explain, "one decision as each policy makes it, vCPU by vCPU" },
+	{ "export", cmd_export, "a trace for the Perfetto UI, or tables as CSV" },
 	{ "policies", cmd_policies, "the policies, what they stand for, and their limits" },
 #endif
 };

@@ -242,35 +242,11 @@ static bool replace(struct db_build *b, GError **error)
 			b->temporary = temporary_name(b->fd, b->dir);
 		if (b->temporary)
 			remove_journals(b);
-		ok = b->temporary && !rename(b->temporary, b->path);
-		if (ok)
-			g_clear_pointer(&b->temporary, g_free);
-		else
-			set_write_error(error, b->path);
+		ok = (b->temporary && temporary_become(b->fd, &b->temporary, b->path, true)) ||
+		     set_write_error(error, b->path);
 	}
 	sqlite3_close(replaced);
 	return ok;
-}
-
-/* Only if nobody else has made it meanwhile. */
-static bool rename_new(const char *from, const char *to)
-{
-	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
-		return true;
-	if (errno != EINVAL && errno != ENOSYS)
-		return false;
-	/* the file system cannot do that at once: the next best, and what any can do */
-	if (!link(from, to)) {
-		unlink(from);
-		return true;
-	}
-	if (errno == EEXIST)
-		return false;
-	if (!access(to, F_OK)) {
-		errno = EEXIST;
-		return false;
-	}
-	return !rename(from, to);
 }
 
 static bool appear(struct db_build *b, GError **error)
@@ -278,10 +254,8 @@ static bool appear(struct db_build *b, GError **error)
 	if (g_file_test(b->path, G_FILE_TEST_EXISTS))
 		return set_exists_error(error, b->path);
 	remove_journals(b);
-	if (b->temporary ? rename_new(b->temporary, b->path) : temporary_appear(b->fd, b->path)) {
-		g_clear_pointer(&b->temporary, g_free);
+	if (temporary_become(b->fd, &b->temporary, b->path, false))
 		return true;
-	}
 	return errno == EEXIST ? set_exists_error(error, b->path) : set_write_error(error, b->path);
 }
 

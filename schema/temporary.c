@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -82,6 +83,47 @@ char *temporary_name(int fd, const char *dir)
 			break;
 	}
 	return NULL;
+}
+
+/* Only if nobody else has made it meanwhile. */
+static bool rename_new(const char *from, const char *to)
+{
+	if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
+		return true;
+	if (errno != EINVAL && errno != ENOSYS)
+		return false;
+	/* the file system cannot do that at once: the next best, and what any can do */
+	if (!link(from, to)) {
+		unlink(from);
+		return true;
+	}
+	if (errno == EEXIST)
+		return false;
+	if (!access(to, F_OK)) {
+		errno = EEXIST;
+		return false;
+	}
+	return !rename(from, to);
+}
+
+bool temporary_become(int fd, char **name, const char *path, bool replace)
+{
+	bool ok;
+
+	if (replace && !*name) {
+		g_autofree char *dir = g_path_get_dirname(path);
+
+		*name = temporary_name(fd, dir);
+		if (!*name)
+			return false;
+	}
+	if (replace)
+		ok = !rename(*name, path);
+	else
+		ok = *name ? rename_new(*name, path) : temporary_appear(fd, path);
+	if (ok)
+		g_clear_pointer(name, g_free);
+	return ok;
 }
 
 static bool is_orphan(int fd)

@@ -20,6 +20,12 @@ int temporary_scratch(const char *dir);
 bool temporary_appear(int fd, const char *path);
 char *temporary_name(int fd, const char *dir);
 
+/*
+ * Have the file at path, for everybody to see; *name, if it has one, is its own no more. In place of what
+ * is there if and only if replace is set. False, with errno.
+ */
+bool temporary_become(int fd, char **name, const char *path, bool replace);
+
 /* Remove those in dir that killed programs left. */
 void temporary_remove_orphans(const char *dir);
 

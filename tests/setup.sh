@@ -8,7 +8,8 @@ packages=(
 	build-essential cmake pkg-config
 	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev zlib1g-dev libseccomp-dev nettle-dev
 	libtraceevent-dev libtracefs-dev libtracecmd-dev libbpf-dev
-	sqlite3 trace-cmd man-db procps strace	# the tests' own
+	libprotobuf-c-dev protobuf-c-compiler
+	sqlite3 trace-cmd man-db procps strace protobuf-compiler	# the tests' own
 	qemu-system-x86 busybox-static cpio xz-utils	# tests/lab, which fetches kernels itself
 )
 
