@@ -13,7 +13,7 @@ static const struct table_spec curve = {
 	.sql = "WITH step AS (SELECT *, lag(gain) OVER w AS before, row_number() OVER w AS n, count(*) OVER () AS steps, "
 	       "min(gain) OVER () AS least, max(gain) OVER () - min(gain) OVER () AS span FROM window_step "
 	       "WHERE statistic = 'ipi_window_ns' AND (policy, parameters, statistic) IN "
-	       "(SELECT policy, parameters, statistic FROM window_choice ORDER BY policy <> 'ipi-aware+relaxed' LIMIT 1) "
+	       "(SELECT policy, parameters, statistic FROM window_choice WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, parameters LIMIT 1) "
 	       "WINDOW w AS (ORDER BY ipi_window_ns)) "
 	       "SELECT max(ipi_window_ns, 0), gain, lo, hi FROM step WHERE n = 1 OR n = steps OR steps <= 400 OR "
 	       "CAST(400 * (gain - least) / span AS INTEGER) <> CAST(400 * (before - least) / span AS INTEGER) "
@@ -29,10 +29,11 @@ static const struct table_spec at = {
 	.about = "The band holds the whole curve at once.", .empty = NOT_TUNED,
 	.sql = "WITH tried(w) AS (VALUES (0), (2e4), (5e4), (1e5), (2e5), (5e5), (1e6), (2e6), (5e6), (1e7), (2e7), (5e7), "
 	       "(1e8), (1e9)), tuned AS (SELECT policy, parameters, statistic FROM window_choice "
-	       "WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed' LIMIT 1), "
-	       "step AS MATERIALIZED (SELECT window_step.* FROM window_step JOIN tuned USING (policy, parameters, statistic)) "
-	       "SELECT w, gain, lo, hi, NULL, NULL FROM tried JOIN step "
-	       "ON ipi_window_ns = (SELECT max(ipi_window_ns) FROM step WHERE ipi_window_ns <= w) ORDER BY w",
+	       "WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, parameters LIMIT 1) "
+	       "SELECT w, gain, lo, hi, NULL, NULL FROM tried JOIN tuned JOIN window_step AS s ON s.policy = tuned.policy "
+	       "AND s.parameters = tuned.parameters AND s.statistic = tuned.statistic AND s.ipi_window_ns = "
+	       "(SELECT max(ipi_window_ns) FROM window_step AS b WHERE b.policy = tuned.policy AND "
+	       "b.parameters = tuned.parameters AND b.statistic = tuned.statistic AND b.ipi_window_ns <= w) ORDER BY w",
 	.columns = {
 		{ "ipi_window_ns", "window", COLUMN_NS }, { "gain", "gain %", COLUMN_ESTIMATE, 2, true },
 	},
