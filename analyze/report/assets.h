@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* Each from its first byte up to _end; not terminated. */
+/* Each from its first byte up to _end, where there is a zero byte. */
 extern const char asset_dygraph_js[], asset_dygraph_js_end[];
 extern const char asset_dygraph_css[], asset_dygraph_css_end[];
 extern const char asset_dygraph_licence[], asset_dygraph_licence_end[];

@@ -75,8 +75,9 @@ static void add_cell(GString *page, const struct column *column, const struct ce
 		g_autofree char *statistical = format_interval(column, cell->statistical);
 		g_autofree char *total = format_interval(column, cell->total);
 
-		g_string_append_printf(page, "%s <span class=i title=\"95 %% statistical %s, total %s\">%s</span>", value,
-				       statistical, total, isnan(cell->total[0]) ? statistical : total);
+		g_string_append_printf(page, "%s <span class=i>%s</span>", value, isnan(cell->total[0]) ? statistical : total);
+		if (!isnan(cell->total[0]))
+			g_string_append_printf(page, "<br><span class=s>statistical %s</span>", statistical);
 	} else {
 		html_text(page, text);
 	}
