@@ -14,7 +14,8 @@
 			this.root = root;
 			this.data = data;
 			this.moments = new Map();
-			this.vmName = vm => data.vms[vm] || 'VM';
+			const names = timeline.vmNames(data.vms);
+			this.vmName = vm => names[vm] || 'VM';
 			root.classList.add('timeline');
 			if (!data.moments.length) {
 				root.append(timeline.element('p', 'tl-note', 'There are no moments to show: ' +
@@ -73,7 +74,7 @@
 				      button('whole moment', 'Show the whole moment', '', () => this.reset()), this.toWait),
 				group(button('\u2039 decision', 'Previous decision', '', () => this.step(-1, true)),
 				      button('decision \u203a', 'Next decision', '', () => this.step(1, true))),
-				element('label', '', 'marked: differs from ', this.compare),
+				element('label', '', 'marked: another pick by ', this.compare),
 				this.check('ipis', 'IPIs', true), this.check('vms', 'other VMs', true), this.check('cpus', 'other CPUs', false),
 				this.readout);
 			bar.setAttribute('role', 'toolbar');
@@ -107,8 +108,10 @@
 			if (!raw)
 				return;
 			this.index = index;
-			[...this.list.children].forEach((item, i) =>
-				item.firstChild.setAttribute('aria-current', i === index ? 'true' : 'false'));
+			[...this.list.children].forEach((item, i) => {
+				item.className = i === index ? 'tl-current' : '';
+				item.firstChild.setAttribute('aria-current', i === index ? 'true' : 'false');
+			});
 			this.root.dataset.moment = String(index);
 			this.hover = null;
 			this.current = null;
@@ -328,7 +331,11 @@
 				return;
 			this.held = { x: e.offsetX, y: e.offsetY, view: this.view, moved: false,
 				      overview: this.picture.inOverview(e.offsetX, e.offsetY) };
-			this.canvas.setPointerCapture(e.pointerId);
+			try {
+				this.canvas.setPointerCapture(e.pointerId);
+			} catch (error) {
+				// the pointer has gone already: dragging ends at the edge
+			}
 			if (this.held.overview)
 				this.centre(e.offsetX);
 		}

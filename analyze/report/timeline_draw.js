@@ -242,15 +242,20 @@
 						break;
 					step = niceStep(step * 1.5);
 				} while (step < v.t1 - v.t0);
+				let end = GUTTER - 20;
 				const first = Math.ceil((v.t0 + zero) / step) * step - zero;
 				for (let i = 0, t = first; t <= v.t1 && i < 100; i++, t = first + i * step) {
 					const x = this.x(t), label = format(t, step), w = g.measureText(label).width / 2;
+					const at = Math.min(Math.max(x, GUTTER + w), right - w);
 					g.fillStyle = c.line;
 					if (tick < 0)
 						g.fillRect(Math.round(x), this.top - 5, 1, this.bottom - this.top + 5);
 					else
 						g.fillRect(Math.round(x), this.bottom, 1, 5);
-					this.text(label, Math.min(Math.max(x, GUTTER + w), right - w), y, c.text, 'center');
+					if (at - w < end + 8)
+						continue;
+					this.text(label, at, y, c.text, 'center');
+					end = at + w;
 				}
 			};
 			draw(0, (t, step) => timeline.offset(Math.abs(t) < step / 1e3 ? 0 : t, step), this.top - 13, -1);
@@ -296,8 +301,10 @@
 			g.stroke();
 			this.font(12, '600');
 			const whom = wait.awaited === null ? '' : ' for vCPU ' + wait.awaited;
-			const text = this.clipped('vCPU ' + wait.idx + ' waits ' + timeline.duration(wait.len) + whom +
-				(wait.vector === null ? ' (' + wait.cause + ')' : ' (IPI, vector ' + wait.vector + ')'), right - GUTTER);
+			const cause = wait.vector !== null ? 'IPI, vector ' + wait.vector :
+				wait.cause === 'unknown' ? 'why is not known' : wait.cause;
+			const text = this.clipped('vCPU ' + wait.idx + ' waits ' + timeline.duration(wait.len) + whom + ' (' + cause + ')',
+						  right - GUTTER);
 			const w = g.measureText(text).width;
 			const x = Math.min(Math.max((a + b) / 2 - w / 2, GUTTER), right - w);
 			g.fillStyle = c.bg;
@@ -397,7 +404,7 @@
 			const a = Math.max(GUTTER, this.x(s.t)), b = Math.min(this.width - RIGHT, this.x(s.t + s.len));
 			if (b - a < 40)
 				return;
-			const time = ' ' + timeline.duration(s.len);
+			const time = ' \u00b7 ' + timeline.duration(s.len);
 			const word = { running: 'CPU ' + s.cpu, 'preempted-user': 'preempted' }[s.kind] || s.kind;
 			const spun = s.kind === 'running' && this.moment.episodes.some(e => e.t < s.t + s.len && e.t + e.len > s.t);
 			if (s.kind === 'blocked' || s.kind === 'preempted-user') {

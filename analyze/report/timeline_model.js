@@ -43,6 +43,11 @@
 		return whole + (n ? '.' + rest : '') + ' s';
 	}
 
+	/** Names of VMs by place; those that several share are told apart by vm.id. */
+	function vmNames(vms) {
+		return vms.map(([id, name]) => vms.filter(v => v[1] === name).length > 1 ? name + ' (VM ' + id + ')' : name);
+	}
+
 	function vcpuName(idx) {
 		return idx === null ? 'nobody' : 'vCPU ' + idx;
 	}
@@ -200,6 +205,6 @@
 		};
 	}
 
-	Object.assign(timeline, { duration, offset, seconds, decimals, vcpuName, scan, scanWords, policyDiffers, differs,
+	Object.assign(timeline, { duration, offset, seconds, decimals, vmNames, vcpuName, scan, scanWords, policyDiffers, differs,
 				  moment });
 })();
