@@ -9,6 +9,7 @@ packages=(
 	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev zlib1g-dev libseccomp-dev nettle-dev
 	libtraceevent-dev libtracefs-dev libtracecmd-dev libbpf-dev
 	sqlite3 trace-cmd man-db procps strace	# the tests' own
+	dpkg-dev binutils fakeroot	# and cli/package.sh
 	qemu-system-x86 busybox-static cpio xz-utils	# tests/lab, which fetches kernels itself
 )
 
