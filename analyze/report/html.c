@@ -328,6 +328,9 @@ static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
 	}, libraries[] = {
 		asset_of(asset_dygraph_js, asset_dygraph_js_end),
 	}, scripts[] = {
+		asset_of(asset_timeline_model_js, asset_timeline_model_js_end),
+		asset_of(asset_timeline_draw_js, asset_timeline_draw_js_end),
+		asset_of(asset_timeline_detail_js, asset_timeline_detail_js_end),
 		asset_of(asset_timeline_js, asset_timeline_js_end), asset_of(asset_page_js, asset_page_js_end),
 	};
 	g_autoptr(GString) css = join(styles, G_N_ELEMENTS(styles)), js = join(scripts, G_N_ELEMENTS(scripts));
