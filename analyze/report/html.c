@@ -127,7 +127,7 @@ static void add_table(GString *page, const struct table *t)
 		return;
 	}
 	drawn = html_figure(page, t);
-	folded = t->spec->page_only || t->rows->len > OPEN_ROWS;
+	folded = t->spec->page_only || t->rows->len > OPEN_ROWS || !strcmp(t->spec->id, "moments");
 	if (folded) {
 		g_string_append(page, "<details><summary>");
 		html_printf(page, "%s%s: %u rows", drawn ? "The figure as a table: " : "", t->spec->title, t->rows->len);
@@ -172,8 +172,6 @@ static void add_section(GString *page, const struct section *s)
 		add_sentence(page, "p", s->notes->pdata[i]);
 	for (guint i = 0; i < s->tables->len; i++)
 		add_table(page, s->tables->pdata[i]);
-	if (!strcmp(s->id, "moments"))
-		g_string_append(page, "<section id=timeline aria-label=Timeline></section>\n");
 	g_string_append(page, "</section>\n");
 }
 

@@ -286,6 +286,12 @@ static void leave_room(GString *page, const struct table *t, const char *const *
 	g_string_append(page, "</figure>\n");
 }
 
+static void leave_room_for_timeline(GString *page, const struct table *t)
+{
+	(void)t;
+	g_string_append(page, "<section id=timeline aria-label=Timeline></section>\n");
+}
+
 bool html_figure(GString *page, const struct table *t)
 {
 	static const struct {
@@ -299,6 +305,7 @@ bool html_figure(GString *page, const struct table *t)
 		{ "over_time_by_vm", NULL, { "by-vm", "PAUSE exits per second by VM" } },
 		{ "ipi_response_histogram", NULL, { "response-histogram", "Distribution of IPI response" } },
 		{ "episode_length_histogram", NULL, { "length-histogram", "Distribution of waits with PAUSE exits" } },
+		{ "moments", leave_room_for_timeline },
 		{ "window_curve", NULL, { "window", "Gain by ipi_window_ns, with its band" } },
 	};
 
