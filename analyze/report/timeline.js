@@ -7,6 +7,7 @@
 	const parts = window.counterspin = window.counterspin || {};
 	const timeline = parts.timelineParts = parts.timelineParts || {};
 	const LEAST_SPAN = 1000;	// ns across the width
+	const FEW_OTHERS = 24;		// vCPUs of other VMs that are shown unasked
 	const KEYS = 'Keys: + and \u2212 zoom, arrows move, 0 whole moment, n and p next and previous decision, Enter opens it.';
 
 	class Timeline {
@@ -14,6 +15,8 @@
 			this.root = root;
 			this.data = data;
 			this.moments = new Map();
+			this.boxes = {};	// labels of the check boxes
+			this.chosen = {};	// those that somebody set
 			const names = timeline.vmNames(data.vms);
 			this.vmName = vm => names[vm] || 'VM';
 			root.classList.add('timeline');
@@ -41,6 +44,8 @@
 			this.tip = element('div', 'tl-tip');
 			this.tip.hidden = true;
 			this.stage = element('div', 'tl-stage', this.canvas, this.tip);
+			this.legend = element('ul', 'tl-legend');
+			this.legend.setAttribute('aria-label', 'Legend');
 			this.said = element('p', 'tl-hidden');
 			this.said.setAttribute('aria-live', 'polite');
 			this.detail = element('div', 'tl-panel');
@@ -50,8 +55,7 @@
 			this.table.addEventListener('toggle', () => this.fillTable());
 			this.picture = null;
 			this.bar = this.controls();
-			this.root.append(this.list, this.omitted, this.bar, this.stage, timeline.legend(this.data, this.vmName), this.said,
-					 this.detail, this.table);
+			this.root.append(this.list, this.omitted, this.bar, this.stage, this.legend, this.said, this.detail, this.table);
 			this.picture = new timeline.Picture(this.canvas, this.root);
 			this.listen();
 		}
@@ -77,7 +81,7 @@
 				element('label', '', 'marked: another pick by ', this.compare),
 				this.check('ipis', 'IPIs', true), this.check('vms', 'other VMs', true), this.check('cpus', 'other CPUs', false),
 				this.readout);
-			bar.setAttribute('role', 'toolbar');
+			bar.setAttribute('role', 'group');
 			bar.setAttribute('aria-label', 'Timeline');
 			return bar;
 		}
@@ -88,10 +92,11 @@
 			box.checked = on;
 			box.addEventListener('change', () => {
 				this.picture.options[name] = box.checked;
+				this.chosen[name] = true;
 				this.layOut();
 			});
 			const label = timeline.element('label', '', box, ' ' + text);
-			this['box_' + name] = label;
+			this.boxes[name] = label;
 			return label;
 		}
 
@@ -118,7 +123,7 @@
 			this.tip.hidden = true;
 			this.sayOmitted(raw);
 			const nothing = raw.omitted.picture;
-			for (const e of [this.bar, this.stage, this.table, this.detail, this.root.querySelector('.tl-legend')])
+			for (const e of [this.bar, this.stage, this.table, this.detail, this.legend])
 				e.hidden = nothing;
 			this.detail.replaceChildren();
 			if (nothing)
@@ -128,8 +133,13 @@
 			this.moment = this.moments.get(index);
 			this.view = { t0: 0, t1: this.moment.len };
 			this.toWait.hidden = !this.moment.wait;
-			this.box_cpus.hidden = this.moment.cpus.every(c => c.own);
-			this.box_vms.hidden = !this.moment.others.length;
+			this.boxes.cpus.hidden = this.moment.cpus.every(c => c.own);
+			this.boxes.vms.hidden = !this.moment.others.length;
+			if (!this.chosen.vms) {
+				this.picture.options.vms = this.moment.others.length <= FEW_OTHERS;
+				this.boxes.vms.firstChild.checked = this.picture.options.vms;
+			}
+			timeline.legend(this.legend, this.moment, this.vmName);
 			this.table.open = false;
 			this.table.replaceChildren(timeline.element('summary', '',
 				'Decisions of this moment as a table (' + this.moment.decisions.length + ')'));
@@ -144,8 +154,11 @@
 			const o = raw.omitted;
 			if (o.picture)
 				words.push('The picture of this moment was left out to keep the page small.');
+			if (o.ns)
+				words.push('Only ' + timeline.duration(raw.len) + ' of ' + timeline.duration(raw.len + o.ns) +
+					   ' are here, around the decision to look at first, to keep the page small.');
 			if (o.explanations)
-				words.push('What was seen and asked is left out of ' + o.explanations + ' decisions, to keep the page small.');
+				words.push('Of ' + o.explanations + ' decisions only the picks are here, to keep the page small.');
 			if (o.cpus)
 				words.push(o.cpus + (o.cpus === 1 ? ' CPU' : ' CPUs') + ' on which this VM did not run are left out, and the waits of other VMs.');
 			if (more)
@@ -197,7 +210,7 @@
 		}
 
 		decisions() {
-			return this.moment ? this.moment.decisions.filter(d => d.t >= this.view.t0 && d.t < this.view.t1).map(d => d.id) : [];
+			return this.moment ? this.moment.decisions.filter(d => this.inView(d)).map(d => d.id) : [];
 		}
 
 		setView(t0, t1) {
@@ -211,7 +224,7 @@
 		zoom(factor, at) {
 			const v = this.view, d = this.current;
 			if (at === undefined)
-				at = d && d.t >= v.t0 && d.t < v.t1 ? d.t : (v.t0 + v.t1) / 2;
+				at = d && this.inView(d) ? d.t : (v.t0 + v.t1) / 2;
 			const len = this.moment.len, span = Math.min(len, Math.max(Math.min(LEAST_SPAN, len), (v.t1 - v.t0) * factor));
 			const t0 = at - (at - v.t0) / (v.t1 - v.t0) * span;
 			this.setView(t0, t0 + span);
@@ -232,14 +245,19 @@
 				this.setView(w.t - w.len * 0.05, w.t + w.len * 1.05);
 		}
 
-		/** Go to the next decision (1) or the one before (-1). */
+		inView(d) {
+			return d.t >= this.view.t0 && d.t < this.view.t1;
+		}
+
+		/** Go to the next decision (1) or the one before (-1); to one in view if the current one is not. */
 		step(by, open) {
-			const list = this.moment.decisions, v = this.view;
-			let at = this.current ? this.current.index + by : by > 0 ? list.findIndex(d => d.t >= v.t0) : list.length - 1;
-			at = Math.min(Math.max(at, 0), list.length - 1);
+			const list = this.moment.decisions, seen = list.filter(d => this.inView(d));
 			if (!list.length)
 				return;
-			this.current = list[at];
+			if (seen.length && !(this.current && this.inView(this.current)))
+				this.current = by > 0 ? seen[0] : seen[seen.length - 1];
+			else
+				this.current = list[Math.min(Math.max((this.current ? this.current.index : -1) + by, 0), list.length - 1)];
 			this.seeCurrent();
 			if (open || this.detail.firstChild)
 				this.open(this.current);
@@ -248,8 +266,8 @@
 		}
 
 		seeCurrent() {
-			const d = this.current, v = this.view, span = v.t1 - v.t0;
-			if (d.t < v.t0 || d.t >= v.t1)
+			const d = this.current, span = this.view.t1 - this.view.t0;
+			if (!this.inView(d))
 				this.setView(d.t - span / 2, d.t + span / 2);
 			else
 				this.redraw();

@@ -251,20 +251,23 @@
 		['other', 'another thread'], ['gap', 'lost'],
 	];
 
-	/** Swatches; VMs by their colours. */
-	function legend(data, vmName) {
-		const list = element('ul', 'tl-legend');
-		list.setAttribute('aria-label', 'Legend');
+	/** Swatches in list; VMs by their colours. */
+	function legend(list, moment, vmName) {
+		const vms = new Map([['vm0', [vmName(moment.vm)]]]);
+		for (const v of moment.others) {
+			const colour = timeline.vmColour(moment.vm, v.vm), name = vmName(v.vm);
+			vms.set(colour, (vms.get(colour) || []).filter(n => n !== name).concat(name));
+		}
+		list.replaceChildren();
 		const add = (name, text) => {
 			const swatch = element('span', 'tl-swatch tl-swatch-' + name);
 			swatch.setAttribute('aria-hidden', 'true');
 			list.append(element('li', '', swatch, text));
 		};
-		for (let vm = 0; vm < Math.min(4, data.vms.length); vm++)
-			add('vm' + vm, data.vms.slice(vm).filter((name, i) => i % 4 === 0).slice(0, 3).map((name, i) => vmName(vm + 4 * i)).join(', '));
+		for (const [colour, names] of [...vms].sort())
+			add(colour, names.slice(0, 3).join(', ') + (names.length > 3 ? ' and ' + (names.length - 3) + ' more' : ''));
 		for (const [name, text] of LEGEND)
 			add(name, text);
-		return list;
 	}
 
 	Object.assign(timeline, { element, button, decisionPanel, decisionTable, tip, legend });

@@ -30,6 +30,11 @@
 		return [1, 2, 5, 10].map(f => f * power).find(s => s >= least * 0.999);
 	}
 
+	/** The moment's own VM has the first colour, the others share the rest. */
+	function vmColour(own, vm) {
+		return vm === own ? 'vm0' : 'vm' + (1 + vm % 3);
+	}
+
 	/** First place in list, sorted by t and without overlap, whose span ends after t. */
 	function firstAfter(list, t) {
 		let lo = 0, hi = list.length;
@@ -335,7 +340,7 @@
 		}
 
 		vmColour(vm) {
-			return this.colour['vm' + vm % 4];
+			return this.colour[timeline.vmColour(this.moment.vm, vm)];
 		}
 
 		drawRow(row) {
@@ -718,5 +723,5 @@
 		}
 	}
 
-	Object.assign(timeline, { Picture, GUTTER, RIGHT });
+	Object.assign(timeline, { Picture, vmColour, GUTTER, RIGHT });
 })();
