@@ -3,8 +3,8 @@
  * timeline - the data of the HTML page's timeline: what went on in each moment of
  * table moment, compactly. timeline.js draws it.
  *
- * The page inlines timeline_draw.js, timeline_detail.js and timeline.js (in any order),
- * and timeline.css; then counterspinTimeline(section, data) with an empty <section>.
+ * The page inlines timeline.js and every timeline_*.js, in any order, and timeline.css; then
+ * it calls counterspinTimeline(section, data) with an empty <section>.
  *
  * {
  *   "vms": [[id, name]...], "vcpus": [[place in vms, vcpu_idx, vcpu_id]...],
