@@ -46,7 +46,7 @@
 	/** Names of VMs by place; those that several share are told apart by vm.id. */
 	function vmNames(vms) {
 		const shared = name => vms.filter(v => v[1] === name).length > 1;
-		return vms.map(([id, name]) => shared(name) ? name + ' (VM ' + id + ')' : name);
+		return vms.map(([id, name]) => shared(name) ? 'VM ' + id + ' ' + name : name);
 	}
 
 	function vcpuName(idx) {

@@ -247,15 +247,24 @@ static bool is_cut(const cJSON *moment)
 /* What is left of a moment is all of its time: whose decisions, and in which the one to look at first is. */
 static void assert_window(struct fixture *f, const cJSON *moment)
 {
-	double t0 = get(moment, "t0")->valuedouble + T0;
+	double t0 = get(moment, "t0")->valuedouble + T0, t1 = t0 + get(moment, "len")->valuedouble;
+	g_autofree char *stretches = g_strdup_printf("on_cpu x ON x.t0 < %.0f AND x.t1 >= %.0f AND x.t0 < m.t1 "
+						     "AND x.t1 > m.t0", t1, t0);
 	g_autofree char *window = g_strdup_printf("decision x ON x.t_start >= %.0f AND x.t_start < %.0f "
-		"JOIN vcpu v ON v.id = x.vcpu AND v.vm = m.vm", t0, t0 + get(moment, "len")->valuedouble);
-	const cJSON *d;
+		"JOIN vcpu v ON v.id = x.vcpu AND v.vm = m.vm", t0, t1);
+	const cJSON *d, *ipi;
 	bool found = false;
 
 	if (cJSON_IsTrue(get(get(moment, "omitted"), "picture")))
 		return;
 	assert_count(f, cJSON_GetArraySize(get(moment, "decisions")), window, moment);
+	assert_count(f, grouped(get(moment, "run"), 3), stretches, moment);
+	cJSON_ArrayForEach(ipi, get(moment, "ipis")) {
+		g_autofree char *sent = g_strdup_printf("SELECT count(*) FROM ipi WHERE id = %.0f AND t_send = %.0f AND "
+			"t_accept = %.0f", number_at(ipi, 0), t0 + number_at(ipi, 5), t0 + number_at(ipi, 6));
+
+		g_assert_cmpint(db_value(f->db, sent), ==, 1);
+	}
 	cJSON_ArrayForEach(d, get(moment, "decisions"))
 		found |= number_at(d, 0) == get(moment, "decision")->valuedouble;
 	g_assert_true(found || get(moment, "id")->valueint == 2);	/* whose decision is of another time */
