@@ -134,6 +134,10 @@ for page in "$SOURCE"/*/counterspin-*.1; do
 	esac
 done
 
+for page in "$SOURCE"/*/counterspin-*.7; do
+	renders "$page"
+done
+
 [ $renderers -gt 0 ] || echo "manuals: neither man, groff nor mandoc is installed; rendering was not checked" >&2
 [ $failures -eq 0 ] || exit 1
 echo "manuals: ok"
