@@ -76,9 +76,7 @@ static void print_tour(void)
 	puts("\nWhat is there besides:\n\n"
 	     "  counterspin --help                             all commands\n"
 	     "  counterspin COMMAND --help                     a command's options\n"
-#ifndef RECORD_ONLY
 	     "  man counterspin                                the manual, from the beginning\n"
-#endif
 	     "  man counterspin-COMMAND                        a command's manual, with examples");
 }
 
