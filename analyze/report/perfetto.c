@@ -335,14 +335,18 @@ static bool begin(struct export *x, GError **error)
 bool perfetto_export(sqlite3 *db, struct output *output, GError **error)
 {
 	struct export x = { .db = db, .output = output, .counted_vm = DB_NULL };
-	GHashTable **tables[] = {
-		&x.vms, &x.pauses, &x.cpus, &x.states, &x.waits, &x.decisions, &x.ipis, &x.lost,
+	const struct {
+		GHashTable **table;
+		GDestroyNotify free;	/* lanes belong to the writer */
+	} tables[] = {
+		{ &x.vms, g_free }, { &x.pauses, g_free }, { &x.decisions, g_free }, { &x.ipis, g_free },
+		{ &x.cpus }, { &x.states }, { &x.waits }, { &x.lost },
 	};
 	GError *failed = NULL;
 	bool ok;
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(tables); i++)
-		*tables[i] = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+		*tables[i].table = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, tables[i].free);
 	/* a stretch is a row of table on_cpu and more than one of the view vcpu_state, an edge has two ends */
 	progress_begin(&x.progress, "export",
 		       db_value(db, "SELECT (SELECT count(*) FROM on_cpu) * 2 + (SELECT count(*) FROM ipi) * 2 + "
@@ -352,7 +356,7 @@ bool perfetto_export(sqlite3 *db, struct output *output, GError **error)
 	if (failed)
 		g_propagate_error(error, failed);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(tables); i++)
-		g_hash_table_unref(*tables[i]);
+		g_hash_table_unref(*tables[i].table);
 	perfetto_writer_free(x.writer);
 	g_free(x.send);
 	g_free(x.send_name);

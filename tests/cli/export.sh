@@ -296,3 +296,34 @@ full() {
 }
 expect_fails 3 'cannot write to standard output: No space left' full probed.db --format=perfetto
 expect_fails 3 'cannot write to standard output: No space left' full probed.db --format=csv --table=vm
+
+# a file system that cannot hold files without a name
+: "${INJECT_LIBRARY:?}"
+named() {
+	env LD_PRELOAD="$INJECT_LIBRARY" INJECT='tmpfile@1+=EOPNOTSUPP' ASAN_OPTIONS=verify_asan_link_order=0 \
+		"$COUNTERSPIN" export "$@"
+}
+x probed.db --format=perfetto -o - > whole
+named probed.db --format=perfetto -o a 2> "$scratch/log"
+cmp a whole || fail 'by way of a hidden name'
+expect_fails 3 "'a' exists" named probed.db --format=perfetto -o a
+echo mine > a
+named probed.db --format=perfetto --force -o a 2> "$scratch/log"
+cmp a whole || fail 'replaced by way of a hidden name'
+named probed.db --format=csv -o all 2> "$scratch/log"
+diff -r all probed || fail 'tables by way of hidden names'
+expect "$(find . -name '.counterspin-*')" '' 'nothing hidden is left'
+
+# --- little to show: no decision, no IPI
+
+record empty.dat <<- END
+	1000 0 0 sched_switch next_pid=910
+	2000 0 910 kvm_entry vcpu_id=0
+	3000 0 910 kvm_exit vcpu_id=0 exit_reason=0x78 isa=2
+	4000 0 910 sched_switch prev_pid=910 prev_state=1
+END
+import empty.dat -o empty.db
+"$COUNTERSPIN" replay empty.db > "$scratch/out" 2>&1 || true
+export_trace empty.db
+same empty.db 'stretches on CPUs' "SELECT lane, t0, t1 FROM slice" "SELECT 'CPU ' || cpu, t0, t1 FROM on_cpu UNION ALL
+	SELECT 'state', t0, t1 FROM vcpu_state"
