@@ -167,6 +167,12 @@ static void say_episode(struct export *x, sqlite3_stmt *s)
 	perfetto_slice(x->writer, vcpu, db_column(s, 1), db_column(s, 2), name);
 }
 
+/* Columns of the statement that yields both ends of each edge, below. */
+enum {
+	IPI_T, IPI_RECEIVED, IPI_VCPU, IPI_SEND, IPI_ID, IPI_VECTOR, IPI_MODE, IPI_SHORTHAND, IPI_PATH, IPI_N_RECEIVERS,
+	IPI_ACCEPT_NS, IPI_INJECT_NS, IPI_ACK_NS, IPI_TAINTED, IPI_RECEIVER, IPI_SENDER_IDX,
+};
+
 /* The mark of the send under way has all its arrows. */
 static void end_send(struct export *x)
 {
@@ -178,40 +184,40 @@ static void end_send(struct export *x)
 
 static void say_send(struct export *x, sqlite3_stmt *s)
 {
-	if (g_strcmp0(x->send, text(s, 3))) {
+	if (g_strcmp0(x->send, text(s, IPI_SEND))) {
 		end_send(x);
-		x->send = g_strdup(text(s, 3));
-		x->send_name = g_strdup_printf("sends IPI %s", text(s, 5));
-		x->send_track = track_of(x->ipis, db_column(s, 2));
-		x->send_t = db_column(s, 0);
-		perfetto_text(x->writer, "mode", text(s, 6));
-		perfetto_text(x->writer, "shorthand", text(s, 7));
-		perfetto_text(x->writer, "path", text(s, 8));
-		perfetto_int(x->writer, "n_receivers", db_column(s, 9));
+		x->send = g_strdup(text(s, IPI_SEND));
+		x->send_name = g_strdup_printf("sends IPI %s", text(s, IPI_VECTOR));
+		x->send_track = track_of(x->ipis, db_column(s, IPI_VCPU));
+		x->send_t = db_column(s, IPI_T);
+		perfetto_text(x->writer, "mode", text(s, IPI_MODE));
+		perfetto_text(x->writer, "shorthand", text(s, IPI_SHORTHAND));
+		perfetto_text(x->writer, "path", text(s, IPI_PATH));
+		perfetto_int(x->writer, "n_receivers", db_column(s, IPI_N_RECEIVERS));
 	}
-	if (db_column(s, 14) != DB_NULL)
-		perfetto_flow_begins(x->writer, db_column(s, 4));
+	if (db_column(s, IPI_RECEIVER) != DB_NULL)
+		perfetto_flow_begins(x->writer, db_column(s, IPI_ID));
 }
 
 /* At the receiver: where the interrupt got into the guest, or else was accepted. */
 static void say_receipt(struct export *x, sqlite3_stmt *s)
 {
-	g_autofree char *name = g_strdup_printf("IPI %s from vCPU %s", text(s, 5), text(s, 15));
+	g_autofree char *name = g_strdup_printf("IPI %s from vCPU %s", text(s, IPI_VECTOR), text(s, IPI_SENDER_IDX));
 
 	end_send(x);
-	perfetto_int(x->writer, "ipi", db_column(s, 4));
-	perfetto_int(x->writer, "accept_ns", db_column(s, 10));
-	perfetto_int(x->writer, "inject_ns", db_column(s, 11));
-	perfetto_int(x->writer, "ack_ns", db_column(s, 12));
-	perfetto_int(x->writer, "tainted", db_column(s, 13) ? 1 : DB_NULL);
-	perfetto_flow_ends(x->writer, db_column(s, 4));
-	perfetto_instant(x->writer, track_of(x->ipis, db_column(s, 2)), db_column(s, 0), name);
+	perfetto_int(x->writer, "ipi", db_column(s, IPI_ID));
+	perfetto_int(x->writer, "accept_ns", db_column(s, IPI_ACCEPT_NS));
+	perfetto_int(x->writer, "inject_ns", db_column(s, IPI_INJECT_NS));
+	perfetto_int(x->writer, "ack_ns", db_column(s, IPI_ACK_NS));
+	perfetto_int(x->writer, "tainted", db_column(s, IPI_TAINTED) ? 1 : DB_NULL);
+	perfetto_flow_ends(x->writer, db_column(s, IPI_ID));
+	perfetto_instant(x->writer, track_of(x->ipis, db_column(s, IPI_VCPU)), db_column(s, IPI_T), name);
 }
 
 /* Both ends of each edge; at one time a send comes first, for arrows lead on in the order of the file. */
 static void say_ipi(struct export *x, sqlite3_stmt *s)
 {
-	if (db_column(s, 1))
+	if (db_column(s, IPI_RECEIVED))
 		say_receipt(x, s);
 	else
 		say_send(x, s);

@@ -28,7 +28,10 @@ static const char decisions_sql[] =
 	SOURCE_KEPT ", CASE WHEN outcome.decision IS NULL THEN d.pick_idx ELSE outcome.pick_idx END "
 	"FROM decision d LEFT JOIN outcome ON outcome.decision = d.id ORDER BY d.id";
 
-enum { ID, VCPU, T_START, T_END, CPU, TRIGGER, N_VCPUS, NR_RUNNING, RESULT, TAINTED, SOURCE, PICK, KEPT_SOURCE, KEPT_PICK };
+enum {
+	ID, VCPU, T_START, T_END, CPU, TRIGGER, N_VCPUS, NR_RUNNING, RESULT, TAINTED, SOURCE, PICK,
+	KEPT_SOURCE, KEPT_PICK,
+};
 
 static void replayed_free(gpointer data)
 {
