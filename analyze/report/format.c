@@ -4,6 +4,12 @@
 #include <math.h>
 #include <string.h>
 
+/* What is shown as 0 has no sign. */
+static double unsigned_zero(double value, unsigned int digits)
+{
+	return fabs(value) * pow(10, digits) <= 0.5 ? 0 : value;
+}
+
 char *format_ns(double ns)
 {
 	static const struct {
@@ -18,12 +24,12 @@ char *format_ns(double ns)
 			return g_strdup_printf("%.*f %s", fabs(n) < 9.995 ? 2 : fabs(n) < 99.95 ? 1 : 0, n,
 					       units[i].name);
 	}
-	return g_strdup_printf("%.0f ns", ns);
+	return g_strdup_printf("%.0f ns", unsigned_zero(ns, 0));
 }
 
 char *format_count(double n)
 {
-	g_autofree char *digits = g_strdup_printf("%.0f", n);
+	g_autofree char *digits = g_strdup_printf("%.0f", unsigned_zero(n, 0));
 	gsize len = strlen(digits), first = digits[0] == '-';
 	GString *out = g_string_new(NULL);
 
@@ -37,9 +43,7 @@ char *format_count(double n)
 
 static char *number(const struct column *c, double value)
 {
-	/* no "-0.0" */
-	if (fabs(value) * pow(10, c->digits) < 0.5)
-		value = 0;
+	value = unsigned_zero(value, c->digits);
 	return g_strdup_printf(c->sign && value ? "%+.*f" : "%.*f", (int)c->digits, value);
 }
 
@@ -70,6 +74,11 @@ static char *estimate(const struct column *column, const struct cell *cell)
 	return g_strdup_printf("%s %s", value, range);
 }
 
+static char *percent(unsigned int digits, double value)
+{
+	return g_strdup_printf("%.*f %%", (int)digits, unsigned_zero(value, digits));
+}
+
 char *format_cell(const struct column *column, const struct cell *cell)
 {
 	if (!cell->known)
@@ -82,7 +91,7 @@ char *format_cell(const struct column *column, const struct cell *cell)
 	case COLUMN_NUMBER:
 		return number(column, cell->value);
 	case COLUMN_PERCENT:
-		return g_strdup_printf("%.*f %%", (int)(column->digits ? column->digits : 1), cell->value);
+		return percent(column->digits ? column->digits : 1, cell->value);
 	case COLUMN_NS:
 		return format_ns(cell->value);
 	case COLUMN_TIME:
