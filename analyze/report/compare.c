@@ -20,7 +20,8 @@ static const struct table_spec recordings = {
 
 static const struct table_spec observed = {
 	.id = "observed_difference", .title = "What was observed",
-	.about = "after - before, with a 95 % interval for other stretches of the same two loads; VMs are matched by name.",
+	.about = "after - before, with a 95 % interval for other stretches of the same two loads. VMs are matched by name; "
+		 "those with none of their own by number, which may be wrong.",
 	.empty = "Not known: 'counterspin replay' has not been run on both.",
 	.columns = {
 		{ "vm", "VM", COLUMN_TEXT }, { "metric", "metric", COLUMN_TEXT }, { "unit", "unit", COLUMN_TEXT },

@@ -224,8 +224,8 @@ static void test_vms(struct fixture *f, const void *params)
 	       "INSERT INTO vcpu VALUES (5, 2, 0, 0, 10, 0), (6, 3, 0, 0, 0, 0), (7, 4, 0, 0, 1, 0)");
 	t = fill(f, sections_over_time, "over_time_by_vm");
 	g_assert_cmpint(t->rows->len, ==, 9);
-	g_assert_cmpstr(table_cell(t, 0, "vm")->text, ==, "red (tgid 22)");
-	g_assert_cmpstr(table_cell(t, 3, "vm")->text, ==, "red (tgid 1)");
+	g_assert_cmpstr(table_cell(t, 0, "vm")->text, ==, "red (VM 2)");
+	g_assert_cmpstr(table_cell(t, 3, "vm")->text, ==, "red (VM 1)");
 	g_assert_cmpstr(table_cell(t, 6, "vm")->text, ==, "VM 4");
 }
 
