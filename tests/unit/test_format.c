@@ -65,6 +65,14 @@ static void test_estimate(void)
 	check_estimate(1, true, (double[]){ 0, -0.0, 0, -0.01, 0.04 }, "0.0 [0.0, 0.0]");
 	check_estimate(1, true, (double[]){ -0.04, -0.06, 0.06, NAN, NAN }, "0.0 [-0.1, +0.1]");
 	check_estimate(0, true, (double[]){ -0.5, -1.4, 0.5, NAN, NAN }, "0 [-1, 0]");
+	/* digits by the largest of the three, so that they can be compared: four before the point are enough */
+	check_estimate(2, false, (double[]){ 2274.79, 2117.91, 2419.76, NAN, NAN }, "2275 [2118, 2420]");
+	check_estimate(2, true, (double[]){ -5.25, -999.96, 20.25, NAN, NAN }, "-5 [-1000, +20]");
+	check_estimate(2, true, (double[]){ -5.25, -999.94, 20.26, NAN, NAN }, "-5.2 [-999.9, +20.3]");
+	check_estimate(2, true, (double[]){ 3, -1, 99.99, NAN, NAN }, "+3.00 [-1.00, +99.99]");
+	check_estimate(1, true, (double[]){ 123456.7, 123456, 123457, NAN, NAN }, "+123457 [+123456, +123457]");
+	/* one end alone is no interval */
+	check_estimate(1, true, (double[]){ 1, 0, NAN, NAN, NAN }, "+1.0");
 	/* rounding that makes a digit more */
 	check_estimate(1, true, (double[]){ 9.96, -9.96, 99.96, NAN, NAN }, "+10.0 [-10.0, +100.0]");
 }
@@ -109,6 +117,9 @@ static void test_kinds(void)
 	check_cell(&count, 13246, "13,246");
 	check_cell(&number, 0.745, "0.74");	/* which in binary is a little less */
 	check_cell(&number, -0.004, "0.00");
+	check_cell(&number, 99.994, "99.99");
+	check_cell(&number, 99.996, "100.0");
+	check_cell(&number, 1419.12, "1419");
 	check_cell(&change, 0.25, "+0.25");
 	check_cell(&change, 0, "0.00");
 	check_cell(&percent, 99.96, "100.0 %");
