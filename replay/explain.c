@@ -9,9 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "replay/bits.h"
-#include "replay/policy_spec.h"
-#include "replay/run.h"
+#include "replay/explain_json.h"
 #include "schema/command.h"
 #include "schema/progress.h"
 #include "schema/text_table.h"
@@ -32,166 +30,6 @@ static const struct command command = {
 	.name = "explain", .arguments = "DB DECISION", .options = options, .min_args = 2, .max_args = 2,
 	.summary = "Show one decision as each policy makes it, vCPU by vCPU.",
 };
-
-static const char *const step_names[] = {
-	[STEP_SELF] = "the spinner itself",
-	[STEP_NOT_READY] = "not ready",
-	[STEP_BLOCKING] = "blocking, no interrupt waits",
-	[STEP_USER_MODE] = "preempted in user mode",
-	[STEP_NOT_PREEMPTED] = "not preempted",
-	[STEP_NOT_ELIGIBLE] = "spins itself, dy_eligible was off (now on)",
-	[STEP_NOT_RECEIVER] = "not the receiver of the spinner's IPI",
-	[STEP_TRIED] = "tried",
-};
-
-static const char *const seen_names[N_SEEN] = {
-	"ready", "preempted", "in_kernel", "blocking", "dy_runnable", "pending_irq", "on_cpu", "queued",
-	"in_spin_loop",
-};
-
-struct explain {
-	int64_t id;
-	enum state_kind kind;
-	struct engine *engine;
-	const struct recorded *recorded;
-	const struct run *run;		/* for its list of policies */
-	cJSON *result;			/* NULL: the decision has not come up */
-};
-
-/* Which of a vCPU's states come from the probe, which from events; "unknown" beats both. */
-static cJSON *vcpu_json(const struct explain *x, const struct engine_decision *e, unsigned int idx)
-{
-	const struct recorded_decision *d = e->d;
-	const struct spin_state *s = &e->state[x->kind];
-	bool probed = x->kind == STATE_PROBED && get_bit(decision_bits(x->recorded, d, BITS_PROBED), idx);
-	cJSON *o = cJSON_CreateObject(), *known;
-
-	cJSON_AddNumberToObject(o, "vcpu_idx", idx);
-	known = cJSON_CreateObject();
-	for (unsigned int what = 0; what < N_SEEN; what++) {
-		bool from_probe = probed && (what == READY || what == PREEMPTED || what == IN_KERNEL ||
-					     what == IN_SPIN_LOOP);
-
-		if (!get_bit(s->known + what * s->n_words, idx)) {
-			cJSON_AddNullToObject(o, seen_names[what]);
-			cJSON_AddStringToObject(known, seen_names[what], "unknown");
-			continue;
-		}
-		cJSON_AddBoolToObject(o, seen_names[what], get_bit(s->seen + what * s->n_words, idx));
-		cJSON_AddStringToObject(known, seen_names[what], from_probe ? "probed" : "reconstructed");
-	}
-	if (get_bit(s->dy_eligible_known, idx)) {
-		cJSON_AddBoolToObject(o, "dy_eligible", get_bit(s->dy_eligible, idx));
-		cJSON_AddStringToObject(known, "dy_eligible", probed ? "probed" : "carried");
-	} else {
-		cJSON_AddNullToObject(o, "dy_eligible");
-		cJSON_AddStringToObject(known, "dy_eligible", "unknown");
-	}
-	cJSON_AddItemToObject(o, "known_by", known);
-	cJSON_AddBoolToObject(o, "racy", get_bit(decision_bits(x->recorded, d, BITS_RACY), idx));
-	return o;
-}
-
-static cJSON *attempts_json(const GArray *attempts)
-{
-	cJSON *list = cJSON_CreateArray();
-
-	for (guint i = 0; i < attempts->len; i++) {
-		const struct attempt *a = &g_array_index(attempts, struct attempt, i);
-		cJSON *o = cJSON_CreateObject();
-
-		cJSON_AddNumberToObject(o, "target_idx", a->target_idx);
-		if (a->result_known)
-			cJSON_AddNumberToObject(o, "result", a->result);
-		else
-			cJSON_AddNullToObject(o, "result");
-		cJSON_AddItemToArray(list, o);
-	}
-	return list;
-}
-
-static void add_pick(cJSON *o, int pick)
-{
-	if (pick == NO_TARGET)
-		cJSON_AddNullToObject(o, "pick_idx");
-	else
-		cJSON_AddNumberToObject(o, "pick_idx", pick);
-}
-
-static cJSON *policy_json(const struct explain *x, const struct engine_decision *e, const struct run_policy *p)
-{
-	struct spin_result *r = spin_result_new(x->recorded->max_words + 1);
-	g_autoptr(GArray) steps = g_array_new(FALSE, FALSE, sizeof(struct spin_step));
-	cJSON *o = cJSON_CreateObject(), *list;
-
-	engine_ask(x->engine, p->lane, x->kind, e, SPIN_OBSERVED, steps, r);
-	cJSON_AddStringToObject(o, "name", p->name);
-	cJSON_AddItemToObject(o, "parameters", policy_spec_parameters(p->policy, &p->params));
-	add_pick(o, r->pick);
-	cJSON_AddBoolToObject(o, "certain", !r->uncertain);
-	cJSON_AddItemToObject(o, "attempts", attempts_json(r->attempts));
-	list = cJSON_AddArrayToObject(o, "scan");
-	for (guint i = 0; i < steps->len; i++) {
-		const struct spin_step *s = &g_array_index(steps, struct spin_step, i);
-		cJSON *row = cJSON_CreateObject();
-
-		cJSON_AddNumberToObject(row, "vcpu_idx", s->idx);
-		cJSON_AddNumberToObject(row, "round", s->round + 1);
-		cJSON_AddStringToObject(row, "step", step_names[s->step]);
-		if (s->step == STEP_TRIED)
-			cJSON_AddNumberToObject(row, "result", s->result);
-		cJSON_AddBoolToObject(row, "certain", s->certain);
-		cJSON_AddItemToArray(list, row);
-	}
-	spin_result_free(r);
-	return o;
-}
-
-static void visit(void *user, const struct engine_decision *e)
-{
-	static const char *const sources[N_OUTCOME_SOURCES] = { "unknown", "probed", "imputed", "inferred" };
-	struct explain *x = user;
-	const struct recorded_decision *d = e->d;
-	const struct spin_state *s = &e->state[x->kind];
-	cJSON *o, *observed, *vcpus, *list, *receivers;
-
-	if (d->id != x->id)
-		return;
-	o = x->result = cJSON_CreateObject();
-	cJSON_AddNumberToObject(o, "decision", d->id);
-	cJSON_AddStringToObject(o, "vm", x->recorded->vms[d->vm].name);
-	cJSON_AddNumberToObject(o, "vcpu_idx", d->me);
-	cJSON_AddNumberToObject(o, "cpu", d->cpu);
-	cJSON_AddNumberToObject(o, "t", d->t_start - x->recorded->t0);
-	cJSON_AddNumberToObject(o, "n_vcpus", d->n_vcpus);
-	cJSON_AddStringToObject(o, "state", state_kind_names[d->probed ? x->kind : STATE_RECONSTRUCTED]);
-	if (s->kernel_mode_known)
-		cJSON_AddBoolToObject(o, "yield_to_kernel_mode", s->kernel_mode);
-	else
-		cJSON_AddNullToObject(o, "yield_to_kernel_mode");
-	if (s->last_boosted_vcpu >= 0)
-		cJSON_AddNumberToObject(o, "last_boosted_vcpu", s->last_boosted_vcpu);
-	else
-		cJSON_AddNullToObject(o, "last_boosted_vcpu");
-	if (d->nr_running != DB_NULL)
-		cJSON_AddNumberToObject(o, "nr_running", d->nr_running);
-	else
-		cJSON_AddNullToObject(o, "nr_running");
-	cJSON_AddBoolToObject(o, "tainted", d->tainted);
-	receivers = cJSON_AddArrayToObject(o, "unacknowledged_receivers");
-	for (guint i = 0; i < e->receivers->len; i++)
-		cJSON_AddItemToArray(receivers, cJSON_CreateNumber(g_array_index(e->receivers, unsigned int, i)));
-	observed = cJSON_AddObjectToObject(o, "observed");
-	cJSON_AddStringToObject(observed, "source", sources[e->outcome.source]);
-	add_pick(observed, e->outcome.pick);
-	cJSON_AddItemToObject(observed, "attempts", attempts_json(d->attempts));
-	vcpus = cJSON_AddArrayToObject(o, "vcpus");
-	for (unsigned int idx = 0; idx < d->n_vcpus; idx++)
-		cJSON_AddItemToArray(vcpus, vcpu_json(x, e, idx));
-	list = cJSON_AddArrayToObject(o, "policies");
-	for (guint i = 0; i < x->run->policies->len; i++)
-		cJSON_AddItemToArray(list, policy_json(x, e, x->run->policies->pdata[i]));
-}
 
 static const char *mark(const cJSON *vcpu, const char *key)
 {
@@ -216,7 +54,7 @@ static void print_vcpus(const cJSON *o)
 		probed |= !strcmp(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(known, "ready")), "probed");
 		text_table_cell(t, "%.0f", cJSON_GetObjectItemCaseSensitive(vcpu, "vcpu_idx")->valuedouble);
 		for (unsigned int what = 0; what < N_SEEN; what++)
-			text_table_cell(t, "%s", mark(vcpu, seen_names[what]));
+			text_table_cell(t, "%s", mark(vcpu, explain_seen_names[what]));
 		text_table_cell(t, "%s", mark(vcpu, "dy_eligible"));
 		text_table_cell(t, "%s", mark(vcpu, "racy"));
 	}
@@ -315,17 +153,13 @@ static void print_text(const cJSON *o)
 		print_policy(p);
 }
 
-static bool add_lanes(struct explain *x, struct run *run, GError **error)
+static void take(void *user, int64_t decision, cJSON *json)
 {
-	if (!run_add_specs(run, option_policies, error))
-		return false;
-	x->engine = engine_new((struct recorded *)x->recorded, run->recorded_policy, &run->recorded_params);
-	for (guint i = 0; i < run->policies->len; i++) {
-		struct run_policy *p = run->policies->pdata[i];
+	cJSON **result = user;
 
-		p->lane = engine_add(x->engine, p->policy, &p->params);
-	}
-	return true;
+	(void)decision;
+	cJSON_Delete(*result);
+	*result = json;
 }
 
 static int explain(const char *path, int64_t id, enum state_kind kind)
@@ -334,29 +168,28 @@ static int explain(const char *path, int64_t id, enum state_kind kind)
 	g_autoptr(sqlite3) db = db_open(path, &error);
 	struct recorded *recorded = db ? recorded_open(db, &error) : NULL;
 	struct run *run = recorded ? run_new(recorded, kind) : NULL;
-	struct explain x = { .id = id, .kind = kind, .recorded = recorded, .run = run };
+	cJSON *result = NULL;
 	int status = EXIT_FAILED;
 
 	progress_begin("replaying decisions", recorded ? recorded->n_decisions : 0);
-	if (run && !add_lanes(&x, run, &error)) {
+	if (run && !run_add_specs(run, option_policies, &error)) {
 		status = command_usage(&command, "%s", error->message);
-	} else if (!run || !engine_run(x.engine, visit, &x, &error)) {
+	} else if (!run || !explain_json(run, recorded, &id, 1, take, &result, &error)) {
 		command_fail(&command, error);
-	} else if (!x.result) {
+	} else if (!result) {
 		g_set_error(&error, ENGINE_ERROR, 0, "'%s' has no decision %" G_GINT64_FORMAT " (it has 1 to %"
 			    G_GINT64_FORMAT ")", path, id, db_value(db, "SELECT count(*) FROM decision"));
 		command_fail(&command, error);
 	} else if (option_json) {
 		progress_end();
-		command_print_json(g_steal_pointer(&x.result));
+		command_print_json(g_steal_pointer(&result));
 		status = EXIT_FINE;
 	} else {
 		progress_end();
-		print_text(x.result);
+		print_text(result);
 		status = EXIT_FINE;
 	}
-	cJSON_Delete(x.result);
-	engine_free(x.engine);
+	cJSON_Delete(result);
 	run_free(run);
 	recorded_free(recorded);
 	return status;

@@ -208,6 +208,19 @@ static bool is_recorded(const struct run *run, const struct run_policy *rp)
 	return same;
 }
 
+struct engine *run_engine(struct run *run, struct recorded *recorded)
+{
+	struct engine *engine = engine_new(recorded, run->recorded_policy, &run->recorded_params);
+
+	for (guint i = 0; i < run->policies->len; i++) {
+		struct run_policy *rp = run->policies->pdata[i];
+
+		if (rp->policy)
+			rp->lane = is_recorded(run, rp) ? 0 : engine_add(engine, rp->policy, &rp->params);
+	}
+	return engine;
+}
+
 bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 {
 	struct visitor v = { .run = run, .recorded = recorded };
@@ -215,17 +228,11 @@ bool run_execute(struct run *run, struct recorded *recorded, GError **error)
 
 	run->recorded = recorded;
 	run->scores = scores_new(recorded, run->policies->len + 1);
-	v.engine = engine_new(recorded, run->recorded_policy, &run->recorded_params);
+	v.engine = run_engine(run, recorded);
 	v.result = spin_result_new(recorded->max_words + 1);
 	v.steps = g_array_new(FALSE, FALSE, sizeof(struct spin_step));
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++)
 		v.doubt[k] = fidelity_doubt_new(recorded);
-	for (guint i = 0; i < run->policies->len; i++) {
-		struct run_policy *rp = run->policies->pdata[i];
-
-		if (rp->policy)
-			rp->lane = is_recorded(run, rp) ? 0 : engine_add(v.engine, rp->policy, &rp->params);
-	}
 	progress_begin("replaying decisions", recorded->n_decisions);
 	ok = engine_run(v.engine, visit, &v, error);
 	engine_free(v.engine);

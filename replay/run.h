@@ -75,6 +75,9 @@ bool run_add_specs(struct run *run, char **specs, GError **error);
 
 bool run_execute(struct run *run, struct recorded *recorded, GError **error);
 
+/* An engine with a lane for each policy; the recorded one's is that of the recorded kernel itself. */
+struct engine *run_engine(struct run *run, struct recorded *recorded);
+
 /* Have the ages of the last added policy's hints kept. */
 void run_want_ages(struct run *run);
 

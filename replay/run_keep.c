@@ -5,25 +5,12 @@
 #include <math.h>
 
 #include "replay/policy_spec.h"
+#include "replay/run_keep_moments.h"
 #include "replay/run_keep_observed.h"
 
 static const char *class_of(const struct run_verdict *v)
 {
 	return v->pick == NO_TARGET ? "no target" : v->observed == NO_TARGET ? "new target" : "other target";
-}
-
-/* The episode that each decision is in; G_MAXUINT: in none that is used. */
-static guint *episodes_of(const struct evidence *ev)
-{
-	const struct episodes *e = ev->episodes;
-	guint n = ev->scores->decisions->len, *of = g_new(guint, n + 1);
-
-	for (guint i = 0; i < n; i++)
-		of[i] = G_MAXUINT;
-	for (guint i = 0; i < e->list->len; i++)
-		for (guint j = 0; ev->cells[i] >= 0 && j < episode_at(e, i)->n; j++)
-			of[episode_decision(e, episode_at(e, i), j)] = i;
-	return of;
 }
 
 static void bind_outcome(sqlite3_stmt *s, int i, const struct run *run, guint episode, guint at, int pick,
@@ -258,9 +245,9 @@ static bool keep_vectors(sqlite3 *db, const struct run *run, GError **error)
 	return ok;
 }
 
-bool run_keep(const struct run *run, sqlite3 *db, const char *state, GError **error)
+bool run_keep(struct run *run, sqlite3 *db, const char *state, GError **error)
 {
-	guint *episodes = episodes_of(run->evidence);
+	guint *episodes = evidence_used_episodes(run->evidence);
 	bool ok = db_exec(db, "BEGIN IMMEDIATE; DELETE FROM fidelity; DELETE FROM disagreement; DELETE FROM outcome; "
 			  "DELETE FROM episode_gain; DELETE FROM episode; DELETE FROM ipi_vector", error) &&
 		  keep_episodes(db, run, error) && keep_vectors(db, run, error);
@@ -269,7 +256,7 @@ bool run_keep(const struct run *run, sqlite3 *db, const char *state, GError **er
 		ok = keep_policy(db, run, run->policies->pdata[i], episodes, state, error);
 	for (unsigned int k = 0; ok && k < N_STATE_KINDS; k++)
 		ok = keep_fidelity(db, run, k, error);
-	ok = ok && keep_outcomes(db, run, error) && run_keep_observed(run, db, error);
+	ok = ok && keep_outcomes(db, run, error) && run_keep_observed(run, db, error) && run_keep_moments(run, db, error);
 	g_free(episodes);
 	if (ok && db_exec(db, "COMMIT", error))
 		return true;

@@ -11,6 +11,6 @@
  * Replace what earlier runs of the same policies have left; state names the state
  * that they were shown. All or nothing, so that a reader never sees half a run.
  */
-bool run_keep(const struct run *run, sqlite3 *db, const char *state, GError **error);
+bool run_keep(struct run *run, sqlite3 *db, const char *state, GError **error);
 
 #endif

@@ -8,8 +8,9 @@ packages=(
 	build-essential cmake pkg-config
 	libglib2.0-dev libsqlite3-dev libcjson-dev libzstd-dev zlib1g-dev libseccomp-dev nettle-dev
 	libtraceevent-dev libtracefs-dev libtracecmd-dev libbpf-dev
-	libprotobuf-c-dev protobuf-c-compiler
+	libprotobuf-c-dev protobuf-c-compiler libjs-dygraphs
 	sqlite3 trace-cmd man-db procps strace protobuf-compiler	# the tests' own
+	dpkg-dev binutils fakeroot	# and cli/package.sh
 	qemu-system-x86 busybox-static cpio xz-utils	# tests/lab, which fetches kernels itself
 )
 

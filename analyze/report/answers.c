@@ -15,6 +15,9 @@ enum { MUCH = 5, SOME = 1 };
 /* Fewer of the kernel's attempts reproduced, or more decisions left out, and figures are doubtful; percent. */
 enum { FAITHFUL = 95, LEFT_OUT = 10 };
 
+/* Shorter recordings give wide intervals; seconds. */
+enum { ENOUGH = 25 };
+
 static const char *const problem = "Is spinning a problem here?";
 static const char *const helps = "Would IPI-aware directed yield help?";
 static const char *const which = "Which ipi_window_ns?";
@@ -175,7 +178,7 @@ static void answer_which(struct result *r)
 			      "points.", window, chosen->value, by_default, gain);
 	else
 		result_answer(r, "window", which, ANSWER_NO, "The default, %s: nothing speaks for another (the best was "
-			      "reached at %s, %s points from the default).", by_default, window, gain);
+			      "reached at %s, where the gain differs by %s points).", by_default, window, gain);
 }
 
 static void say(GString *text, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -197,14 +200,14 @@ static void answer_sure(struct result *r, sqlite3 *db)
 	int64_t decisions = db_value(db, "SELECT count(*) FROM decision");
 	int64_t tainted = db_value(db, "SELECT count(*) FROM decision WHERE tainted");
 	int64_t lost = db_value(db, "SELECT lost FROM recording"), gaps = db_value(db, "SELECT count(*) FROM gap");
-	int64_t seconds = db_value(db, "SELECT (t1 - t0) / 1000000000 FROM recording");
+	double seconds = db_value(db, "SELECT t1 - t0 FROM recording") / 1e9;
 	int64_t used = db_value(db, "SELECT CAST(100.0 * sum(used) / count(*) AS INTEGER) FROM episode");
 
 	for (guint i = 0; i < fidelity->rows->len; i++) {
 		double share = table_cell(fidelity, i, "attempts_share")->value;
 
-		say(share >= FAITHFUL ? good : bad, "replaying the kernel's own policy from %s state reproduces %.1f %% of "
-		    "what it tried", table_cell(fidelity, i, "state")->text, share);
+		say(share >= FAITHFUL ? good : bad, "the kernel's own policy, replayed from %s state, tries the same as the "
+		    "kernel at %.1f %% of decisions", table_cell(fidelity, i, "state")->text, share);
 	}
 	if (!fidelity->rows->len && decisions)
 		say(bad, "what the kernel did was not probed, so nothing checks the replay");
@@ -216,15 +219,15 @@ static void answer_sure(struct result *r, sqlite3 *db)
 		say(good, "nothing was lost");
 	if (used != DB_NULL)
 		say(100 - used > LEFT_OUT ? bad : good, "%d %% of the waits can be used", (int)used);
-	if (seconds < 25 && decisions)
-		say(bad, "only %d s were recorded, 25 s and more are better", (int)seconds);
+	if (seconds < ENOUGH && decisions)
+		say(bad, "only %.3g s were recorded, %d s and more are better", seconds, ENOUGH);
 	for (guint i = 0; i < r->warnings->len; i++)
 		say(bad, "%s", (const char *)r->warnings->pdata[i]);
 	if (!decisions)
 		result_answer(r, "sure", sure, ANSWER_UNKNOWN, "There is nothing to be sure of: no decision was recorded; %s.",
 			      good->str);
 	else if (bad->len)
-		result_answer(r, "sure", sure, ANSWER_PARTLY, "With reservations: %s. On the other hand: %s.", bad->str,
+		result_answer(r, "sure", sure, ANSWER_PARTLY, "With reservations: %s. For it speaks: %s.", bad->str,
 			      good->len ? good->str : "nothing");
 	else
 		result_answer(r, "sure", sure, ANSWER_YES, "Quite: %s.", good->str);

@@ -201,11 +201,12 @@ static bool read_verdicts(struct moments *moments, struct asked *a, sqlite3_stmt
 static bool differs(const struct moments *moments, const struct asked *a)
 {
 	g_autofree char *recorded = pick_text(a->row[DECISION_PICK], true);
+	g_autofree char *uncertain = pick_text(a->row[DECISION_PICK], false);
 
 	if (!strcmp(moments->names->texts->pdata[a->row[5]], "unknown"))
 		return false;
 	for (unsigned int i = 0; i < moments->policies->len; i++)
-		if (a->picks[i] && strcmp(a->picks[i], recorded) &&
+		if (a->picks[i] && strcmp(a->picks[i], recorded) && strcmp(a->picks[i], uncertain) &&
 		    strcmp(g_array_index(moments->policies, struct shown_policy, i).name, "none"))
 			return true;
 	return false;

@@ -75,8 +75,9 @@ static void add_cell(GString *page, const struct column *column, const struct ce
 		g_autofree char *statistical = format_interval(column, cell->statistical);
 		g_autofree char *total = format_interval(column, cell->total);
 
-		g_string_append_printf(page, "%s <span class=i title=\"95 %% statistical %s, total %s\">%s</span>", value,
-				       statistical, total, isnan(cell->total[0]) ? statistical : total);
+		g_string_append_printf(page, "%s <span class=i>%s</span>", value, isnan(cell->total[0]) ? statistical : total);
+		if (!isnan(cell->total[0]))
+			g_string_append_printf(page, "<br><span class=s>statistical %s</span>", statistical);
 	} else {
 		html_text(page, text);
 	}
@@ -126,7 +127,7 @@ static void add_table(GString *page, const struct table *t)
 		return;
 	}
 	drawn = html_figure(page, t);
-	folded = t->spec->page_only || t->rows->len > OPEN_ROWS;
+	folded = t->spec->page_only || t->rows->len > OPEN_ROWS || !strcmp(t->spec->id, "moments");
 	if (folded) {
 		g_string_append(page, "<details><summary>");
 		html_printf(page, "%s%s: %u rows", drawn ? "The figure as a table: " : "", t->spec->title, t->rows->len);
@@ -171,8 +172,6 @@ static void add_section(GString *page, const struct section *s)
 		add_sentence(page, "p", s->notes->pdata[i]);
 	for (guint i = 0; i < s->tables->len; i++)
 		add_table(page, s->tables->pdata[i]);
-	if (!strcmp(s->id, "moments"))
-		g_string_append(page, "<section id=timeline aria-label=Timeline></section>\n");
 	g_string_append(page, "</section>\n");
 }
 
@@ -327,6 +326,9 @@ static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
 	}, libraries[] = {
 		asset_of(asset_dygraph_js, asset_dygraph_js_end),
 	}, scripts[] = {
+		asset_of(asset_timeline_model_js, asset_timeline_model_js_end),
+		asset_of(asset_timeline_draw_js, asset_timeline_draw_js_end),
+		asset_of(asset_timeline_detail_js, asset_timeline_detail_js_end),
 		asset_of(asset_timeline_js, asset_timeline_js_end), asset_of(asset_page_js, asset_page_js_end),
 	};
 	g_autoptr(GString) css = join(styles, G_N_ELEMENTS(styles)), js = join(scripts, G_N_ELEMENTS(scripts));

@@ -10,7 +10,7 @@
 #include "analyze/report/html_int.h"
 
 /* Geometry, in units of which the page shows about as many as it has pixels. */
-enum { WIDTH = 900, LABEL = 190, ROW = 22, BAR = 14, AXIS = 26, MAX_BARS = 96, N_COLOURS = 8 };
+enum { WIDTH = 900, LABEL = 190, ROW = 22, BAR = 14, AXIS = 26 };
 
 static unsigned int column_index(const struct table *t, const char *key)
 {
@@ -154,20 +154,22 @@ static void draw_gains(GString *page, const struct table *t)
 	end(page, "Dot: estimate. Thick: 95 % interval of the recording's own variation. Thin: with the method's own error.");
 }
 
-/* Keys and colours below bars. */
+/* Keys and colours below bars, from y on; page NULL: only measure. Where they end. */
 static double draw_key(GString *page, double y, const char *const *names, const char *const *classes, unsigned int n)
 {
 	double x = LABEL;
 
 	for (unsigned int i = 0; i < n; i++) {
-		double width = 24 + 6.6 * g_utf8_strlen(names[i], -1);
+		double width = 34 + 7.2 * g_utf8_strlen(names[i], -1);
 
 		if (x > LABEL && x + width > WIDTH) {
 			x = LABEL;
 			y += ROW;
 		}
-		bar(page, x, y, BAR, classes[i], names[i]);
-		text_at(page, x + BAR + 4, y + 11, "key", names[i]);
+		if (page) {
+			bar(page, x, y, BAR, classes[i], names[i]);
+			text_at(page, x + BAR + 4, y + 11, "key", names[i]);
+		}
 		x += width;
 	}
 	return y + ROW;
@@ -189,7 +191,7 @@ static void draw_outcomes(GString *page, const struct table *t)
 		include(&a, row[picks].value);
 		height += i % 2 ? ROW + 8 : ROW - 2;
 	}
-	begin(page, t, height + AXIS + 2 * ROW + 8, "Decisions at which each policy's pick differs, by what the picks amount to");
+	begin(page, t, draw_key(NULL, height + AXIS, names, classes, G_N_ELEMENTS(names)), "Decisions at which each policy's pick differs, by what the picks amount to");
 	draw_axis(page, &a, height, "");
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i];
@@ -212,69 +214,64 @@ static void draw_outcomes(GString *page, const struct table *t)
 	end(page, "Decisions at which the pick differs from the recorded policy's: what each pick amounts to.");
 }
 
-/* The place of who in names, which gets it if it is new. */
-static unsigned int colour_of(GPtrArray *names, const char *who)
-{
-	guint i;
+/* Who runs on CPUs, in the order of the first, and in which colour each is drawn. */
+struct who {
+	GPtrArray *names, *classes;
+};
 
-	for (i = 0; i < names->len; i++)
-		if (!strcmp(names->pdata[i], who))
-			return i;
-	g_ptr_array_add(names, (char *)who);
-	return i;
+static const char *class_of(struct who *who, const char *name)
+{
+	static const char *const classes[] = { "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7" };
+	bool is_vm = strcmp(name, "other threads") && strcmp(name, "further VMs");
+	guint i, n_vms = 0;
+
+	for (i = 0; i < who->names->len; i++) {
+		if (!strcmp(who->names->pdata[i], name))
+			return who->classes->pdata[i];
+		n_vms += *(char *)who->classes->pdata[i] == 'c';
+	}
+	g_ptr_array_add(who->names, (char *)name);
+	g_ptr_array_add(who->classes, (char *)(is_vm ? classes[n_vms % G_N_ELEMENTS(classes)] :
+					       strcmp(name, "further VMs") ? "rest" : "further"));
+	return who->classes->pdata[i];
 }
 
 static void draw_cpus(GString *page, const struct table *t)
 {
-	static const char *const classes[N_COLOURS] = { "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7" };
-	g_autoptr(GPtrArray) names = g_ptr_array_new(), used = g_ptr_array_new();
+	g_autoptr(GPtrArray) names = g_ptr_array_new(), classes = g_ptr_array_new();
+	struct who who = { names, classes };
 	const struct axis a = { 0, 100 };
-	guint bars = 0, drawn = 0;
-	double last = -1, x = LABEL, y = 4 - ROW, height;
+	double last = -1, x = LABEL, y = 4 - ROW, height = 4;
 
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i];
 
-		bars += row[0].value != last;
+		height += row[0].value != last ? ROW : 0;
 		last = row[0].value;
-		if (strcmp(row[1].text, "other threads"))
-			colour_of(names, row[1].text);
+		class_of(&who, row[1].text);
 	}
-	height = ROW * MIN(bars, MAX_BARS) + 4;
-	begin(page, t, height + AXIS + ROW * 3, "Share of each CPU's time by VM");
+	begin(page, t, draw_key(NULL, height + AXIS, (const char *const *)names->pdata, NULL, names->len),
+	      "Share of each CPU's time by VM");
 	draw_axis(page, &a, height, " %");
 	last = -1;
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i];
 		double width = row[2].value / 100 * (WIDTH - LABEL - 20);
-		g_autofree char *title = NULL;
-		const char *class = "rest";
+		g_autofree char *title = g_strdup_printf("CPU %.0f, %s: %.1f %%", row[0].value, row[1].text, row[2].value);
 
 		if (row[0].value != last) {
 			g_autofree char *label = g_strdup_printf("CPU %.0f", row[0].value);
 
-			if (drawn++ == MAX_BARS)
-				break;
 			y += ROW;
 			x = LABEL;
 			label_at(page, y + 11, label);
 		}
 		last = row[0].value;
-		if (strcmp(row[1].text, "other threads"))
-			class = classes[colour_of(names, row[1].text) % N_COLOURS];
-		title = g_strdup_printf("CPU %.0f, %s: %.1f %%", row[0].value, row[1].text, row[2].value);
-		bar(page, x, y, width, class, title);
+		bar(page, x, y, width, class_of(&who, row[1].text), title);
 		x += width;
 	}
-	for (guint i = 0; i < MIN(names->len, N_COLOURS); i++)
-		g_ptr_array_add(used, (char *)classes[i]);
-	if (names->len > N_COLOURS)
-		g_ptr_array_set_size(names, N_COLOURS);
-	g_ptr_array_add(names, (char *)"other threads");
-	g_ptr_array_add(used, (char *)"rest");
-	draw_key(page, height + AXIS, (const char *const *)names->pdata, (const char *const *)used->pdata, names->len);
-	end(page, bars > MAX_BARS ? "Share of each CPU's time; the rest is idle, or lost. The first CPUs; colours repeat." :
-	    "Share of each CPU's time; the rest is idle, or lost.");
+	draw_key(page, height + AXIS, (const char *const *)names->pdata, (const char *const *)classes->pdata, names->len);
+	end(page, "Share of each CPU's time; the rest is idle, or lost.");
 }
 
 /* Where page.js draws: it knows the figure by its id. */
@@ -287,6 +284,12 @@ static void leave_room(GString *page, const struct table *t, const char *const *
 		g_string_append(page, "\"></div>");
 	}
 	g_string_append(page, "</figure>\n");
+}
+
+static void leave_room_for_timeline(GString *page, const struct table *t)
+{
+	(void)t;
+	g_string_append(page, "<section id=timeline aria-label=Timeline></section>\n");
 }
 
 bool html_figure(GString *page, const struct table *t)
@@ -302,6 +305,7 @@ bool html_figure(GString *page, const struct table *t)
 		{ "over_time_by_vm", NULL, { "by-vm", "PAUSE exits per second by VM" } },
 		{ "ipi_response_histogram", NULL, { "response-histogram", "Distribution of IPI response" } },
 		{ "episode_length_histogram", NULL, { "length-histogram", "Distribution of waits with PAUSE exits" } },
+		{ "moments", leave_room_for_timeline },
 		{ "window_curve", NULL, { "window", "Gain by ipi_window_ns, with its band" } },
 	};
 

@@ -230,7 +230,7 @@
 			v => 'from ' + ns(Math.pow(10, v)), {
 				series: { s0: { stepPlot: true, fillGraph: true }, s1: { axis: 'y2', strokeWidth: 1.5 } },
 				axes: { x: { ticker: logTicks, drawGrid: true }, y: { axisLabelFormatter: percent },
-					y2: { axisLabelFormatter: percent, valueRange: [0, 100.5], drawGrid: false } },
+					y2: { axisLabelFormatter: percent, valueRange: [0, 100.5], drawGrid: false, independentTicks: true } },
 				underlayCallback: (context, area, graph) => {
 					const i = p.what.indexOf(what);
 

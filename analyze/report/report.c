@@ -14,6 +14,7 @@
 #include "analyze/report/sections.h"
 #include "analyze/report/text.h"
 #include "schema/command.h"
+#include "schema/progress.h"
 
 static char *option_output, *option_compare;
 static gboolean option_json, option_force;
@@ -42,11 +43,14 @@ static struct result *gather(sqlite3 *db, const char *path, GError **error)
 	g_autofree char *name = g_path_get_basename(path);
 	struct result *r = result_new(name);
 
-	for (unsigned int i = 0; i < G_N_ELEMENTS(sections); i++)
+	progress_begin("reading the database", G_N_ELEMENTS(sections));
+	for (unsigned int i = 0; i < G_N_ELEMENTS(sections); i++) {
+		progress_show(i);
 		if (!sections[i](r, db, error)) {
 			result_free(r);
 			return NULL;
 		}
+	}
 	return r;
 }
 
@@ -78,6 +82,7 @@ static int report(const char *path)
 
 		r = compare(db, before, other, after, &error);
 	}
+	progress_end();
 	status = r ? show(r, db) : command_fail(&command, error);
 	result_free(r);
 	return status;

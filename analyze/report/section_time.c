@@ -20,11 +20,19 @@ static const struct table_spec vm_time = {
 	},
 };
 
+/* A page has room, and the eye colours, for so many. */
+#define SHOWN_VMS "8"
+#define SHOWN_CPUS "96"
+
 static const struct table_spec cpu_time = {
 	.id = "cpu_time", .title = "CPUs: who runs on them",
+	.about = "The " SHOWN_VMS " VMs that run most, and the first " SHOWN_CPUS " CPUs.",
 	.empty = "Nothing was seen to run.", .page_only = true,
-	.sql = "SELECT cpu, coalesce(" VM_LABEL("vm") ", 'other threads'), 100.0 * running_ns / span_ns "
-	       "FROM cpu_time ORDER BY cpu, vm IS NULL, vm",
+	.sql = "WITH most AS (SELECT vm, row_number() OVER (ORDER BY running_ns DESC, vm) AS rank FROM vm_time) "
+	       "SELECT cpu, CASE WHEN cpu_time.vm IS NULL THEN 'other threads' WHEN rank <= " SHOWN_VMS " THEN "
+	       VM_LABEL("cpu_time.vm") " ELSE 'further VMs' END AS who, 100.0 * sum(running_ns) / max(span_ns) "
+	       "FROM cpu_time LEFT JOIN most USING (vm) WHERE cpu IN (SELECT DISTINCT cpu FROM cpu_time ORDER BY cpu "
+	       "LIMIT " SHOWN_CPUS ") GROUP BY cpu, who ORDER BY cpu, min(coalesce(rank, 1e9)), who = 'other threads'",
 	.columns = {
 		{ "cpu", "CPU", COLUMN_COUNT }, { "vm", "who", COLUMN_TEXT },
 		{ "share", "of its time", COLUMN_PERCENT },
@@ -60,10 +68,10 @@ static const struct table_spec observed = {
 static const struct table_spec exit_cost = {
 	.id = "exit_cost", .title = "Exits that cost most",
 	.about = "handling: from kvm_exit to the next kvm_entry, while on a CPU.", .empty = "No exits were seen.",
-	.sql = "SELECT " VM_LABEL("vm") ", exit_reason, n, handling_ns, mean_ns FROM exit_cost "
+	.sql = "SELECT " VM_LABEL("vm") ", coalesce(reason, exit_reason), n, handling_ns, mean_ns FROM exit_cost "
 	       "ORDER BY handling_ns DESC, vm, exit_reason LIMIT 10",
 	.columns = {
-		{ "vm", "VM", COLUMN_TEXT }, { "exit_reason", "exit reason", COLUMN_COUNT },
+		{ "vm", "VM", COLUMN_TEXT }, { "exit_reason", "exit reason", COLUMN_TEXT },
 		{ "n", "exits", COLUMN_COUNT }, { "handling_ns", "handling", COLUMN_NS },
 		{ "mean_ns", "mean", COLUMN_NS },
 	},

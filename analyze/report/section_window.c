@@ -15,9 +15,9 @@ static const struct table_spec curve = {
 	       "WHERE statistic = 'ipi_window_ns' AND (policy, parameters, statistic) IN "
 	       "(SELECT policy, parameters, statistic FROM window_choice WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, parameters LIMIT 1) "
 	       "WINDOW w AS (ORDER BY ipi_window_ns)) "
-	       "SELECT max(ipi_window_ns, 0), gain, lo, hi FROM step WHERE n = 1 OR n = steps OR steps <= 400 OR "
-	       "CAST(400 * (gain - least) / span AS INTEGER) <> CAST(400 * (before - least) / span AS INTEGER) "
-	       "OR n * 200 / steps <> (n - 1) * 200 / steps ORDER BY ipi_window_ns",
+	       "SELECT max(ipi_window_ns, 0), gain, lo, hi FROM step WHERE n = 1 OR n = steps OR steps <= 350 OR "
+	       "CAST(150 * (gain - least) / span AS INTEGER) <> CAST(150 * (before - least) / span AS INTEGER) "
+	       "OR n * 150 / steps <> (n - 1) * 150 / steps ORDER BY ipi_window_ns",
 	.columns = {
 		{ "ipi_window_ns", "window", COLUMN_NS }, { "gain", "gain %", COLUMN_NUMBER, 2, true },
 		{ "lo", "band from", COLUMN_NUMBER, 2, true }, { "hi", "to", COLUMN_NUMBER, 2, true },
@@ -66,5 +66,5 @@ bool sections_window(struct result *r, sqlite3 *db, GError **error)
 	struct section *s = result_section(r, "window", "Which ipi_window_ns");
 
 	return section_query(s, &choice, db, error) && section_query(s, &reasons, db, error) &&
-	       section_query(s, &at, db, error) && section_query(s, &curve, db, error);
+	       section_query(s, &curve, db, error) && section_query(s, &at, db, error);
 }

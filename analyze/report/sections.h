@@ -11,7 +11,7 @@
 #define VM_LABEL(id) \
 	"(SELECT CASE WHEN label.name IS NULL THEN 'VM ' || label.id " \
 	"WHEN (SELECT count(*) FROM vm AS other WHERE other.name = label.name) > 1 " \
-	"THEN label.name || ' (' || coalesce('tgid ' || label.tgid, 'VM ' || label.id) || ')' " \
+	"THEN label.name || ' (VM ' || label.id || ')' " \
 	"ELSE label.name END FROM vm AS label WHERE label.id = " id ")"
 
 /* What a row of table replay is called: by its policy, and what else tells it from others. */

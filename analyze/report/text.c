@@ -6,7 +6,7 @@
 #include "analyze/report/format.h"
 #include "schema/text_table.h"
 
-enum { WIDTH = 100, MAX_ROWS = 40, MAX_CELL = 48 };
+enum { WIDTH = 100, MAX_ROWS = 40, MAX_CELL = 40 };
 
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
@@ -51,28 +51,81 @@ static void print_wrapped(const char *first, const char *text, FILE *to)
 	fputc('\n', to);
 }
 
-static void print_rows(const struct table *t, FILE *to)
+/* Lines of at most width characters, between words where there are any; the last is not empty. */
+static GPtrArray *lines_of(const char *text, glong width)
 {
-	g_autofree const char **headings = g_new0(const char *, t->n_columns);
-	g_autoptr(GPtrArray) owned = g_ptr_array_new_with_free_func(g_free);
-	guint n = MIN(t->rows->len, MAX_ROWS);
-	struct text_table *text;
+	GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
 
-	for (unsigned int c = 0; c < t->n_columns; c++) {
-		const struct column *column = &t->spec->columns[c];
+	while (g_utf8_strlen(text, -1) > width) {
+		const char *end = g_utf8_offset_to_pointer(text, width), *cut = end;
 
-		g_ptr_array_add(owned, g_strdup_printf("%s%s", column_is_text(column) ? "" : ">", column->heading));
-		headings[c] = owned->pdata[c];
+		while (cut > text && *cut != ' ')
+			cut--;
+		if (cut == text)
+			cut = end;
+		g_ptr_array_add(lines, g_strndup(text, cut - text));
+		text = cut + (*cut == ' ');
 	}
-	text = text_table_new(headings, t->n_columns);
+	g_ptr_array_add(lines, g_strdup(text));
+	return lines;
+}
+
+/* All cells as shown, row by row, headings first. */
+static GPtrArray *cells_of(const struct table *t, guint n)
+{
+	GPtrArray *cells = g_ptr_array_new_with_free_func(g_free);
+
+	for (unsigned int c = 0; c < t->n_columns; c++)
+		g_ptr_array_add(cells, g_strdup(t->spec->columns[c].heading));
 	for (guint i = 0; i < n; i++)
 		for (unsigned int c = 0; c < t->n_columns; c++) {
 			const struct cell *row = t->rows->pdata[i];
 			g_autofree char *cell = format_cell(&t->spec->columns[c], &row[c]);
-			g_autofree char *clean = harmless(cell, MAX_CELL);
 
-			text_table_cell(text, "%s", clean);
+			/* of a last column of text nothing is cut: it is wrapped */
+			g_ptr_array_add(cells, harmless(cell, c + 1 == t->n_columns ? G_MAXLONG : MAX_CELL));
 		}
+	return cells;
+}
+
+/* What all columns but the last leave of the terminal's width. */
+static glong room_for_last(const GPtrArray *cells, unsigned int n_columns)
+{
+	glong room = WIDTH - 2;
+
+	for (unsigned int c = 0; c + 1 < n_columns; c++) {
+		glong width = 0;
+
+		for (guint i = c; i < cells->len; i += n_columns)
+			width = MAX(width, g_utf8_strlen(cells->pdata[i], -1));
+		room -= width + 2;
+	}
+	return MAX(room, 16);
+}
+
+static void print_rows(const struct table *t, FILE *to)
+{
+	guint n = MIN(t->rows->len, MAX_ROWS);
+	g_autoptr(GPtrArray) cells = cells_of(t, n), owned = g_ptr_array_new_with_free_func(g_free);
+	g_autofree const char **headings = g_new0(const char *, t->n_columns);
+	glong room = room_for_last(cells, t->n_columns);
+	struct text_table *text;
+
+	for (unsigned int c = 0; c < t->n_columns; c++) {
+		g_ptr_array_add(owned, g_strdup_printf("%s%s", column_is_text(&t->spec->columns[c]) ? "" : ">",
+						       t->spec->columns[c].heading));
+		headings[c] = owned->pdata[c];
+	}
+	text = text_table_new(headings, t->n_columns);
+	for (guint i = 1; i <= n; i++) {
+		char **row = (char **)cells->pdata + i * t->n_columns;
+		g_autoptr(GPtrArray) lines = lines_of(row[t->n_columns - 1], room);
+
+		for (guint line = 0; line < lines->len; line++)
+			for (unsigned int c = 0; c < t->n_columns; c++)
+				text_table_cell(text, "%s", c + 1 == t->n_columns ? (char *)lines->pdata[line] :
+						line ? "" : row[c]);
+	}
 	text_table_print(text, "  ", to);
 	if (n < t->rows->len)
 		fprintf(to, "  … and %u more rows (--json has all)\n", t->rows->len - n);

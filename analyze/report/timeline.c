@@ -252,8 +252,14 @@ static void add_inventory(cJSON *o, const struct moments *moments)
 	cJSON *vms = cJSON_AddArrayToObject(o, "vms"), *vcpus = cJSON_AddArrayToObject(o, "vcpus");
 	cJSON *policies = cJSON_AddArrayToObject(o, "policies");
 
-	for (unsigned int i = 0; i < moments->vms->len; i++)
-		cJSON_AddItemToArray(vms, cJSON_CreateString(g_array_index(moments->vms, struct shown_vm, i).name));
+	for (unsigned int i = 0; i < moments->vms->len; i++) {
+		const struct shown_vm *v = &g_array_index(moments->vms, struct shown_vm, i);
+		cJSON *vm = cJSON_CreateArray();
+
+		append_number(vm, v->id);
+		cJSON_AddItemToArray(vm, cJSON_CreateString(v->name));
+		cJSON_AddItemToArray(vms, vm);
+	}
 	for (unsigned int i = 0; i < moments->vcpus->len; i++) {
 		const struct shown_vcpu *v = &g_array_index(moments->vcpus, struct shown_vcpu, i);
 

@@ -182,6 +182,19 @@ struct evidence *evidence_new(const struct scores *scores, uint32_t n_replicates
 	return ev;
 }
 
+guint *evidence_used_episodes(const struct evidence *ev)
+{
+	const struct episodes *e = ev->episodes;
+	guint n = ev->scores->decisions->len, *of = g_new(guint, n + 1);
+
+	for (guint i = 0; i < n; i++)
+		of[i] = G_MAXUINT;
+	for (guint i = 0; i < e->list->len; i++)
+		for (guint j = 0; ev->cells[i] >= 0 && j < episode_at(e, i)->n; j++)
+			of[episode_decision(e, episode_at(e, i), j)] = i;
+	return of;
+}
+
 void evidence_free(struct evidence *ev)
 {
 	if (!ev)

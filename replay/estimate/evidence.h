@@ -40,4 +40,7 @@ struct evidence {
 struct evidence *evidence_new(const struct scores *scores, uint32_t n_replicates, uint64_t seed, GError **error);
 void evidence_free(struct evidence *evidence);
 
+/* By decision, newly allocated: the used episode that it is in; G_MAXUINT: none. */
+guint *evidence_used_episodes(const struct evidence *evidence);
+
 #endif

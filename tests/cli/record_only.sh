@@ -15,3 +15,14 @@ grep -qE '^  (import|replay)' help && fail 'more than record'
 ldd build/counterspin > libraries
 grep -q libsqlite3 libraries && fail 'it needs SQLite'
 expect_fails 2 "'import' is not a command" "$PWD/build/counterspin" import x.dat
+
+# its package: without what it does not need, and never beside the whole
+command -v dpkg-shlibdeps > "$scratch/out" || exit 0
+(cd build && cpack) > "$scratch/log" 2>&1 || fail "no package: $(tail -5 "$scratch/log")"
+package=$(echo build/counterspin-record_*.deb)
+expect "$(dpkg-deb -f "$package" Package Conflicts Replaces)" 'Package: counterspin-record
+Conflicts: counterspin
+Replaces: counterspin' 'its name, and what it excludes'
+dpkg-deb -f "$package" Depends | grep -q libtracefs1 || fail "it needs $(dpkg-deb -f "$package" Depends)"
+dpkg-deb -f "$package" Depends | grep -qE 'libsqlite3|libseccomp' && fail "it needs $(dpkg-deb -f "$package" Depends)"
+expect "$(dpkg-deb -c "$package" | sed -n 's|.*/man1/||p' | grep .)" counterspin-record.1.gz 'its manual'

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The timeline in words: what a decision saw and what each policy makes of it, as tables; tooltips; the legend.
+// All text goes in by textContent: names in a recording are anybody's.
+(function () {
+	'use strict';
+
+	const parts = window.counterspin = window.counterspin || {};
+	const timeline = parts.timelineParts = parts.timelineParts || {};
+
+	/** An element of a class with children, which are elements or texts. */
+	function element(tag, className, ...children) {
+		const e = document.createElement(tag);
+		if (className)
+			e.className = className;
+		for (const child of children)
+			e.append(child instanceof Node ? child : document.createTextNode(child === null ? '' : String(child)));
+		return e;
+	}
+
+	function button(text, label, className, action) {
+		const b = element('button', className, text);
+		b.type = 'button';
+		if (label) {
+			b.setAttribute('aria-label', label);
+			b.title = label;
+		}
+		b.addEventListener('click', action);
+		return b;
+	}
+
+	function heading(row, text, className) {
+		const cell = element('th', className, text);
+		cell.scope = 'col';
+		row.append(cell);
+	}
+
+	/** A table in a box of its own that scrolls, and that the keyboard reaches. */
+	function table(caption, className) {
+		const t = element('table', className, element('caption', 'tl-hidden', caption), element('thead'), element('tbody'));
+		const box = element('div', 'tl-scroll', t);
+		box.tabIndex = 0;
+		box.setAttribute('role', 'region');
+		box.setAttribute('aria-label', caption);
+		return { box, head: t.tHead.insertRow(), body: t.tBodies[0] };
+	}
+
+	function known(value) {
+		return value === null ? 'not known' : String(value);
+	}
+
+	function pickWords(idx, source) {
+		return source === 'unknown' ? 'not known' : timeline.vcpuName(idx);
+	}
+
+	function triedWords(tried) {
+		return tried.map(s => s.idx + ' ' + timeline.scanWords([s], []).replace(/^\d+ /, '')).join(', ');
+	}
+
+	/** In what a column's states are known by: "probed", or several. */
+	function columnSources(data, words, at) {
+		const how = new Set();
+		for (const word of words)
+			how.add(word[at] === undefined || word[at] === '?' || word[at] === '!' ? 'not known' :
+				data.known[Number(word[at]) >> 1]);
+		return [...how];
+	}
+
+	function sourceSentence(data, words) {
+		const by = new Map();
+		data.states.forEach((name, at) => {
+			const how = columnSources(data, words, at).join(' or ');
+			by.set(how, (by.get(how) || []).concat(name));
+		});
+		return [...by].map(([how, names]) => how + ': ' + names.join(', ')).join('; ') + '.';
+	}
+
+	function stateTable(data, d) {
+		const e = d.explained, t = table('States of the VM\u2019s vCPUs at decision ' + d.id, 'tl-states');
+		heading(t.head, 'vCPU');
+		for (const name of data.states)
+			heading(t.head, name, 'tl-turned');
+		heading(t.head, 'racy', 'tl-turned');
+		heading(t.head, '');
+		e.states.forEach((word, idx) => {
+			const row = t.body.insertRow(), th = element('th', '', idx);
+			th.scope = 'row';
+			row.append(th);
+			data.states.forEach((name, at) => {
+				const digit = /\d/.test(word[at] || '') ? Number(word[at]) : null;
+				const cell = row.insertCell();
+				cell.textContent = digit === null ? '?' : digit & 1 ? '1' : '\u00b7';
+				cell.className = digit === null ? 'tl-unknown' : digit & 1 ? 'tl-set' : 'tl-clear';
+			});
+			const racy = row.insertCell();
+			racy.textContent = word.endsWith('!') ? '1' : '\u00b7';
+			racy.className = word.endsWith('!') ? 'tl-set' : 'tl-clear';
+			const role = row.insertCell();
+			role.className = 'tl-role';
+			if (idx === d.idx)
+				role.append(element('span', 'tl-tag', 'the spinner'));
+			if (e.receivers.includes(idx))
+				role.append(element('span', 'tl-tag tl-tag-ipi', 'receiver of its IPI'));
+			if (d.source !== 'unknown' && d.pick === idx)
+				role.append(element('span', 'tl-tag', 'the kernel\u2019s pick'));
+		});
+		return t.box;
+	}
+
+	function policyRow(t, name, parameters, pick, differs, outcome, words) {
+		const row = t.body.insertRow(), th = element('th', '', name);
+		th.scope = 'row';
+		if (parameters)
+			th.title = parameters;
+		row.append(th);
+		row.className = differs ? 'tl-differs' : '';
+		for (const text of [pick, outcome, words])
+			row.insertCell().textContent = text;
+		return row;
+	}
+
+	function policyTable(data, d) {
+		const t = table('Decision ' + d.id + ' as each policy makes it', 'tl-policies');
+		const e = d.explained;
+		for (const name of ['policy', 'picks', 'outcome', 'its scan, vCPU by vCPU'])
+			heading(t.head, name);
+		policyRow(t, 'the kernel', '', pickWords(d.pick, d.source), false, d.outcome,
+			  d.tried.length ? 'tried ' + triedWords(d.tried) : d.source === 'unknown' ? '' : 'tried nobody')
+			.className = 'tl-recorded';
+		data.policies.forEach((p, i) => {
+			const pick = d.picks[i];
+			if (!pick)
+				return;
+			const scan = e ? timeline.scanWords(timeline.scan(e.scans[i] || ''), data.steps) : '';
+			policyRow(t, p.name, p.parameters, pick.same ? 'the same, or not known' : timeline.vcpuName(pick.idx) +
+				  (pick.certain ? '' : ' (not certain)'), timeline.policyDiffers(d, i), d.outcomes[i] || '',
+				  scan || (e ? 'asks nobody' : 'not on this page'));
+		});
+		return t.box;
+	}
+
+	/** What 'explain' prints of a decision. */
+	function decisionPanel(data, moment, d, vmName) {
+		const panel = element('div', 'tl-detail'), e = d.explained;
+		panel.append(element('h4', '', 'Decision ' + d.id + ': vCPU ' + d.idx + ' of ' + vmName + ' spins on CPU ' + d.cpu));
+		let facts = timeline.seconds(moment.t0 + d.t, 1) + ', ' + timeline.offset(d.t, 1e3) + ' in this moment' +
+			(d.len === null ? '' : ', took ' + timeline.duration(d.len)) + '. ';
+		if (e)
+			facts += 'yield_to_kernel_mode ' + known(e.mode) + ', last_boosted_vcpu ' + known(e.lastBoosted) +
+				', nr_running ' + known(e.nrRunning) + '. Its unicast IPIs out: ' +
+				(e.receivers.length ? 'to vCPU ' + e.receivers.join(', ') : 'none') + '. ';
+		facts += 'The kernel\u2019s pick is ' + (d.source === 'unknown' ? 'not known' : d.source) + '.' +
+			(d.tainted ? ' It touches a gap.' : '');
+		panel.append(element('p', 'tl-facts', facts));
+		const body = element('div', 'tl-columns');
+		if (e) {
+			const left = element('div', 'tl-column', element('h5', '', 'What it saw'), stateTable(data, d),
+				element('p', 'tl-note', '1 yes, \u00b7 no, ? not known. ' + sourceSentence(data, e.states)));
+			body.append(left);
+		}
+		const right = element('div', 'tl-column tl-wide', element('h5', '', 'What each policy makes of it'), policyTable(data, d));
+		if (!e)
+			right.append(element('p', 'tl-note', 'What each policy saw is not on this page: \u2018counterspin explain DB ' + d.id +
+				'\u2019 prints it.'));
+		body.append(right);
+		panel.append(body);
+		return panel;
+	}
+
+	/** The moment's decisions as a table; open(id) shows one. */
+	function decisionTable(data, moment, open) {
+		const t = table('Decisions of this moment', 'tl-decisions');
+		for (const name of ['decision', 'time', 'vCPU', 'the kernel'].concat(data.policies.map(p => p.name)))
+			heading(t.head, name);
+		for (const d of moment.decisions) {
+			const row = t.body.insertRow();
+			row.insertCell().append(button(String(d.id), 'Show decision ' + d.id, 'tl-link', () => open(d.id)));
+			row.insertCell().textContent = timeline.offset(d.t, 1e3);
+			row.insertCell().textContent = d.idx;
+			row.insertCell().textContent = d.source === 'unknown' ? '?' : d.pick === null ? 'nobody' : d.pick;
+			data.policies.forEach((p, i) => {
+				const pick = d.picks[i], cell = row.insertCell();
+				cell.textContent = !pick ? '' : pick.same ? '=' : (pick.idx === null ? 'nobody' : pick.idx) +
+					(pick.certain ? '' : ' ?');
+				if (timeline.policyDiffers(d, i))
+					cell.className = 'tl-differs';
+			});
+		}
+		return t.box;
+	}
+
+	function decisionTip(list, names, time) {
+		const d = list.reduce((a, b) => Math.abs(b.t - time) < Math.abs(a.t - time) ? b : a);
+		const lines = list.length > 1 ? [list.length + ' decisions here; zoom in to tell them apart'] : [];
+		lines.push('Decision ' + d.id + ', vCPU ' + d.idx + ', ' + timeline.offset(d.t, 1e3));
+		lines.push('the kernel: ' + pickWords(d.pick, d.source) + (d.outcome ? ' (' + d.outcome + ')' : ''));
+		const others = new Map();
+		d.picks.forEach((p, i) => {
+			if (timeline.policyDiffers(d, i))
+				others.set(p.idx, (others.get(p.idx) || []).concat(names[i]));
+		});
+		for (const [idx, policies] of others)
+			lines.push(policies.join(', ') + ': ' + timeline.vcpuName(idx));
+		return lines;
+	}
+
+	function ipiTip(i) {
+		const at = (name, t) => t === null ? name + ' not seen' : name + ' ' + timeline.offset(t, 1e3) +
+			(t > i.send ? ' (after ' + timeline.duration(t - i.send) + ')' : '');
+		return ['IPI, vector ' + i.vector + ' (' + i.how + '): vCPU ' + i.from + ' \u2192 ' + timeline.vcpuName(i.to),
+			'sent ' + timeline.offset(i.send, 1e3), at('accepted', i.accept), at('injected', i.inject),
+			at('acknowledged', i.ack), i.tracked ? 'the patches\u2019 tracker sees it' : 'the patches\u2019 tracker does not see it']
+			.concat(i.tainted ? ['it touches a gap'] : []);
+	}
+
+	function spanTip(span, row, names) {
+		const when = timeline.offset(span.t, 1e3) + ' to ' + timeline.offset(span.t + span.len, 1e3);
+		if (row.type === 'cpu')
+			return [(span.vcpu ? names(span.vcpu.vm) + ' vCPU ' + span.vcpu.idx : 'thread ' + span.comm),
+				'on CPU ' + row.of.cpu + ' for ' + timeline.duration(span.len),
+				span.comm + ', TID ' + span.tid, when];
+		const lines = [(row.type === 'other' ? names(row.of.vm) + ' ' : '') + 'vCPU ' + row.of.idx + ': ' + span.what,
+			       timeline.duration(span.len) + ', ' + when];
+		if (span.episode) {
+			const e = span.episode;
+			lines.push('wait of ' + timeline.duration(e.len) + ', cause ' + e.cause + (e.awaited === null ? '' :
+				', for vCPU ' + e.awaited) + ' (confidence ' + e.confidence + ' of 3)');
+		} else if (span.kind !== 'running' && span.cpu !== null) {
+			lines.push('on the run queue of CPU ' + span.cpu);
+		}
+		return lines;
+	}
+
+	/** Lines about what Picture.hit() found. */
+	function tip(hit, data, names, time) {
+		if (hit.mark)
+			return decisionTip(hit.mark.list, data.policies.map(p => p.name), time);
+		if (hit.ipi)
+			return ipiTip(hit.ipi);
+		if (hit.gap)
+			return ['The recording lost ' + (hit.gap.events === null ? 'events' : hit.gap.events + ' events') +
+				(hit.gap.cpu === null ? '' : ' of CPU ' + hit.gap.cpu), hit.gap.why,
+				timeline.offset(hit.gap.t, 1e3) + ' to ' + timeline.offset(hit.gap.t + hit.gap.len, 1e3)];
+		return spanTip(hit.span, hit.row, names);
+	}
+
+	const LEGEND = [
+		['running', 'running'], ['spinning', 'spinning (PAUSE exits)'], ['preempted', 'preempted, runnable'],
+		['preempted-user', 'preempted in user mode'], ['waking', 'woken, waits for a CPU'], ['blocked', 'blocked'],
+		['unknown', 'not known'], ['wait', 'the wait'], ['ipi', 'IPI: sent, pending, acknowledged'],
+		['mark', 'decision'], ['mark-nobody', 'yielded to nobody'], ['mark-differs', 'a policy picks another'],
+		['other', 'another thread'], ['gap', 'lost'],
+	];
+
+	/** Swatches; VMs by their colours. */
+	function legend(data, vmName) {
+		const list = element('ul', 'tl-legend');
+		list.setAttribute('aria-label', 'Legend');
+		const add = (name, text) => {
+			const swatch = element('span', 'tl-swatch tl-swatch-' + name);
+			swatch.setAttribute('aria-hidden', 'true');
+			list.append(element('li', '', swatch, text));
+		};
+		for (let vm = 0; vm < Math.min(4, data.vms.length); vm++)
+			add('vm' + vm, data.vms.slice(vm).filter((name, i) => i % 4 === 0).slice(0, 3).map((name, i) => vmName(vm + 4 * i)).join(', '));
+		for (const [name, text] of LEGEND)
+			add(name, text);
+		return list;
+	}
+
+	Object.assign(timeline, { element, button, decisionPanel, decisionTable, tip, legend });
+})();
