@@ -5,7 +5,7 @@
  */
 'use strict';
 
-/* The page's table of that name as { keys, rows of { text, value (data-value), title } }; null: there are no rows. */
+/* The page's table of that name as { keys, rows of { text, value (data-value) } }; null: there are no rows. */
 function pageTable(id) {
 	const table = document.querySelector('table#t-' + id);
 
@@ -15,7 +15,6 @@ function pageTable(id) {
 		keys: [...table.tHead.rows[0].cells].map(th => th.dataset.key),
 		rows: [...table.tBodies[0].rows].map(tr => [...tr.cells].map(td => ({
 			text: td.textContent, value: td.dataset.value,
-			title: td.firstElementChild ? td.firstElementChild.title : '',
 		}))),
 	};
 }
@@ -45,14 +44,14 @@ function readsInterval(text, interval) {
 	return interval === null ? text === '-' : match !== null && reads(match[1], interval[0]) && reads(match[2], interval[1]);
 }
 
+/* "VALUE INTERVAL", of which the total one if there is one, and then the statistical on a line of its own. */
 function readsEstimate(cell, e) {
-	const match = /^95 % statistical (-|\[.*?\]), total (-|\[.*?\])$/.exec(cell.title);
-	const at = cell.text.indexOf(' ');
+	const match = /^(\S+) (-|\[.*?\])(?:statistical (-|\[.*?\]))?$/.exec(cell.text);
 
 	if (e === null)
 		return cell.text === '-';
-	return match !== null && reads(cell.text.slice(0, at), e.value) && readsInterval(cell.text.slice(at + 1), e.total || e.statistical) &&
-		readsInterval(match[1], e.statistical) && readsInterval(match[2], e.total);
+	return match !== null && reads(match[1], e.value) && readsInterval(match[2], e.total || e.statistical) &&
+		(e.total ? readsInterval(match[3] || '', e.statistical) : match[3] === undefined);
 }
 
 /* Where tables do not have what the JSON of 'counterspin report' has. */
@@ -79,7 +78,7 @@ function tablesDiffer(json, ids) {
 			const exact = typeof figure === 'boolean' ? Number(figure) : figure;
 
 			if (!(value !== null && typeof value === 'object' ? readsEstimate(cell, value) : reads(cell.text, value)) ||
-			    (cell.value !== undefined && Number(cell.value) !== exact))
+			    (cell.value !== undefined && Math.abs(Number(cell.value) - exact) > 1e-14 * Math.abs(exact)))
 				complaints.push(id + ', row ' + i + ', ' + got.keys[c] + ': ' + JSON.stringify(cell) + ', wanted ' +
 						JSON.stringify(value));
 		}));

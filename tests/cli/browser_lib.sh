@@ -13,7 +13,7 @@ BROWSER_JS=$(realpath "${BASH_SOURCE%/*}/browser_lib.js")
 clean_up() {
 	[ -z "$session" ] || curl -s --max-time 10 -X DELETE "$driver_url/session/$session" > /dev/null || true
 	# whatever is left is of the driver's own session of processes
-	[ -z "$driver" ] || { pkill -KILL -s "$driver" || true; wait "$driver" 2> /dev/null; } || true
+	[ -z "$driver" ] || { pkill -KILL -s "$driver"; wait "$driver"; } 2> /dev/null || true
 }
 
 # wd METHOD PATH [FILE]: what the driver answers to the JSON of FILE; without session where PATH
@@ -40,6 +40,7 @@ browser_start() {
 		command -v $program > "$scratch/which" || { fail "no $program: tests/setup.sh installs it"; exit 1; }
 	done
 	mkdir -p "$scratch/home" "$scratch/run"
+	: > "$scratch/driver"
 	HOME=$scratch/home XDG_RUNTIME_DIR=$scratch/run XDG_CONFIG_HOME=$scratch/home XDG_CACHE_HOME=$scratch/home \
 		DBUS_SESSION_BUS_ADDRESS=disabled: TMPDIR=$scratch setsid chromedriver --port=0 > "$scratch/driver" 2>&1 &
 	driver=$!
@@ -60,8 +61,8 @@ browser_start() {
 
 # js SCRIPT [FILE]: the JSON of what SCRIPT, the body of a function, returns; 'arg' is the JSON of FILE.
 js() {
-	jq -n --rawfile common "$BROWSER_JS" --arg script "$1" --slurpfile args "${2:-/dev/null}" \
-		'{script: ($common + "const arg = arguments[0];\n" + $script), args: $args}' > "$scratch/script"
+	jq -n --rawfile common "$BROWSER_JS" --arg script "$1" --rawfile arg "${2:-/dev/null}" \
+		'{script: ($common + "const arg = JSON.parse(arguments[0] || null);\n" + $script), args: [$arg]}' > "$scratch/script"
 	wd POST execute/sync "$scratch/script"
 }
 
