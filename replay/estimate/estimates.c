@@ -96,7 +96,7 @@ static void set_nothing(struct estimate *estimates, const struct evidence *ev)
 		};
 }
 
-/* Are the picks the same, wherever that counts? Where no wait can be used, that they are the same elsewhere says nothing. */
+/* Are the picks the same wherever they count? If no wait can be used, they must be the same everywhere. */
 static bool changes_nothing(const struct evidence *ev, const struct estimates_query *q, guint n_changed)
 {
 	return !n_changed && (ev->n_used || !q->picks->len ||

@@ -51,32 +51,6 @@ expect "$(query "SELECT count(*) FROM f, json_each(j, '\$.policies') AS p, json_
 	WHERE (m.value ->> 'metric' IN ('episode_spin_saved', 'episode_response_change', 'yield_cost', 'displaced')) <>
 	      (m.value ->> 'method' = 'per decision, no feedback')")" 0 'methods'
 
-# --- several policies compared: a verdict has to hold for all of them together
-import "$DATA/ipi-heavy-icount.dat" -o heavy.db
-windows() {	# MS...: verdicts on ipi-aware with these windows, compared with each other
-	local args=()
-
-	for ms; do
-		args+=(-p "ipi-aware:ipi_window_ns=$ms"000000)
-	done
-	replay heavy.db -p stock "${args[@]}"
-	query "SELECT group_concat(verdict) FROM e WHERE metric = 'throughput_gain' AND policy = 'ipi-aware'"
-}
-for ms in 2 3 4 9; do
-	[ $ms = 2 ] && verdict='no clear effect' || verdict=gain
-	expect "$(windows $ms)" "$verdict" "a window of $ms ms alone"
-done
-# p values of 0.014 and 0.032 bear two comparisons; 0.027, 0.032 and 0.079 not three
-expect "$(windows 3 9)" gain,gain 'two gains'
-expect "$(windows 2 3 4)" 'no clear effect,no clear effect,no clear effect' 'three'
-expect "$(query "SELECT group_concat(lo > 0), sum(reason GLOB 'among 3 policies compared chance makes one such gain with p = 0.0* (Holm)'),
-	sum(reason NOT NULL) FROM e WHERE metric = 'throughput_gain' AND policy = 'ipi-aware'")" '0,1,1|2|2' 'figures and reasons'
-expect "$(sql heavy.db "SELECT count(*) FROM estimate WHERE metric = 'throughput_gain' AND verdict = 'no clear effect' AND total_lo > 0 AND
-	reason GLOB '*(Holm)'")" 2 'as kept'
-# other figures are no part of the comparison
-expect "$(query "SELECT count(*) FROM e WHERE reason GLOB '*Holm*' AND metric <> 'throughput_gain'")" 0 'other metrics'
-replay balanced.db
-
 # --- the same seed, the same bytes; another seed, other intervals alone
 cp out.json first.json
 replay balanced.db
@@ -180,3 +154,28 @@ expect "$(query "SELECT policy, verdict, value FROM e WHERE metric = 'throughput
 relaxed|insufficient data|NULL
 stock|no clear effect|0' 'no use in any wait'
 grep -q 'cannot be told: there are no decisions' text || fail 'what fidelity says of no decisions'
+
+# --- several policies compared: a verdict has to hold for all of them together
+import "$DATA/ipi-heavy-icount.dat" -o heavy.db
+windows() {	# MS...: verdicts on ipi-aware with these windows, compared with each other
+	local args=()
+
+	for ms; do
+		args+=(-p "ipi-aware:ipi_window_ns=$ms"000000)
+	done
+	replay heavy.db -p stock "${args[@]}"
+	query "SELECT group_concat(verdict) FROM e WHERE metric = 'throughput_gain' AND policy = 'ipi-aware'"
+}
+for ms in 2 3 4 9; do
+	[ $ms = 2 ] && verdict='no clear effect' || verdict=gain
+	expect "$(windows $ms)" "$verdict" "a window of $ms ms alone"
+done
+# p values of 0.014 and 0.032 bear two comparisons; 0.027, 0.032 and 0.079 not three
+expect "$(windows 3 9)" gain,gain 'two gains'
+expect "$(windows 2 3 4)" 'no clear effect,no clear effect,no clear effect' 'three'
+expect "$(query "SELECT group_concat(lo > 0), sum(reason GLOB 'among 3 policies compared chance makes one such gain with p = 0.0* (Holm)'),
+	sum(reason NOT NULL) FROM e WHERE metric = 'throughput_gain' AND policy = 'ipi-aware'")" '0,1,1|2|2' 'figures and reasons'
+expect "$(sql heavy.db "SELECT count(*) FROM estimate WHERE metric = 'throughput_gain' AND verdict = 'no clear effect' AND total_lo > 0 AND
+	reason GLOB '*(Holm)'")" 2 'as kept'
+# other figures are no part of the comparison
+expect "$(query "SELECT count(*) FROM e WHERE reason GLOB '*Holm*' AND metric <> 'throughput_gain'")" 0 'other metrics'
