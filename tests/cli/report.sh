@@ -324,6 +324,7 @@ fits 'hostile text compared'
 report hostile.db --compare ipi.db
 fits 'hostile text against other'
 report hostile.db --compare ipi.db -o page.html -f
+grep -qF ']0;title' page.html || fail 'the page does not name a VM that is not compared'
 grep -q '<script>' <(grep -v '^<script>' page.html | grep -F ']0;title') && fail 'markup in a name is markup'
 evil=$(printf 'a\033[31m\nb.db')
 cp ipi.db "$evil"
