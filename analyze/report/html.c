@@ -94,7 +94,7 @@ static void add_rows(GString *page, const struct table *t)
 	for (unsigned int c = 0; c < t->n_columns; c++) {
 		const struct column *column = &t->spec->columns[c];
 
-		g_string_append_printf(page, "<th scope=col%s>", column_is_text(column) ? "" : " class=n");
+		g_string_append_printf(page, "<th scope=col data-key=%s%s>", column->key, column_is_text(column) ? "" : " class=n");
 		html_text(page, column->heading);
 		g_string_append(page, "</th>");
 	}
@@ -156,7 +156,7 @@ static void add_answers(GString *page, const struct result *r)
 	}
 	g_string_append(page, "</dl>\n");
 	if (r->warnings->len) {
-		g_string_append(page, "<div class=warnings role=note><h3>Before believing a figure</h3><ul>\n");
+		g_string_append(page, "<div class=warnings role=note><h2>Before believing a figure</h2><ul>\n");
 		for (guint i = 0; i < r->warnings->len; i++)
 			add_sentence(page, "li", r->warnings->pdata[i]);
 		g_string_append(page, "</ul></div>\n");

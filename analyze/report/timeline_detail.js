@@ -143,7 +143,7 @@
 	/** What 'explain' prints of a decision. */
 	function decisionPanel(data, moment, d, vmName) {
 		const panel = element('div', 'tl-detail'), e = d.explained;
-		panel.append(element('h4', '', 'Decision ' + d.id + ': vCPU ' + d.idx + ' of ' + vmName +
+		panel.append(element('h3', '', 'Decision ' + d.id + ': vCPU ' + d.idx + ' of ' + vmName +
 				     ' spins on CPU ' + d.cpu));
 		let facts = timeline.seconds(moment.t0 + d.t, 1) + ', ' + timeline.offset(d.t, 1e3) + ' in this moment' +
 			(d.len === null ? '' : ', took ' + timeline.duration(d.len)) + '. ';
@@ -157,10 +157,10 @@
 		const body = element('div', 'tl-columns');
 		if (e) {
 			const how = '1 yes, \u00b7 no, ? not known. ' + sourceSentence(data, e.states);
-			body.append(element('div', 'tl-column', element('h5', '', 'What it saw'), stateTable(data, d),
+			body.append(element('div', 'tl-column', element('h4', '', 'What it saw'), stateTable(data, d),
 					    element('p', 'tl-note', how)));
 		}
-		const right = element('div', 'tl-column tl-wide', element('h5', '', 'What each policy makes of it'),
+		const right = element('div', 'tl-column tl-wide', element('h4', '', 'What each policy makes of it'),
 				      policyTable(data, d));
 		if (!e)
 			right.append(element('p', 'tl-note', 'What each policy saw is not on this page: \u2018counterspin ' +
