@@ -11,7 +11,8 @@
 (function () {
 	const data = JSON.parse(document.getElementById('charts-data').textContent);
 	const charts = {};
-	const dark = matchMedia('(prefers-color-scheme: dark)');
+	const LONG = 50;
+	const looks = [matchMedia('(prefers-color-scheme: dark)'), matchMedia('print')];
 
 	/* It would measure by a style attribute, which the page's policy forbids; legends are made here. */
 	Dygraph.PLUGINS = Dygraph.PLUGINS.filter(plugin => plugin !== Dygraph.Plugins.Legend);
@@ -119,7 +120,8 @@
 		}, look(), options));
 
 		show(0, null);
-		dark.addEventListener('change', () => graph.updateOptions(look()));
+		for (const query of looks)
+			query.addEventListener('change', () => graph.updateOptions(look()));
 		charts[id] = graph;
 		return graph;
 	}
@@ -218,7 +220,14 @@
 		context.font = '12px system-ui, sans-serif';
 		const width = context.measureText(word).width;
 
-		context.fillText(word, at + 4 + width > area.x + area.w ? at - 4 - width : at + 4, area.y + 12 + 14 * level);
+		const left = at + 4 + width > area.x + area.w ? at - 4 - width : at + 4;
+
+		context.save();
+		context.strokeStyle = colour('ground');
+		context.lineWidth = 3;
+		context.strokeText(word, left, area.y + 12 + 14 * level);
+		context.restore();
+		context.fillText(word, left, area.y + 12 + 14 * level);
 	}
 
 	function drawHistogram(id, table, what) {
@@ -278,9 +287,18 @@
 	if (timeline)
 		counterspinTimeline(timeline, JSON.parse(document.getElementById('timeline-data').textContent));
 	window.counterspin = Object.assign(window.counterspin || {}, { charts: charts });
-	/* what is folded on a screen is printed */
+	/* What is folded on a screen is printed, but for what fills sheets of paper. */
+	const unfolded = [];
+
 	addEventListener('beforeprint', () => {
-		for (const details of document.querySelectorAll('main details'))
-			details.open = true;
+		for (const details of document.querySelectorAll('main details:not([open], .tl-table)'))
+			if (details.querySelectorAll('tr').length <= LONG) {
+				details.open = true;
+				unfolded.push(details);
+			}
+	});
+	addEventListener('afterprint', () => {
+		for (const details of unfolded.splice(0))
+			details.open = false;
 	});
 })();
