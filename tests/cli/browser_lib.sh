@@ -142,10 +142,10 @@ drag() {
 		$(place "$1" "$4" "$5") + {type: \"pointerMove\", duration: 100}, {type: \"pointerUp\", button: 0}]"
 }
 
-# wheel SELECTOR FX FY DY: turned by DY pixels there.
+# wheel SELECTOR FX FY DY [N]: turned by DY pixels there, N times.
 wheel() {
-	jq -n --argjson at "$(place "$1" "$2" "$3")" --argjson dy "$4" '{actions: [{type: "wheel", id: "wheel",
-		actions: [$at + {type: "scroll", deltaX: 0, deltaY: $dy, duration: 0, origin: "viewport"}]}]}' > "$scratch/actions"
+	jq -n --argjson at "$(place "$1" "$2" "$3")" --argjson dy "$4" --argjson n "${5:-1}" '{actions: [{type: "wheel", id: "wheel",
+		actions: [range($n) | $at + {type: "scroll", deltaX: 0, deltaY: $dy, duration: 0, origin: "viewport"}]}]}' > "$scratch/actions"
 	wd POST actions "$scratch/actions" > "$scratch/wd.null"
 }
 
