@@ -126,6 +126,17 @@
 		return graph;
 	}
 
+	/* Words where there is nothing to draw. */
+	function noChart(box, words) {
+		const title = document.createElement('div'), empty = document.createElement('p');
+
+		title.className = 'chart-title';
+		title.textContent = box.getAttribute('aria-label');
+		empty.className = 'empty';
+		empty.textContent = words;
+		box.replaceWith(title, empty);
+	}
+
 	/* Zoom one of these and the others follow. */
 	function link(graphs) {
 		let busy = false;
@@ -164,25 +175,34 @@
 	function drawOverTime() {
 		const t = data.over_time;
 
-		if (!t || t.t.length < 2)
+		if (!t || t.t.length < 2) {
+			for (const box of document.querySelectorAll('#over_time .chart'))
+				noChart(box, 'Too short to be drawn over time.');
 			return;
+		}
 		const x = t.t.map(v => v / 1e9);
 		const rows = keys => x.map((v, i) => [v].concat(keys.map(key => t[key][i])));
 		const axis = { x: { axisLabelFormatter: seconds }, y: { axisLabelFormatter: number } };
 		const time = { axes: axis, underlayCallback: stripes, connectSeparatedPoints: true };
+		const at = v => 'at ' + v.toFixed(3) + ' s';
 		const graphs = [
 			chart('rate', rows(['pause_exits', 'yields']),
 				[{ name: 'PAUSE exits 1/s', format: number }, { name: 'yields 1/s', format: number }],
-				v => 'at ' + v.toFixed(3) + ' s', Object.assign({}, time, { stepPlot: true })),
-			chart('response', rows(['p50_ns', 'p90_ns', 'max_ns']),
-				[{ name: 'median', format: ns }, { name: '90 %', format: ns }, { name: 'longest', format: ns, key: 5 }],
-				v => 'at ' + v.toFixed(3) + ' s',
-				Object.assign({}, time, { logscale: true, includeZero: false, drawPoints: true, pointSize: 1.2,
-					axes: { x: axis.x, y: { axisLabelFormatter: ns } } })),
-			chart('wasted', rows(['wasted_yields']), [{ name: 'wasted yields', format: percent, key: 5 }],
-				v => 'at ' + v.toFixed(3) + ' s',
-				Object.assign({}, time, { stepPlot: true, valueRange: [0, 100.5] })),
+				at, Object.assign({}, time, { stepPlot: true })),
 		];
+
+		if (t.max_ns.some(v => v > 0))
+			graphs.push(chart('response', rows(['p50_ns', 'p90_ns', 'max_ns']),
+				[{ name: 'median', format: ns }, { name: '90 %', format: ns }, { name: 'longest', format: ns, key: 5 }],
+				at, Object.assign({}, time, { logscale: true, includeZero: false, drawPoints: true, pointSize: 1.2,
+					axes: { x: axis.x, y: { axisLabelFormatter: ns } } })));
+		else
+			noChart(document.getElementById('c-response'), 'No answered IPI was seen.');
+		if (t.wasted_yields.some(v => v !== null))
+			graphs.push(chart('wasted', rows(['wasted_yields']), [{ name: 'wasted yields', format: percent, key: 5 }],
+				at, Object.assign({}, time, { stepPlot: true, valueRange: [0, 100.5] })));
+		else
+			noChart(document.getElementById('c-wasted'), 'Of no yield is it known whether it was wasted.');
 		const by = data.over_time_by_vm;
 
 		if (by && by.t.length) {
@@ -194,14 +214,16 @@
 				at.get(v)[1 + names.indexOf(by.vm[i])] = by.pause_exits[i];
 			});
 			graphs.push(chart('by-vm', [...at.values()], names.map(name => ({ name: name, format: number })),
-				v => 'at ' + v.toFixed(3) + ' s', Object.assign({}, time, { stepPlot: true })));
+				at, Object.assign({}, time, { stepPlot: true })));
 		}
 		link(graphs);
-		const reset = document.createElement('button');
+		const figure = document.getElementById('f-over_time'), reset = document.createElement('button');
 
 		reset.textContent = 'Whole recording';
 		reset.addEventListener('click', () => graphs[0].resetZoom());
-		document.getElementById('f-over_time').prepend(reset);
+		figure.prepend(reset);
+		if (t.lost.some(Boolean))
+			element(figure, 'figcaption', '', 'Stripes: steps of time that touch a gap.');
 	}
 
 	/* A vertical line with a word at the top. */
