@@ -48,11 +48,11 @@
 		return value.toFixed(digits) + ' s';
 	}
 
-	/* Ticks of an axis of log10(ns): each power of ten, and 2 and 5 times it where there is room. */
-	function logTicks(from, to) {
-		const ticks = [], fine = to - from < 3;
+	/* Ticks of an axis of log10(ns), so wide: powers of ten, and 2 and 5 times them where there is room. */
+	function logTicks(from, to, pixels) {
+		const ticks = [], room = pixels / (to - from), fine = room > 180, step = Math.ceil(55 / room);
 
-		for (let power = Math.floor(from); power <= Math.ceil(to); power++)
+		for (let power = Math.floor(from / step) * step; power <= Math.ceil(to); power += step)
 			for (const factor of fine ? [1, 2, 5] : [1]) {
 				const v = power + Math.log10(factor);
 
