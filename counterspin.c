@@ -76,9 +76,7 @@ static void print_tour(void)
 	puts("\nWhat is there besides:\n\n"
 	     "  counterspin --help                             all commands\n"
 	     "  counterspin COMMAND --help                     a command's options\n"
-#ifndef RECORD_ONLY
 	     "  man counterspin                                the manual, from the beginning\n"
-#endif
 	     "  man counterspin-COMMAND                        a command's manual, with examples");
 }
 
@@ -152,16 +150,15 @@ static int run_subcommand(int argc, char **argv)
 	return subcommand ? flush_stdout(subcommand->run(argc, argv)) : unknown_command(argv[0]);
 }
 
-/* Where a standard stream is closed, the next file opened would take its place, and get what is said there. */
+/*
+ * Where a standard stream is closed, the next file opened would take its place, and get what is
+ * said there. Talk goes nowhere then; results that go nowhere are a failure, so writing them fails.
+ */
 static void open_standard_streams(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDOUT_FILENO ? O_RDONLY : O_RDWR) < 0)
+			return;
 }
 
 static void last_words(const char *why)

@@ -18,6 +18,8 @@ echo
 build/counterspin info "$out/balanced.db"
 echo
 build/counterspin replay "$out/balanced.db"
+build/counterspin tune "$out/balanced.db" > "$out/tune.txt"
+build/counterspin report "$out/balanced.db" -o "$out/balanced.html" --force
 
 # the first decision where the kernel yielded to nobody and the patches would have found the IPI's receiver
 decision=$(sqlite3 "$out/balanced.db" "SELECT min(d.id) FROM verdict v JOIN replay r ON r.id = v.replay
@@ -29,6 +31,8 @@ build/counterspin explain "$out/balanced.db" "$decision" --policy stock --policy
 cat <<END
 
 Results:
+  $out/balanced.html the report: open it in a browser ('build/counterspin report $out/balanced.db' is the same as text)
   $out/balanced.db   facts and verdicts; open it with sqlite3, the tables are described in schema/*.sql
+  $out/tune.txt      the gain for every ipi_window_ns
   $out/explain.txt   decision $decision, vCPU by vCPU, as stock and as the patches make it
 END

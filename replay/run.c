@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "replay/run.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "replay/policy_spec.h"
@@ -67,6 +68,31 @@ void run_want_ages(struct run *run)
 	rp->ages = g_array_new(FALSE, FALSE, sizeof(int64_t));
 }
 
+/* Is a policy of the run that one, parameter by parameter? */
+static bool is_same(const struct run_policy *rp, const struct policy *policy, const struct policy_params *params)
+{
+	cJSON *a, *b;
+	bool same;
+
+	if (rp->policy != policy)
+		return false;
+	a = policy_spec_parameters(rp->policy, &rp->params);
+	b = policy_spec_parameters(policy, params);
+	same = cJSON_Compare(a, b, true);
+	cJSON_Delete(a);
+	cJSON_Delete(b);
+	return same;
+}
+
+static const struct run_policy *find_same(const struct run *run, const struct policy *policy,
+					  const struct policy_params *params)
+{
+	for (guint i = 0; i < run->policies->len; i++)
+		if (is_same(run->policies->pdata[i], policy, params))
+			return run->policies->pdata[i];
+	return NULL;
+}
+
 bool run_add_specs(struct run *run, char **specs, GError **error)
 {
 	for (unsigned int i = 0; !specs && i < n_policies; i++) {
@@ -77,8 +103,11 @@ bool run_add_specs(struct run *run, char **specs, GError **error)
 	for (; specs && *specs; specs++) {
 		struct policy_params params;
 		const struct policy *policy = policy_spec_parse(*specs, &run->recorded_params, &params, error);
+		const struct run_policy *before = policy ? find_same(run, policy, &params) : NULL;
 
-		if (!policy)
+		if (before)	/* it would be a row twice, and a comparison too many */
+			g_set_error(error, POLICY_SPEC_ERROR, 0, "policy '%s' is given twice, as '%s' before", *specs, before->label);
+		if (!policy || before)
 			return false;
 		run_add(run, policy, &params, *specs);
 	}
@@ -196,18 +225,6 @@ static void visit(void *user, const struct engine_decision *decision)
 	}
 }
 
-/* Is this what the recorded kernel ran, parameter by parameter? */
-static bool is_recorded(const struct run *run, const struct run_policy *rp)
-{
-	cJSON *asked = policy_spec_parameters(rp->policy, &rp->params);
-	cJSON *recorded = policy_spec_parameters(run->recorded_policy, &run->recorded_params);
-	bool same = rp->policy == run->recorded_policy && cJSON_Compare(asked, recorded, true);
-
-	cJSON_Delete(asked);
-	cJSON_Delete(recorded);
-	return same;
-}
-
 struct engine *run_engine(struct run *run, struct recorded *recorded)
 {
 	struct engine *engine = engine_new(recorded, run->recorded_policy, &run->recorded_params);
@@ -216,7 +233,8 @@ struct engine *run_engine(struct run *run, struct recorded *recorded)
 		struct run_policy *rp = run->policies->pdata[i];
 
 		if (rp->policy)
-			rp->lane = is_recorded(run, rp) ? 0 : engine_add(engine, rp->policy, &rp->params);
+			rp->lane = is_same(rp, run->recorded_policy, &run->recorded_params) ? 0 :
+				   engine_add(engine, rp->policy, &rp->params);
 	}
 	return engine;
 }
@@ -272,6 +290,21 @@ struct estimates_query run_query(const struct run *run, guint policy)
 	};
 }
 
+/* Verdicts on the headline hold for all policies together. */
+static void compare(struct run *run)
+{
+	g_autoptr(GPtrArray) heads = g_ptr_array_new();
+
+	for (guint i = 0; i < run->policies->len; i++) {
+		struct run_policy *rp = run->policies->pdata[i];
+		struct estimate *head = &rp->estimates[METRIC_THROUGHPUT_GAIN];
+
+		if (rp->gains->n_changed && !isnan(head->value))
+			g_ptr_array_add(heads, head);
+	}
+	estimates_compare((struct estimate *const *)heads->pdata, heads->len);
+}
+
 bool run_estimate(struct run *run, GError **error)
 {
 	run->observed = observed_new(run->evidence, error);
@@ -289,6 +322,7 @@ bool run_estimate(struct run *run, GError **error)
 		rp->agreement = estimators_agreement(run->evidence, run->scores->picks[i + 1]);
 		progress_show(i + 1);
 	}
+	compare(run);
 	return true;
 }
 

@@ -90,11 +90,29 @@ void command_warn(const struct command *c, const char *format, ...)
 	complain(c, "warning: ", message);
 }
 
+/* DEL, C1 and the characters that change the direction of text would reach a terminal as they are. */
+static void print_escaped(const char *json)
+{
+	const char *from = json, *next;
+
+	for (const char *p = json; *p; p = next) {
+		gunichar c = (guchar)*p < 0x7f ? 0 : g_utf8_get_char_validated(p, -1);
+
+		next = c && c <= 0x10ffff ? g_utf8_next_char(p) : p + 1;
+		if (!c || c > 0xffff || (!g_unichar_iscntrl(c) && g_unichar_type(c) != G_UNICODE_FORMAT))
+			continue;
+		fwrite(from, 1, p - from, stdout);
+		printf("\\u%04x", c);
+		from = next;
+	}
+	puts(from);
+}
+
 void command_print_json(cJSON *root)
 {
 	char *text = cJSON_Print(root);
 
-	puts(text);
+	print_escaped(text);
 	cJSON_free(text);
 	cJSON_Delete(root);
 }

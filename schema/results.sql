@@ -176,7 +176,8 @@ CREATE TABLE observed (
 	-- 'spin_cpus' (CPUs): spent in waits with PAUSE exits; 'spin_share' (percent): of the vCPUs' time on a
 	-- CPU; 'steal_share' (percent): of the vCPUs' time, runnable and not on a CPU; 'pause_exits' (1/s);
 	-- 'yields' (1/s): accepted by yield_to(); 'wasted_yields' (percent): of the yields of which it is known,
-	-- those to a vCPU that is not waited for; 'ipi_response' (us): mean, from the send to the last
+	-- those to a vCPU that is not waited for, or has answered by then (view decision_wait, which has it from
+	-- one row of ipi alone, counts some percent less); 'ipi_response' (us): mean, from the send to the last
 	-- acknowledgement, of IPIs that are waited for; 'episode_length' (us): mean wait with PAUSE exits
 	metric  TEXT NOT NULL,
 	unit    TEXT NOT NULL,

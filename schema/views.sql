@@ -7,20 +7,21 @@
 -- What was recorded of the time from recording.t0 to t1: one row. Before t0 not every CPU was seen, so
 -- whatever is counted by time is counted from there.
 CREATE VIEW recorded_time AS
-	SELECT t0,
-	       t1,
+	SELECT t0,                         -- recording.t0
+	       t1,                         -- recording.t1
+	       -- between them, without pauses between bursts
 	       t1 - t0 - coalesce((SELECT sum(t1 - t0) FROM gap
-			 WHERE cpu IS NULL AND why LIKE 'between two bursts%'), 0) AS span_ns, -- without pauses between bursts
+			 WHERE cpu IS NULL AND why LIKE 'between two bursts%'), 0) AS span_ns,
 	       (SELECT min(t1 - t0) FROM gap
 		 WHERE cpu IS NULL AND why LIKE 'between two bursts%') AS shortest_pause_ns -- NULL: no pauses
 	  FROM recording;
 
 -- A thread and the VM whose thread group it is of.
 CREATE VIEW vm_thread AS
-	SELECT thread.id AS thread,
+	SELECT thread.id AS thread,        -- thread.id
 	       -- NULL: of none, or the group is not known
 	       coalesce(vcpu.vm, (SELECT min(id) FROM vm WHERE tgid = coalesce(thread.tgid, thread.tid))) AS vm,
-	       vcpu.id AS vcpu             -- NULL: not a vCPU thread
+	       vcpu.id AS vcpu             -- vcpu.id; NULL: not a vCPU thread
 	  FROM thread LEFT JOIN vcpu ON vcpu.id = thread.vcpu;
 
 -- What becomes of a vCPU's time: a row for each vCPU. What is not in running, steal and blocked is not known.
@@ -43,9 +44,9 @@ CREATE VIEW vcpu_steal AS
 				  WHERE cpu IS NULL AND why LIKE 'between two bursts%'
 				    AND gap.t1 > t_sleep AND gap.t0 < t_wake) END) AS paused
 		  FROM stretch GROUP BY thread)
-	SELECT vm.id AS vm,
+	SELECT vm.id AS vm,                -- vm.id
 	       vm.name AS name,            -- NULL: not known
-	       vcpu.vcpu_idx AS vcpu_idx,
+	       vcpu.vcpu_idx AS vcpu_idx,  -- its number in the VM
 	       coalesce(sum(running), 0) AS running_ns, -- on a CPU
 	       coalesce(sum(waited), 0) AS steal_ns, -- runnable and not on a CPU: woken, or preempted
 	       coalesce(sum(blocked), 0) - coalesce(sum(paused), 0) AS blocked_ns, -- asleep
@@ -65,8 +66,8 @@ CREATE VIEW cpu_time AS
 	WITH by_thread AS (
 		SELECT cpu, thread, sum(max(0, o.t1 - max(o.t0, r.t0))) AS running
 		  FROM on_cpu o, recorded_time r GROUP BY cpu, thread)
-	SELECT cpu,
-	       vm,                         -- NULL: threads of no VM, or whose group is not known
+	SELECT cpu,                        -- CPU number
+	       vm,                         -- vm.id; NULL: threads of no VM, or whose group is not known
 	       sum(running) AS running_ns, -- of all threads of the VM
 	       (SELECT span_ns FROM recorded_time) AS span_ns, -- less all rows of the CPU: idle, or lost
 	       sum(CASE WHEN vcpu NOT NULL THEN running ELSE 0 END) AS vcpu_ns -- of running: the VM's vCPUs
@@ -85,9 +86,9 @@ CREATE VIEW vm_time AS
 		 WHERE o.t1 > r.t0 GROUP BY vm),
 	spin AS (
 		SELECT vm, sum(spin_ns) AS ns FROM episode JOIN vcpu ON vcpu.id = episode.vcpu GROUP BY vm)
-	SELECT vm.id AS vm,
+	SELECT vm.id AS vm,                -- vm.id
 	       vm.name AS name,            -- NULL: not known
-	       vm.n_vcpus AS n_vcpus,
+	       vm.n_vcpus AS n_vcpus,      -- vCPUs known
 	       coalesce(sum(running_ns), 0) AS running_ns, -- its vCPUs on a CPU
 	       coalesce(sum(guest_ns), 0) AS guest_ns, -- of running: in the guest
 	       -- of running: in waits with PAUSE exits; NULL: not replayed
@@ -108,10 +109,10 @@ CREATE VIEW vm_time AS
 -- A send of an IPI that another vCPU accepted, and its answer.
 CREATE VIEW ipi_response AS
 	SELECT min(ipi.id) AS ipi,         -- its first edge
-	       vcpu.vm AS vm,
+	       vcpu.vm AS vm,              -- vm.id
 	       sender,                     -- vcpu.id
-	       vector,
-	       t_send,
+	       vector,                     -- of the interrupt
+	       t_send,                     -- when
 	       count(*) AS receivers,      -- other vCPUs that accepted it
 	       max(t_ack) AS t_answer,     -- last acknowledgement; NULL: none seen
 	       -- from the send to the last acknowledgement; NULL: not all were seen, or a gap is between
@@ -129,8 +130,8 @@ CREATE VIEW ipi_latency AS
 		       count(*) OVER (PARTITION BY vm, vector) AS sends,
 		       count(response_ns) OVER (PARTITION BY vm, vector) AS n
 		  FROM ipi_response)
-	SELECT ranked.vm AS vm,
-	       ranked.vector AS vector,
+	SELECT ranked.vm AS vm,            -- vm.id
+	       ranked.vector AS vector,    -- of the interrupt
 	       sends,                      -- with an event, and accepted by another vCPU
 	       -- acknowledged by all, untainted; NULL: EOIs are not seen
 	       CASE WHEN NOT vm.eoi_virtual OR n > 0 THEN n END AS answered,
@@ -141,7 +142,7 @@ CREATE VIEW ipi_latency AS
 	       max(response_ns) AS max_ns,
 	       f_wait AS waited_share,     -- ipi_vector.f_wait: share that is waited for; NULL: not known
 	       sum(ranked.tainted) AS tainted, -- sends that touch a gap
-	       vm.name AS name
+	       vm.name AS name             -- NULL: not known
 	  FROM ranked JOIN vm ON vm.id = ranked.vm
 	  LEFT JOIN ipi_vector v ON v.vm = ranked.vm AND v.vector = ranked.vector
 	 GROUP BY ranked.vm, ranked.vector;
@@ -155,10 +156,10 @@ CREATE VIEW spin_by_cause AS
 		       count(wall) OVER (PARTITION BY vm, cause) AS n
 		  FROM (SELECT vcpu.vm, cause, n_decisions, spin_ns, CASE WHEN NOT tainted THEN t1 - t0 END AS wall
 			  FROM episode JOIN vcpu ON vcpu.id = episode.vcpu))
-	SELECT vm,
+	SELECT vm,                         -- vm.id
 	       cause,                      -- as episode.cause
-	       episodes,
-	       sum(n_decisions) AS decisions,
+	       episodes,                   -- waits with PAUSE exits
+	       sum(n_decisions) AS decisions, -- in them
 	       sum(ranked.spin_ns) AS spin_ns, -- on a CPU in these waits
 	       -- percent of the VM's spinning
 	       100.0 * sum(ranked.spin_ns) / nullif(sum(sum(ranked.spin_ns)) OVER (PARTITION BY vm), 0) AS spin_share,
@@ -168,13 +169,14 @@ CREATE VIEW spin_by_cause AS
 	       max(CASE WHEN k - episodes + n = (n * 99 + 99) / 100 THEN wall END) AS p99_wall_ns,
 	       max(wall) AS max_wall_ns,
 	       episodes - n AS tainted,    -- episodes that touch a gap
-	       (SELECT name FROM vm WHERE vm.id = ranked.vm) AS name
+	       (SELECT name FROM vm WHERE vm.id = ranked.vm) AS name -- NULL: not known
 	  FROM ranked GROUP BY vm, cause;
 
 -- What each policy would have done and gained: a row for each replay.
 CREATE VIEW policy_vs_observed AS
-	SELECT replay.id AS replay,
-	       policy, parameters, state,  -- as in table replay
+	SELECT replay.id AS replay,        -- replay.id
+	       -- as in table replay
+	       policy, parameters, state,
 	       decisions, same_pick, different_pick, unknown, no_target, receiver_waits, receiver_hits,
 	       value AS throughput_gain,   -- percent of useful work; NULL: refused, and reason says why
 	       stat_lo, stat_hi, total_lo, total_hi, support, verdict, reason -- as in table estimate
@@ -184,8 +186,8 @@ CREATE VIEW policy_vs_observed AS
 CREATE VIEW outcome_by_policy AS
 	WITH pair AS MATERIALIZED (
 		SELECT replay, outcome, observed_outcome, count(*) AS n FROM verdict GROUP BY 1, 2, 3)
-	SELECT replay.id AS replay,
-	       policy,
+	SELECT replay.id AS replay,        -- replay.id
+	       policy,                     -- its policy
 	       whose,                      -- 'policy', 'kernel there': at the same decisions
 	       picks.outcome AS outcome,   -- as verdict.outcome; 'unknown' for NULL
 	       sum(n) AS n                 -- decisions
@@ -220,11 +222,11 @@ CREATE VIEW decision_wait AS
 				UNION ALL
 				SELECT sender, receiver, vector, t_send, id, NULL FROM ipi WHERE receiver NOT NULL))
 		 WHERE decision NOT NULL)
-	SELECT judged.decision AS decision,
-	       judged.vm AS vm,
+	SELECT judged.decision AS decision, -- decision.id
+	       judged.vm AS vm,            -- vm.id
 	       judged.vcpu AS vcpu,        -- vcpu.id of the spinner
 	       t,                          -- its start
-	       episode,                    -- NULL: none, or not replayed
+	       episode,                    -- episode.id; NULL: none, or not replayed
 	       pick_idx,                   -- the kernel's; NULL: nobody, or not known
 	       -- 1: a yield to a vCPU that is not waited for, 0: to one that is; NULL: no yield, or whom the
 	       -- spinner waits for is not known
@@ -256,9 +258,9 @@ CREATE VIEW spin_rate AS
 	ipis AS (
 		SELECT vm, (t_send - t0) / 1000000000 AS second, count(*) AS n, avg(response_ns) AS response
 		  FROM ipi_response, (SELECT t0 FROM recording) WHERE t_send >= t0 GROUP BY 1, 2)
-	SELECT vm.id AS vm,
+	SELECT vm.id AS vm,                -- vm.id
 	       s.second AS second,         -- since recording.t0
-	       coalesce(pause.n, 0) AS pause_exits,
+	       coalesce(pause.n, 0) AS pause_exits, -- PAUSE exits
 	       coalesce(yield.n, 0) AS yields, -- that yield_to() accepted, as far as is known
 	       -- of these: to a vCPU that is not waited for; NULL: not replayed
 	       CASE WHEN EXISTS (SELECT * FROM replay) THEN coalesce(yield.wasted, 0) END AS wasted_yields,
@@ -267,7 +269,7 @@ CREATE VIEW spin_rate AS
 	       -- of yields: those of which it is known whether they are wasted; NULL: not replayed
 	       CASE WHEN EXISTS (SELECT * FROM replay) THEN coalesce(yield.judged, 0) END AS judged_yields,
 	       s.span_ns AS span_ns,       -- recorded of this second
-	       vm.name AS name
+	       vm.name AS name             -- NULL: not known
 	  FROM vm JOIN recorded_second s ON s.span_ns > 0
 	  LEFT JOIN pause ON pause.vm = vm.id AND pause.second = s.second
 	  LEFT JOIN yield ON yield.vm = vm.id AND yield.second = s.second
@@ -275,11 +277,11 @@ CREATE VIEW spin_rate AS
 
 -- What exits cost: a row for each VM and exit reason.
 CREATE VIEW exit_cost AS
-	SELECT vcpu.vm AS vm,
+	SELECT vcpu.vm AS vm,              -- vm.id
 	       exit_reason,                -- as in exit_stat
-	       sum(n) AS n,
+	       sum(n) AS n,                -- exits
 	       sum(handling_ns) AS handling_ns, -- from the exit to the next entry, while on a CPU
-	       1.0 * sum(handling_ns) / sum(n) AS mean_ns,
+	       1.0 * sum(handling_ns) / sum(n) AS mean_ns, -- of one
 	       -- the kernel's name of the common ones; NULL: of another
 	       CASE WHEN isa = 'vmx' THEN CASE exit_reason
 	            WHEN 0 THEN 'EXCEPTION_NMI' WHEN 1 THEN 'EXTERNAL_INTERRUPT' WHEN 7 THEN 'INTERRUPT_WINDOW'
@@ -309,6 +311,7 @@ CREATE VIEW loss AS
 		  FROM decision d LEFT JOIN outcome ON outcome.decision = d.id)
 	SELECT 'lost events' AS what,      -- what there is n of
 	       lost AS n,                  -- NULL: not known
+	       -- of how many, how long, or what
 	       printf('of %,d events%s', events, CASE WHEN EXISTS (SELECT * FROM hole WHERE events IS NULL)
 		      THEN ', and more where the recording does not say how many' ELSE '' END) AS detail
 	  FROM recording
@@ -319,13 +322,14 @@ CREATE VIEW loss AS
 	SELECT 'pauses between bursts', count(*), printf('%.3f s in which nothing was recorded', total(t1 - t0) / 1e9)
 	  FROM gap WHERE why LIKE 'between two bursts%'
 	UNION ALL
-	SELECT 'tainted decisions', tainted, printf('of %,d: they touch a gap, and estimates do without them', n) FROM seen
+	SELECT 'tainted decisions', tainted, printf('of %,d: they touch a gap, and estimates do without them', n)
+	  FROM seen
 	UNION ALL
 	SELECT 'decisions of unknown outcome', unknown,
 	       printf('of %,d: whom the kernel yielded to is not known%s', n, CASE WHEN EXISTS (SELECT * FROM replay)
 		      THEN '' ELSE '; replay may infer it' END) FROM seen
 	UNION ALL
-	SELECT 'unusable episodes', CASE WHEN EXISTS (SELECT * FROM replay) THEN count(*) - total(used) END,
+	SELECT 'unusable episodes', CASE WHEN EXISTS (SELECT * FROM replay) THEN coalesce(sum(NOT used), 0) END,
 	       CASE WHEN EXISTS (SELECT * FROM replay)
 	            THEN printf('of %,d waits: they touch a gap, or an outcome in them is not known', count(*))
 	            ELSE 'not replayed' END

@@ -15,6 +15,7 @@
 	asset timeline_css, REPORT_DIR/timeline.css
 	asset timeline_model_js, REPORT_DIR/timeline_model.js
 	asset timeline_draw_js, REPORT_DIR/timeline_draw.js
+	asset timeline_marks_js, REPORT_DIR/timeline_marks.js
 	asset timeline_detail_js, REPORT_DIR/timeline_detail.js
 	asset timeline_js, REPORT_DIR/timeline.js
 	.section .note.GNU-stack, "", %progbits

@@ -14,6 +14,7 @@ extern const char asset_page_js[], asset_page_js_end[];
 extern const char asset_timeline_css[], asset_timeline_css_end[];
 extern const char asset_timeline_model_js[], asset_timeline_model_js_end[];
 extern const char asset_timeline_draw_js[], asset_timeline_draw_js_end[];
+extern const char asset_timeline_marks_js[], asset_timeline_marks_js_end[];
 extern const char asset_timeline_detail_js[], asset_timeline_detail_js_end[];
 extern const char asset_timeline_js[], asset_timeline_js_end[];
 

@@ -20,7 +20,8 @@ static const struct table_spec recordings = {
 
 static const struct table_spec observed = {
 	.id = "observed_difference", .title = "What was observed",
-	.about = "after - before, with a 95 % interval for other stretches of the same two loads; VMs are matched by name.",
+	.about = "after - before, with a 95 % interval for other stretches of the same two loads. VMs are matched by name; "
+		 "those with none of their own by number, which may be wrong.",
 	.empty = "Not known: 'counterspin replay' has not been run on both.",
 	.columns = {
 		{ "vm", "VM", COLUMN_TEXT }, { "metric", "metric", COLUMN_TEXT }, { "unit", "unit", COLUMN_TEXT },
@@ -40,8 +41,11 @@ static const struct table_spec gains = {
 	},
 };
 
+/* The same of two databases are of one name and one kind. */
 struct figure {
-	char *who, *metric, *unit;
+	char *name, *kind;	/* VM and metric; policy and parameters */
+	char *unit;		/* NULL: that of the table */
+	char *label;		/* to show; NULL: the name */
 	double value, statistical[2], total[2];
 };
 
@@ -49,9 +53,10 @@ static void figure_clear(void *p)
 {
 	struct figure *f = p;
 
-	g_free(f->who);
-	g_free(f->metric);
+	g_free(f->name);
+	g_free(f->kind);
 	g_free(f->unit);
+	g_free(f->label);
 }
 
 void difference_interval(double a, const double *a_interval, double b, const double *b_interval, double *interval)
@@ -67,7 +72,12 @@ static double real(sqlite3_stmt *s, int i)
 	return sqlite3_column_type(s, i) == SQLITE_NULL ? NAN : sqlite3_column_double(s, i);
 }
 
-/* Rows of who, metric, unit, value and two intervals; NULL: the database cannot be read. */
+static char *string(sqlite3_stmt *s, int i)
+{
+	return g_strdup((const char *)sqlite3_column_text(s, i));
+}
+
+/* Rows of the members of struct figure; NULL: the database cannot be read. */
 static GArray *figures_of(sqlite3 *db, const char *sql, GError **error)
 {
 	g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(struct figure));
@@ -77,9 +87,8 @@ static GArray *figures_of(sqlite3 *db, const char *sql, GError **error)
 	g_array_set_clear_func(list, figure_clear);
 	while (db_next(s, &broken)) {
 		struct figure f = {
-			g_strdup((const char *)sqlite3_column_text(s, 0)), g_strdup((const char *)sqlite3_column_text(s, 1)),
-			g_strdup((const char *)sqlite3_column_text(s, 2)), real(s, 3),
-			{ real(s, 4), real(s, 5) }, { real(s, 6), real(s, 7) },
+			string(s, 0), string(s, 1), string(s, 2), string(s, 3), real(s, 4),
+			{ real(s, 5), real(s, 6) }, { real(s, 7), real(s, 8) },
 		};
 
 		g_array_append_val(list, f);
@@ -96,10 +105,33 @@ static const struct figure *find_figure(const GArray *list, const struct figure 
 	for (guint i = 0; i < list->len; i++) {
 		const struct figure *f = &g_array_index(list, struct figure, i);
 
-		if (!strcmp(f->who, like->who) && !strcmp(f->metric, like->metric))
+		if (!strcmp(f->name, like->name) && !strcmp(f->kind, like->kind))
 			return f;
 	}
 	return NULL;
+}
+
+static const char *label_of(const struct figure *f)
+{
+	return f->label ? f->label : f->name;
+}
+
+/* Say whose figures in list have none to compare with in other. */
+static void note_missing(struct section *s, const char *what, const char *where, const GArray *list, const GArray *other)
+{
+	g_autoptr(GString) names = g_string_new(NULL);
+	const char *last = NULL;
+
+	for (guint i = 0; i < list->len; i++) {
+		const struct figure *f = &g_array_index(list, struct figure, i);
+
+		if (find_figure(other, f) || !g_strcmp0(label_of(f), last))
+			continue;
+		last = label_of(f);
+		g_string_append_printf(names, "%s%s", names->len ? ", " : "", last);
+	}
+	if (names->len && other->len)
+		section_note(s, "%s only %s, and so not compared: %s.", what, where, names->str);
 }
 
 static void set_estimate(struct cell *cell, double value, const double *statistical, const double *total)
@@ -146,7 +178,7 @@ static bool add_recording(struct table *t, const char *which, const char *name, 
 }
 
 #define OBSERVED \
-	"SELECT coalesce(" VM_LABEL("vm") ", 'all VMs'), metric, unit, value, stat_lo, stat_hi, NULL, NULL FROM observed " \
+	"SELECT coalesce(" VM_LABEL("vm") ", 'all VMs'), metric, unit, NULL, value, stat_lo, stat_hi, NULL, NULL FROM observed " \
 	"ORDER BY vm IS NOT NULL, vm, rowid"
 
 static bool add_observed(struct section *s, sqlite3 *before, sqlite3 *after, GError **error)
@@ -161,19 +193,25 @@ static bool add_observed(struct section *s, sqlite3 *before, sqlite3 *after, GEr
 		if (!fb)
 			continue;
 		row = table_row(t);
-		cell_set_text(&row[0], fa->who);
-		cell_set_text(&row[1], fa->metric);
+		cell_set_text(&row[0], fa->name);
+		cell_set_text(&row[1], fa->kind);
 		cell_set_text(&row[2], fa->unit);
 		cell_set(&row[3], fa->value);
 		cell_set(&row[4], fb->value);
 		set_difference(&row[5], fa, fb);
 	}
+	if (b) {
+		note_missing(s, "VMs", "before", a, b);
+		note_missing(s, "VMs", "after", b, a);
+	}
 	return b;
 }
 
+/* The variant of stock is the kernel's, and so may be what has changed. */
 #define GAINS \
-	"SELECT " POLICY_LABEL("replay") ", metric, unit, value, stat_lo, stat_hi, total_lo, total_hi FROM estimate " \
-	"WHERE metric = 'throughput_gain' ORDER BY replay"
+	"SELECT policy, CASE policy WHEN 'stock' THEN '' ELSE parameters END, NULL, " POLICY_LABEL("replay.id") ", " \
+	"value, stat_lo, stat_hi, total_lo, total_hi FROM estimate JOIN replay ON replay.id = estimate.replay " \
+	"WHERE metric = 'throughput_gain' ORDER BY replay.id"
 
 static bool add_gains(struct section *s, sqlite3 *before, sqlite3 *after, GError **error)
 {
@@ -187,10 +225,14 @@ static bool add_gains(struct section *s, sqlite3 *before, sqlite3 *after, GError
 		if (!fb || (isnan(fa->value) && isnan(fb->value)))
 			continue;
 		row = table_row(t);
-		cell_set_text(&row[0], fa->who);
+		cell_set_text(&row[0], label_of(fa));
 		set_estimate(&row[1], fa->value, fa->statistical, fa->total);
 		set_estimate(&row[2], fb->value, fb->statistical, fb->total);
 		set_difference(&row[3], fa, fb);
+	}
+	if (b) {
+		note_missing(s, "Policies, with their parameters,", "before", a, b);
+		note_missing(s, "Policies, with their parameters,", "after", b, a);
 	}
 	return b;
 }

@@ -203,7 +203,7 @@ static bool differs(const struct moments *moments, const struct asked *a)
 	g_autofree char *recorded = pick_text(a->row[DECISION_PICK], true);
 	g_autofree char *uncertain = pick_text(a->row[DECISION_PICK], false);
 
-	if (!strcmp(moments->names->texts->pdata[a->row[5]], "unknown"))
+	if (!strcmp(moments->names->texts->pdata[a->row[DECISION_SOURCE]], "unknown"))
 		return false;
 	for (unsigned int i = 0; i < moments->policies->len; i++)
 		if (a->picks[i] && strcmp(a->picks[i], recorded) && strcmp(a->picks[i], uncertain) &&

@@ -4,6 +4,12 @@
 #include <math.h>
 #include <string.h>
 
+/* What is shown as 0 has no sign. */
+static double unsigned_zero(double value, unsigned int digits)
+{
+	return fabs(value) * pow(10, digits) <= 0.5 ? 0 : value;
+}
+
 char *format_ns(double ns)
 {
 	static const struct {
@@ -18,12 +24,12 @@ char *format_ns(double ns)
 			return g_strdup_printf("%.*f %s", fabs(n) < 9.995 ? 2 : fabs(n) < 99.95 ? 1 : 0, n,
 					       units[i].name);
 	}
-	return g_strdup_printf("%.0f ns", ns);
+	return g_strdup_printf("%.0f ns", unsigned_zero(ns, 0));
 }
 
 char *format_count(double n)
 {
-	g_autofree char *digits = g_strdup_printf("%.0f", n);
+	g_autofree char *digits = g_strdup_printf("%.0f", unsigned_zero(n, 0));
 	gsize len = strlen(digits), first = digits[0] == '-';
 	GString *out = g_string_new(NULL);
 
@@ -35,39 +41,63 @@ char *format_count(double n)
 	return g_string_free(out, FALSE);
 }
 
-static char *number(const struct column *c, double value)
+/* The column's digits, but for numbers that have four before them. */
+static unsigned int digits_of(const struct column *c, double largest)
 {
-	/* no "-0.0" */
-	if (fabs(value) * pow(10, c->digits) < 0.5)
-		value = 0;
-	return g_strdup_printf(c->sign && value ? "%+.*f" : "%.*f", (int)c->digits, value);
+	unsigned int digits = c->digits;
+
+	for (double limit = 9999.5 / pow(10, digits); digits && fabs(largest) >= limit; limit *= 10)
+		digits--;
+	return digits;
+}
+
+static char *number(const struct column *c, double value, unsigned int digits)
+{
+	value = unsigned_zero(value, digits);
+	return g_strdup_printf(c->sign && value ? "%+.*f" : "%.*f", (int)digits, value);
 }
 
 char *format_estimate(const struct column *column, double value)
 {
-	return isnan(value) ? g_strdup("-") : number(column, value);
+	return isnan(value) ? g_strdup("-") : number(column, value, digits_of(column, value));
+}
+
+static char *interval_text(const struct column *column, const double *interval, unsigned int digits)
+{
+	g_autofree char *lo = number(column, interval[0], digits), *hi = number(column, interval[1], digits);
+
+	return g_strdup_printf("[%s, %s]", lo, hi);
+}
+
+static double largest_of(const double *interval)
+{
+	return fmax(fabs(interval[0]), fabs(interval[1]));
 }
 
 char *format_interval(const struct column *column, const double *interval)
 {
-	g_autofree char *lo = NULL, *hi = NULL;
-
 	if (isnan(interval[0]) || isnan(interval[1]))
 		return g_strdup("-");
-	lo = number(column, interval[0]);
-	hi = number(column, interval[1]);
-	return g_strdup_printf("[%s, %s]", lo, hi);
+	return interval_text(column, interval, digits_of(column, largest_of(interval)));
 }
 
 static char *estimate(const struct column *column, const struct cell *cell)
 {
 	const double *interval = isnan(cell->total[0]) ? cell->statistical : cell->total;
-	g_autofree char *value = number(column, cell->value), *range = NULL;
+	g_autofree char *value = NULL, *range = NULL;
+	unsigned int digits;
 
-	if (isnan(interval[0]))
-		return g_steal_pointer(&value);
-	range = format_interval(column, interval);
+	if (isnan(interval[0]) || isnan(interval[1]))
+		return format_estimate(column, cell->value);
+	digits = digits_of(column, fmax(fabs(cell->value), largest_of(interval)));
+	value = number(column, cell->value, digits);
+	range = interval_text(column, interval, digits);
 	return g_strdup_printf("%s %s", value, range);
+}
+
+static char *percent(unsigned int digits, double value)
+{
+	return g_strdup_printf("%.*f %%", (int)digits, unsigned_zero(value, digits));
 }
 
 char *format_cell(const struct column *column, const struct cell *cell)
@@ -80,9 +110,9 @@ char *format_cell(const struct column *column, const struct cell *cell)
 	case COLUMN_COUNT:
 		return format_count(cell->value);
 	case COLUMN_NUMBER:
-		return number(column, cell->value);
+		return format_estimate(column, cell->value);
 	case COLUMN_PERCENT:
-		return g_strdup_printf("%.*f %%", (int)(column->digits ? column->digits : 1), cell->value);
+		return percent(column->digits ? column->digits : 1, cell->value);
 	case COLUMN_NS:
 		return format_ns(cell->value);
 	case COLUMN_TIME:

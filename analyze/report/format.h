@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * format - cells of a result as people read them: units chosen by size, thousands
- * marked, '-' for what is not known.
+ * format - cells of a result as people read them: units chosen by size, no more
+ * digits than are read, thousands marked, '-' for what is not known.
  */
 #ifndef ANALYZE_REPORT_FORMAT_H
 #define ANALYZE_REPORT_FORMAT_H

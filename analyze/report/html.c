@@ -328,6 +328,7 @@ static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
 	}, scripts[] = {
 		asset_of(asset_timeline_model_js, asset_timeline_model_js_end),
 		asset_of(asset_timeline_draw_js, asset_timeline_draw_js_end),
+		asset_of(asset_timeline_marks_js, asset_timeline_marks_js_end),
 		asset_of(asset_timeline_detail_js, asset_timeline_detail_js_end),
 		asset_of(asset_timeline_js, asset_timeline_js_end), asset_of(asset_page_js, asset_page_js_end),
 	};

@@ -55,7 +55,8 @@ static const struct {
 	  "AND t_send < :t1 AND coalesce(t_ack, t_inject, t_accept, t_send) >= :t0 ORDER BY i.id" },
 	{ ROWS_GAPS, 5, 1 << 4,
 	  "SELECT cpu, t0 - :t0, t1 - t0, events, why FROM gap WHERE t0 < :t1 AND t1 >= :t0 ORDER BY t0" },
-	{ ROWS_DECISIONS, DECISION_WIDTH, 1 << 5 | 1 << 7 | 1 << DECISION_PICKS | 1 << DECISION_OUTCOMES,
+	{ ROWS_DECISIONS, DECISION_WIDTH, 1 << DECISION_SOURCE | 1 << DECISION_TRIED | 1 << DECISION_PICKS |
+	  1 << DECISION_OUTCOMES,
 	  "SELECT d.id, v.vcpu_idx, d.cpu, t_start - :t0, t_end - t_start, "
 	  "coalesce(iif(d.pick_source = 'probe', 'probed', d.pick_source), o.source, 'unknown'), "
 	  "iif(d.pick_source IS NULL, o.pick_idx, d.pick_idx), "
@@ -149,8 +150,12 @@ static void add_waits(struct moments *moments, struct vcpu_thread *thread, sqlit
 		add_wait(moments, thread, WAIT_BLOCKED, thread->t1, t_ready, DB_NULL);
 }
 
-static void add_run(struct moments *moments, int64_t cpu, int64_t thread, int64_t t0, int64_t t1)
+static void add_run(struct moments *moments, const struct vcpu_thread *thread, sqlite3_stmt *s)
 {
+	int64_t t0 = db_column(s, 5), t1 = db_column(s, 6), vm = DB_NULL;
+
+	if (thread)
+		vm = g_array_index(moments->vcpus, struct shown_vcpu, thread->vcpu).vm;
 	for (unsigned int i = 0; i < moments->list->len; i++) {
 		struct shown_moment *m = moments->list->pdata[i];
 		int64_t *row;
@@ -159,7 +164,8 @@ static void add_run(struct moments *moments, int64_t cpu, int64_t thread, int64_
 			continue;
 		row = add_row(m, ROWS_RUN);
 		if (row)
-			memcpy(row, (int64_t[]){ cpu, thread, t0 - m->t0, t1 - t0 }, 4 * sizeof(*row));
+			memcpy(row, (int64_t[RUN_WIDTH]){ db_column(s, 1), db_column(s, 0), t0 - m->t0, t1 - t0, vm },
+			       RUN_WIDTH * sizeof(*row));
 	}
 }
 
@@ -201,7 +207,7 @@ static bool load_stretches(struct moments *moments, GError **error)
 		int64_t id = db_column(s, 0);
 		struct vcpu_thread *thread = g_hash_table_lookup(threads, &id);
 
-		add_run(moments, db_column(s, 1), id, db_column(s, 5), db_column(s, 6));
+		add_run(moments, thread, s);
 		if (!thread)
 			continue;
 		add_waits(moments, thread, s);
@@ -234,7 +240,7 @@ static struct shown_moment *new_moment(sqlite3_stmt *s)
 	m->t0 = db_column(s, 5);
 	m->t1 = db_column(s, 6);
 	m->what = g_strdup((const char *)sqlite3_column_text(s, 7));
-	m->rows[ROWS_RUN] = (struct rows){ g_array_new(FALSE, FALSE, sizeof(int64_t)), 4 };
+	m->rows[ROWS_RUN] = (struct rows){ g_array_new(FALSE, FALSE, sizeof(int64_t)), RUN_WIDTH };
 	m->rows[ROWS_WAITS] = (struct rows){ g_array_new(FALSE, FALSE, sizeof(int64_t)), 5 };
 	for (unsigned int i = 0; i < G_N_ELEMENTS(queries); i++)
 		m->rows[queries[i].kind] = (struct rows){ g_array_new(FALSE, FALSE, sizeof(int64_t)), queries[i].width,

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { MAX_MOMENTS = 24, MAX_POLICIES = 32, MAX_MOMENT_ROWS = 100000 };
+enum { MAX_MOMENTS = 24, MAX_POLICIES = 32, MAX_MOMENT_ROWS = 250000 };
 
 /* What a vCPU's thread does while it is not on a CPU. */
 enum wait_kind { WAIT_PREEMPTED, WAIT_PREEMPTED_KERNEL, WAIT_PREEMPTED_USER, WAIT_WAKING, WAIT_BLOCKED };
@@ -45,9 +45,13 @@ static inline int64_t *rows_at(const struct rows *rows, unsigned int i)
 
 enum row_kind { ROWS_RUN, ROWS_WAITS, ROWS_EPISODES, ROWS_IPIS, ROWS_GAPS, ROWS_DECISIONS, N_ROW_KINDS };
 
-/* Columns of ROWS_DECISIONS that explanations.c fills. KEEP is not shown: which explanation to drop first. */
-enum { DECISION_ID = 0, DECISION_VCPU = 1, DECISION_PICK = 6, DECISION_PICKS = 9, DECISION_OUTCOMES, DECISION_EXPLAINED,
-       DECISION_KEEP, DECISION_WIDTH };
+/* RUN_VM, a place in moments.vms, is not shown. */
+enum { RUN_CPU, RUN_THREAD, RUN_T, RUN_LEN, RUN_VM, RUN_WIDTH };
+
+/* From DECISION_PICKS on explanations.c fills them in. DECISION_KEEP is not shown: what its explanation is worth. */
+enum { DECISION_ID, DECISION_VCPU, DECISION_CPU, DECISION_T, DECISION_LEN, DECISION_SOURCE, DECISION_PICK,
+       DECISION_TRIED, DECISION_TAINTED, DECISION_PICKS, DECISION_OUTCOMES, DECISION_EXPLAINED, DECISION_KEEP,
+       DECISION_WIDTH };
 
 struct shown_moment {
 	int64_t id, episode, decision, t0, t1;

@@ -16,6 +16,7 @@ enum { BUFFER = 256 * 1024 };
 
 struct output {
 	char *path;		/* NULL: standard output */
+	char *target;		/* where a symbolic link at path leads, if that is to be replaced; else path */
 	char *temporary;	/* NULL: fd has no name */
 	int fd;
 	bool replace;
@@ -67,11 +68,11 @@ struct output *output_new(const char *path, const char *dir, bool replace, GErro
 		output_free(o);
 		return NULL;
 	}
-	/* where a symbolic link leads, if that is to be replaced */
-	o->path = replace ? realpath(path, NULL) : NULL;
-	if (!o->path)
-		o->path = strdup(path);
-	beside = g_path_get_dirname(o->path);
+	o->path = g_strdup(path);
+	o->target = replace ? realpath(path, NULL) : NULL;
+	if (!o->target)
+		o->target = strdup(path);
+	beside = g_path_get_dirname(o->target);
 	dir = dir ? dir : beside;
 	temporary_remove_orphans(dir);
 	o->fd = temporary_open(dir, &o->temporary);
@@ -137,7 +138,7 @@ bool output_complete(struct output *o, GError **error)
 
 bool output_appear(struct output *o, GError **error)
 {
-	if (!o->path || temporary_become(o->fd, &o->temporary, o->path, o->replace))
+	if (!o->path || temporary_become(o->fd, &o->temporary, o->target, o->replace))
 		return true;
 	if (errno == EEXIST)
 		return set_exists_error(error, o->path);
@@ -155,6 +156,7 @@ void output_free(struct output *o)
 		close(o->fd);
 	g_byte_array_unref(o->buffer);
 	g_free(o->temporary);
-	free(o->path);
+	g_free(o->path);
+	free(o->target);
 	g_free(o);
 }

@@ -166,6 +166,12 @@ static void say_episode(struct export *x, sqlite3_stmt *s)
 	perfetto_slice(x->writer, vcpu, db_column(s, 1), db_column(s, 2), name);
 }
 
+/* Columns of the statement that yields both ends of each edge, below. */
+enum {
+	IPI_T, IPI_RECEIVED, IPI_VCPU, IPI_SEND, IPI_ID, IPI_VECTOR, IPI_MODE, IPI_SHORTHAND, IPI_PATH, IPI_N_RECEIVERS,
+	IPI_ACCEPT_NS, IPI_INJECT_NS, IPI_ACK_NS, IPI_TAINTED, IPI_RECEIVER, IPI_SENDER_IDX,
+};
+
 /* The mark of the send under way has all its arrows. */
 static void end_send(struct export *x)
 {
@@ -177,40 +183,40 @@ static void end_send(struct export *x)
 
 static void say_send(struct export *x, sqlite3_stmt *s)
 {
-	if (g_strcmp0(x->send, text(s, 3))) {
+	if (g_strcmp0(x->send, text(s, IPI_SEND))) {
 		end_send(x);
-		x->send = g_strdup(text(s, 3));
-		x->send_name = g_strdup_printf("sends IPI %s", text(s, 5));
-		x->send_track = track_of(x->ipis, db_column(s, 2));
-		x->send_t = db_column(s, 0);
-		perfetto_text(x->writer, "mode", text(s, 6));
-		perfetto_text(x->writer, "shorthand", text(s, 7));
-		perfetto_text(x->writer, "path", text(s, 8));
-		perfetto_int(x->writer, "n_receivers", db_column(s, 9));
+		x->send = g_strdup(text(s, IPI_SEND));
+		x->send_name = g_strdup_printf("sends IPI %s", text(s, IPI_VECTOR));
+		x->send_track = track_of(x->ipis, db_column(s, IPI_VCPU));
+		x->send_t = db_column(s, IPI_T);
+		perfetto_text(x->writer, "mode", text(s, IPI_MODE));
+		perfetto_text(x->writer, "shorthand", text(s, IPI_SHORTHAND));
+		perfetto_text(x->writer, "path", text(s, IPI_PATH));
+		perfetto_int(x->writer, "n_receivers", db_column(s, IPI_N_RECEIVERS));
 	}
-	if (db_column(s, 14) != DB_NULL)
-		perfetto_flow_begins(x->writer, db_column(s, 4));
+	if (db_column(s, IPI_RECEIVER) != DB_NULL)
+		perfetto_flow_begins(x->writer, db_column(s, IPI_ID));
 }
 
 /* At the receiver: where the interrupt got into the guest, or else was accepted. */
 static void say_receipt(struct export *x, sqlite3_stmt *s)
 {
-	g_autofree char *name = g_strdup_printf("IPI %s from vCPU %s", text(s, 5), text(s, 15));
+	g_autofree char *name = g_strdup_printf("IPI %s from vCPU %s", text(s, IPI_VECTOR), text(s, IPI_SENDER_IDX));
 
 	end_send(x);
-	perfetto_int(x->writer, "ipi", db_column(s, 4));
-	perfetto_int(x->writer, "accept_ns", db_column(s, 10));
-	perfetto_int(x->writer, "inject_ns", db_column(s, 11));
-	perfetto_int(x->writer, "ack_ns", db_column(s, 12));
-	perfetto_int(x->writer, "tainted", db_column(s, 13) ? 1 : DB_NULL);
-	perfetto_flow_ends(x->writer, db_column(s, 4));
-	perfetto_instant(x->writer, track_of(x->ipis, db_column(s, 2)), db_column(s, 0), name);
+	perfetto_int(x->writer, "ipi", db_column(s, IPI_ID));
+	perfetto_int(x->writer, "accept_ns", db_column(s, IPI_ACCEPT_NS));
+	perfetto_int(x->writer, "inject_ns", db_column(s, IPI_INJECT_NS));
+	perfetto_int(x->writer, "ack_ns", db_column(s, IPI_ACK_NS));
+	perfetto_int(x->writer, "tainted", db_column(s, IPI_TAINTED) ? 1 : DB_NULL);
+	perfetto_flow_ends(x->writer, db_column(s, IPI_ID));
+	perfetto_instant(x->writer, track_of(x->ipis, db_column(s, IPI_VCPU)), db_column(s, IPI_T), name);
 }
 
 /* Both ends of each edge; at one time a send comes first, for arrows lead on in the order of the file. */
 static void say_ipi(struct export *x, sqlite3_stmt *s)
 {
-	if (db_column(s, 1))
+	if (db_column(s, IPI_RECEIVED))
 		say_receipt(x, s);
 	else
 		say_send(x, s);
@@ -247,22 +253,27 @@ static void say_pauses(struct export *x, sqlite3_stmt *s)
 	x->counted_to = MIN(db_column(s, 1) + SECOND_NS, x->t1);
 }
 
+/* Of VMs that have the same name the thread group tells which. */
+#define VM_LABEL "(SELECT vm.id AS vm, CASE WHEN name IS NULL THEN 'VM ' || vm.id " \
+		 "WHEN count(*) OVER (PARTITION BY name) > 1 THEN name || ' ' || coalesce(tgid, vm.id) " \
+		 "ELSE name END AS label FROM vm)"
+
 static const struct part {
 	const char *sql;
 	void (*say)(struct export *export, sqlite3_stmt *row);
 } parts[] = {
 	{ "SELECT 1 FROM moment LIMIT 1", add_moments },
 	{ "SELECT DISTINCT cpu FROM on_cpu ORDER BY cpu", add_cpu },
-	{ "SELECT id, coalesce(name, 'VM ' || id) FROM vm ORDER BY id", add_vm },
+	{ "SELECT vm, label FROM " VM_LABEL " ORDER BY vm", add_vm },
 	{ "SELECT id, vcpu_idx, vm FROM vcpu ORDER BY vm, vcpu_idx", add_vcpu },
 	{ "SELECT DISTINCT coalesce(cpu, -1) AS c, CASE WHEN cpu IS NULL THEN 'all CPUs' ELSE 'CPU ' || cpu END "
 	  "FROM gap ORDER BY c", add_lost },
 	{ "SELECT t0, t1, kind, what, decision FROM moment ORDER BY t0, id", say_moment },
 	{ "SELECT cpu, o.t0, o.t1, CASE WHEN vcpu.id IS NULL THEN coalesce(comm, 'thread') || ' ' || tid "
-	  "ELSE coalesce(vm.name, 'VM ' || vm.id) || ' vCPU ' || vcpu.vcpu_idx END, tid, why, prio, "
+	  "ELSE label || ' vCPU ' || vcpu.vcpu_idx END, tid, why, prio, "
 	  "CASE WHEN vcpu.id NOT NULL THEN guest_ns END, CASE WHEN vcpu.id NOT NULL THEN n_exit END "
 	  "FROM on_cpu o JOIN thread ON thread.id = o.thread LEFT JOIN vcpu ON vcpu.id = thread.vcpu "
-	  "LEFT JOIN vm ON vm.id = vcpu.vm ORDER BY o.t0, o.id", say_stretch },
+	  "LEFT JOIN " VM_LABEL " USING (vm) ORDER BY o.t0, o.id", say_stretch },
 	{ "SELECT vcpu, t0, t1, state, cpu FROM vcpu_state ORDER BY t0, vcpu, t1", say_state },
 	{ "SELECT vcpu, t0, t1, cause, unblocker_idx, vector, id, confidence, spin_ns, n_decisions, tainted "
 	  "FROM episode ORDER BY t0, id", say_episode },
@@ -329,14 +340,18 @@ static bool begin(struct export *x, GError **error)
 bool perfetto_export(sqlite3 *db, struct output *output, GError **error)
 {
 	struct export x = { .db = db, .output = output, .counted_vm = DB_NULL };
-	GHashTable **tables[] = {
-		&x.vms, &x.pauses, &x.cpus, &x.states, &x.waits, &x.decisions, &x.ipis, &x.lost,
+	const struct {
+		GHashTable **table;
+		GDestroyNotify free;	/* lanes belong to the writer */
+	} tables[] = {
+		{ &x.vms, g_free }, { &x.pauses, g_free }, { &x.decisions, g_free }, { &x.ipis, g_free },
+		{ &x.cpus }, { &x.states }, { &x.waits }, { &x.lost },
 	};
 	GError *failed = NULL;
 	bool ok;
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(tables); i++)
-		*tables[i] = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+		*tables[i].table = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, tables[i].free);
 	/* a stretch is a row of table on_cpu and more than one of the view vcpu_state, an edge has two ends */
 	progress_begin("writing rows",
 		       db_value(db, "SELECT (SELECT count(*) FROM on_cpu) * 2 + (SELECT count(*) FROM ipi) * 2 + "
@@ -346,7 +361,7 @@ bool perfetto_export(sqlite3 *db, struct output *output, GError **error)
 	if (failed)
 		g_propagate_error(error, failed);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(tables); i++)
-		g_hash_table_unref(*tables[i]);
+		g_hash_table_unref(*tables[i].table);
 	perfetto_writer_free(x.writer);
 	g_free(x.send);
 	g_free(x.send_name);

@@ -18,13 +18,20 @@ struct reading {
 	int64_t unknown;	/* decisions of which nobody can tell: touched by a gap, or the outcome not known */
 };
 
+/* What is known of a yield, first by the recording; and what replay took it to be, which verdicts differ from. */
+#define SOURCE_KEPT "CASE WHEN outcome.decision IS NULL THEN d.pick_source ELSE outcome.source END"
+
 static const char decisions_sql[] =
 	"SELECT d.id, d.vcpu, d.t_start, d.t_end, d.cpu, d.trigger, d.n_vcpus, d.nr_running, d.result, d.tainted, "
 	"coalesce(d.pick_source, outcome.source), "
-	"CASE WHEN d.pick_source IS NULL THEN outcome.pick_idx ELSE d.pick_idx END "
+	"CASE WHEN d.pick_source IS NULL THEN outcome.pick_idx ELSE d.pick_idx END, "
+	SOURCE_KEPT ", CASE WHEN outcome.decision IS NULL THEN d.pick_idx ELSE outcome.pick_idx END "
 	"FROM decision d LEFT JOIN outcome ON outcome.decision = d.id ORDER BY d.id";
 
-enum { ID, VCPU, T_START, T_END, CPU, TRIGGER, N_VCPUS, NR_RUNNING, RESULT, TAINTED, SOURCE, PICK };
+enum {
+	ID, VCPU, T_START, T_END, CPU, TRIGGER, N_VCPUS, NR_RUNNING, RESULT, TAINTED, SOURCE, PICK,
+	KEPT_SOURCE, KEPT_PICK,
+};
 
 static void replayed_free(gpointer data)
 {
@@ -113,7 +120,7 @@ static void say_policy(const struct reading *r, const struct replayed *p, sqlite
 		say_pick(w, true, pick);
 		perfetto_text(w, "outcome", text(p->verdicts, 2));
 	} else {
-		say_pick(w, known, db_column(d, PICK));
+		say_pick(w, known, db_column(d, KEPT_PICK));
 		perfetto_text(w, "outcome", known ? outcome : NULL);
 		if (known && p->unknown > r->unknown)
 			perfetto_text(w, "unless", "not known");
@@ -125,7 +132,7 @@ static void say_decision(const struct reading *r, sqlite3_stmt *d)
 {
 	struct perfetto_writer *w = r->writer;
 	uint64_t *track = g_hash_table_lookup(r->tracks, &(gint64){ db_column(d, VCPU) });
-	bool outcome_known = text(d, SOURCE), known = outcome_known && !db_column(d, TAINTED);
+	bool outcome_known = text(d, SOURCE), known = text(d, KEPT_SOURCE) && !db_column(d, TAINTED);
 	const char *outcome = observed_outcome(r, db_column(d, ID));
 	int64_t pick = db_column(d, PICK), t_end = db_column(d, T_END);
 	char name[64] = "outcome not known";
@@ -172,7 +179,7 @@ bool perfetto_decisions(sqlite3 *db, struct perfetto_writer *writer, GHashTable 
 	struct reading r = {
 		.writer = writer, .tracks = tracks, .policies = policies,
 		.unknown = db_value(db, "SELECT count(*) FROM decision d LEFT JOIN outcome ON outcome.decision = d.id "
-					"WHERE tainted OR coalesce(d.pick_source, outcome.source) IS NULL"),
+					"WHERE tainted OR " SOURCE_KEPT " IS NULL"),
 	};
 	g_autoptr(db_stmt) d = db_prepare(db, decisions_sql);
 	GError *failed = NULL;

@@ -16,6 +16,8 @@
 #include "schema/command.h"
 #include "schema/progress.h"
 
+enum { STEPS_PER_TICK = 100000 };	/* of SQLite's machine: about a millisecond */
+
 static char *option_output, *option_compare;
 static gboolean option_json, option_force;
 
@@ -43,13 +45,13 @@ static struct result *gather(sqlite3 *db, const char *path, GError **error)
 	g_autofree char *name = g_path_get_basename(path);
 	struct result *r = result_new(name);
 
-	progress_begin("reading the database", G_N_ELEMENTS(sections));
+	progress_begin("reading results", G_N_ELEMENTS(sections));
 	for (unsigned int i = 0; i < G_N_ELEMENTS(sections); i++) {
-		progress_show(i);
 		if (!sections[i](r, db, error)) {
 			result_free(r);
 			return NULL;
 		}
+		progress_show(i + 1);
 	}
 	return r;
 }
@@ -57,14 +59,32 @@ static struct result *gather(sqlite3 *db, const char *path, GError **error)
 static int show(const struct result *r, sqlite3 *db)
 {
 	g_autoptr(GError) error = NULL;
+	bool ok;
 
-	if (option_output)
-		return html_write(r, db, option_output, option_force, &error) ? EXIT_FINE : command_fail(&command, error);
+	if (option_output) {
+		progress_begin("writing the page", 0);
+		ok = html_write(r, db, option_output, option_force, &error);
+		progress_end();
+		return ok ? EXIT_FINE : command_fail(&command, error);
+	}
+	progress_end();
 	if (option_json)
 		command_print_json(json_of(r));
 	else
 		text_print(r, isatty(STDOUT_FILENO) && !g_getenv("NO_COLOR") && g_strcmp0(g_getenv("TERM"), "dumb"), stdout);
 	return EXIT_FINE;
+}
+
+/* One query may take longer than all others. */
+static int tick(G_GNUC_UNUSED void *user)
+{
+	progress_show(0);
+	return 0;
+}
+
+static void watch(sqlite3 *db)
+{
+	sqlite3_progress_handler(db, STEPS_PER_TICK, tick, NULL);
 }
 
 static int report(const char *path)
@@ -75,11 +95,16 @@ static int report(const char *path)
 	struct result *r = NULL;
 	int status;
 
+	if (db)
+		watch(db);
+	if (other)
+		watch(other);
 	if (db && !option_compare) {
 		r = gather(db, path, &error);
 	} else if (other) {
 		g_autofree char *before = g_path_get_basename(path), *after = g_path_get_basename(option_compare);
 
+		progress_begin("comparing results", 0);
 		r = compare(db, before, other, after, &error);
 	}
 	progress_end();

@@ -33,7 +33,8 @@ static const struct table_spec by_vm = {
 };
 
 struct steps {
-	int64_t t0, ns;		/* of the first; of each */
+	int64_t t0, t1;		/* of the recording */
+	int64_t ns;		/* of each, but for the last */
 	guint n;
 };
 
@@ -47,7 +48,7 @@ static struct steps steps_of(int64_t t0, int64_t t1, guint max)
 		int64_t ns = unit * factors[i % 3];
 
 		if ((t1 - t0) / ns < (int64_t)max)
-			return (struct steps){ t0, ns, (t1 - t0) / ns + 1 };
+			return (struct steps){ t0, t1, ns, (t1 - t0) / ns + 1 };
 	}
 }
 
@@ -97,7 +98,7 @@ static bool mark_gaps(sqlite3 *db, const struct steps *steps, struct step *list,
 
 	while (db_next(s, &broken)) {
 		int64_t from = (MAX(db_column(s, 0), steps->t0) - steps->t0) / steps->ns;
-		int64_t to = (db_column(s, 1) - steps->t0) / steps->ns;
+		int64_t to = db_column(s, 1) <= steps->t0 ? -1 : (db_column(s, 1) - 1 - steps->t0) / steps->ns;
 
 		for (int64_t i = from; i <= to && i < (int64_t)steps->n; i++)
 			list[i].lost = true;
@@ -119,18 +120,23 @@ static double rank(const GArray *values, double p)
 	return values->len ? g_array_index(values, double, MAX((guint)ceil(p * values->len), 1) - 1) : NAN;
 }
 
-static void add_totals(struct table *t, const struct steps *steps, struct step *list, int64_t t1)
+/* The last step may be a short one; of an event at the very end there is no rate but that of a whole one. */
+static double step_seconds(const struct steps *steps, int64_t i)
+{
+	int64_t ns = MIN(steps->ns, steps->t1 - steps->t0 - i * steps->ns);
+
+	return (ns > 0 ? ns : steps->ns) / 1e9;
+}
+
+static void add_totals(struct table *t, const struct steps *steps, struct step *list)
 {
 	for (guint i = 0; i < steps->n; i++) {
 		struct step *step = &list[i];
-		int64_t from = steps->t0 + (int64_t)i * steps->ns;
-		double seconds = MIN(steps->ns, t1 - from) / 1e9;
+		double seconds = step_seconds(steps, i);
 		struct cell *row = table_row(t);
 
-		if (seconds <= 0)
-			seconds = steps->ns / 1e9;
 		g_array_sort(step->responses, by_value);
-		cell_set(&row[0], from - steps->t0);
+		cell_set(&row[0], (double)i * steps->ns);
 		cell_set(&row[1], step->pauses / seconds);
 		cell_set(&row[2], step->yields / seconds);
 		cell_set(&row[3], step->known ? 100 * step->wasted / step->known : NAN);
@@ -141,7 +147,7 @@ static void add_totals(struct table *t, const struct steps *steps, struct step *
 	}
 }
 
-static bool fill_totals(struct section *section, sqlite3 *db, const struct steps *steps, int64_t t1, GError **error)
+static bool fill_totals(struct section *section, sqlite3 *db, const struct steps *steps, GError **error)
 {
 	struct table *t = section_table(section, &totals);
 	g_autofree struct step *list = g_new0(struct step, steps->n);
@@ -153,7 +159,7 @@ static bool fill_totals(struct section *section, sqlite3 *db, const struct steps
 	     each_row(db, "SELECT t_send, response_ns FROM " WAITED_RESPONSE, steps, list, add_response, error) &&
 	     mark_gaps(db, steps, list, error);
 	if (ok)
-		add_totals(t, steps, list, t1);
+		add_totals(t, steps, list);
 	for (guint i = 0; i < steps->n; i++)
 		g_array_unref(list[i].responses);
 	return ok;
@@ -167,10 +173,10 @@ static bool fill_by_vm(struct section *section, sqlite3 *db, const struct steps 
 		"ORDER BY n DESC, vm LIMIT %d), "
 		"step(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM step WHERE i + 1 < %u), "
 		"counted AS (SELECT vcpu.vm, (t_start - %" PRId64 ") / %" PRId64 " AS i, count(*) AS n "
-		"FROM decision JOIN vcpu ON vcpu.id = decision.vcpu GROUP BY 1, 2) "
+		"FROM decision JOIN vcpu ON vcpu.id = decision.vcpu WHERE t_start >= %" PRId64 " GROUP BY 1, 2) "
 		"SELECT step.i, " VM_LABEL("most.vm") ", coalesce(counted.n, 0) FROM most JOIN step "
 		"LEFT JOIN counted ON counted.vm = most.vm AND counted.i = step.i ORDER BY most.n DESC, most.vm, step.i",
-		MAX_VMS, steps->n, steps->t0, steps->ns);
+		MAX_VMS, steps->n, steps->t0, steps->ns, steps->t0);
 	g_autoptr(db_stmt) s = db_prepare(db, sql);
 	GError *broken = NULL;
 
@@ -179,7 +185,7 @@ static bool fill_by_vm(struct section *section, sqlite3 *db, const struct steps 
 
 		cell_set(&row[0], db_column(s, 0) * (double)steps->ns);
 		cell_set_text(&row[1], (const char *)sqlite3_column_text(s, 1));
-		cell_set(&row[2], db_column(s, 2) * 1e9 / steps->ns);
+		cell_set(&row[2], db_column(s, 2) / step_seconds(steps, db_column(s, 0)));
 	}
 	if (broken)
 		g_propagate_error(error, broken);
@@ -189,12 +195,12 @@ static bool fill_by_vm(struct section *section, sqlite3 *db, const struct steps 
 bool sections_over_time(struct result *r, sqlite3 *db, GError **error)
 {
 	struct section *s = result_section(r, "over_time", "Over time");
-	int64_t t0 = db_value(db, "SELECT t0 FROM recording"), t1 = db_value(db, "SELECT t1 FROM recording");
+	int64_t t0 = db_value(db, "SELECT t0 FROM recording"), t1 = db_value(db, "SELECT t1 FROM recording"), length;
 	struct steps fine, coarse;
 
-	if (t0 == DB_NULL || t1 < t0)
+	if (t0 == DB_NULL || t1 < t0 || __builtin_sub_overflow(t1, t0, &length))
 		t0 = t1 = 0;
 	fine = steps_of(t0, t1, MAX_STEPS);
 	coarse = steps_of(t0, t1, MAX_VM_STEPS);
-	return fill_totals(s, db, &fine, t1, error) && fill_by_vm(s, db, &coarse, error);
+	return fill_totals(s, db, &fine, error) && fill_by_vm(s, db, &coarse, error);
 }

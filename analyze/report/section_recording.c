@@ -59,7 +59,7 @@ static const struct table_spec fidelity = {
 
 static const struct table_spec disagreements = {
 	.id = "disagreements", .title = "Where it did not do what the kernel did, by the state that differs",
-	.empty = "Nowhere.",
+	.empty = "Nowhere, of what could be compared.",
 	.sql = "SELECT state, reason, count(*), sum(racy) FROM disagreement GROUP BY state, reason ORDER BY 1, 3 DESC, 2",
 	.columns = {
 		{ "state", "state", COLUMN_TEXT }, { "reason", "differs in", COLUMN_TEXT },

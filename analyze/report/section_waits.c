@@ -101,22 +101,15 @@ static void add_percentiles(struct table *t, const char *what, const GArray *val
 static void add_histogram(struct table *t, const GArray *values)
 {
 	guint done = 0;
+	int bucket = 0;
 
-	while (done < values->len) {
-		int bucket = floor(PER_DECADE * log10(MAX(g_array_index(values, double, done), 1)));
+	if (values->len)
+		bucket = floor(PER_DECADE * log10(MAX(g_array_index(values, double, 0), 1)));
+	for (; done < values->len; bucket++) {
 		double to = pow(10, (bucket + 1.0) / PER_DECADE);
 		guint first = done;
 		struct cell *row;
 
-		if (t->rows->len) {	/* empty ones in between */
-			const struct cell *last = t->rows->pdata[t->rows->len - 1];
-			int next = lround(PER_DECADE * log10(last[1].value));
-
-			if (next < bucket) {
-				bucket = next;
-				to = pow(10, (bucket + 1.0) / PER_DECADE);
-			}
-		}
 		while (done < values->len && g_array_index(values, double, done) < to)
 			done++;
 		row = table_row(t);

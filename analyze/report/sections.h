@@ -7,10 +7,11 @@
 
 #include "analyze/report/result.h"
 
-/* What a VM is called, by an SQL expression for its id: VMs of one name are told apart. */
+/* What a VM is called, by an SQL expression for its id: VMs of one name are told apart, from what is none, too. */
 #define VM_LABEL(id) \
 	"(SELECT CASE WHEN label.name IS NULL THEN 'VM ' || label.id " \
-	"WHEN (SELECT count(*) FROM vm AS other WHERE other.name = label.name) > 1 " \
+	"WHEN label.name IN ('all VMs', 'further VMs', 'other threads') " \
+	"OR (SELECT count(*) FROM vm AS other WHERE other.name = label.name) > 1 " \
 	"THEN label.name || ' (VM ' || label.id || ')' " \
 	"ELSE label.name END FROM vm AS label WHERE label.id = " id ")"
 

@@ -6,7 +6,7 @@
 #include "analyze/report/format.h"
 #include "schema/text_table.h"
 
-enum { WIDTH = 100, MAX_ROWS = 40, MAX_CELL = 40 };
+enum { WIDTH = 100, MAX_ROWS = 40, MAX_CELL = 40, MIN_CELL = 8, MIN_LAST = 20 };
 
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
@@ -30,27 +30,6 @@ static char *harmless(const char *text, glong max)
 	return g_string_free(out, FALSE);
 }
 
-/* Words of text in lines of the terminal's width, after first and then blanks as wide. */
-static void print_wrapped(const char *first, const char *text, FILE *to)
-{
-	g_autofree char *clean = harmless(text, G_MAXLONG);
-	g_auto(GStrv) words = g_strsplit(clean, " ", -1);
-	glong indent = g_utf8_strlen(first, -1), at = indent;
-
-	fputs(first, to);
-	for (char **w = words; *w; w++) {
-		glong n = g_utf8_strlen(*w, -1);
-
-		if (at > indent && at + 1 + n > WIDTH) {
-			fprintf(to, "\n%*s", (int)indent, "");
-			at = indent;
-		}
-		fprintf(to, "%s%s", at > indent ? " " : "", *w);
-		at += n + (at > indent);
-	}
-	fputc('\n', to);
-}
-
 /* Lines of at most width characters, between words where there are any; the last is not empty. */
 static GPtrArray *lines_of(const char *text, glong width)
 {
@@ -68,6 +47,17 @@ static GPtrArray *lines_of(const char *text, glong width)
 	}
 	g_ptr_array_add(lines, g_strdup(text));
 	return lines;
+}
+
+/* Text in lines of the terminal's width, after first and then blanks as wide. */
+static void print_wrapped(const char *first, const char *text, FILE *to)
+{
+	g_autofree char *clean = harmless(text, G_MAXLONG);
+	glong indent = g_utf8_strlen(first, -1);
+	g_autoptr(GPtrArray) lines = lines_of(clean, WIDTH - indent);
+
+	for (guint i = 0; i < lines->len; i++)
+		fprintf(to, "%*s%s\n", (int)indent, i ? "" : first, (char *)lines->pdata[i]);
 }
 
 /* All cells as shown, row by row, headings first. */
@@ -88,19 +78,52 @@ static GPtrArray *cells_of(const struct table *t, guint n)
 	return cells;
 }
 
-/* What all columns but the last leave of the terminal's width. */
-static glong room_for_last(const GPtrArray *cells, unsigned int n_columns)
+static glong width_of(const GPtrArray *cells, unsigned int column, unsigned int n_columns)
 {
-	glong room = WIDTH - 2;
+	glong width = 0;
 
-	for (unsigned int c = 0; c + 1 < n_columns; c++) {
-		glong width = 0;
+	for (guint i = column; i < cells->len; i += n_columns)
+		width = MAX(width, g_utf8_strlen(cells->pdata[i], -1));
+	return width;
+}
 
-		for (guint i = c; i < cells->len; i += n_columns)
-			width = MAX(width, g_utf8_strlen(cells->pdata[i], -1));
-		room -= width + 2;
+static void cut_column(GPtrArray *cells, unsigned int column, unsigned int n_columns, glong width)
+{
+	for (guint i = column; i < cells->len; i += n_columns) {
+		char *cell = cells->pdata[i];
+
+		cells->pdata[i] = harmless(cell, width);
+		g_free(cell);
 	}
-	return MAX(room, 16);
+}
+
+/*
+ * What all columns but the last leave of the terminal's width to one of text, which is wrapped. Where
+ * that is too little, the widest others of text are cut.
+ */
+static glong room_for_last(const struct table *t, GPtrArray *cells)
+{
+	unsigned int last = t->n_columns - 1;
+	bool wraps = t->spec->columns[last].kind == COLUMN_TEXT;
+	glong wanted = width_of(cells, last, t->n_columns);
+
+	for (;;) {
+		glong room = WIDTH - 2, most = MIN_CELL;
+		unsigned int widest = last;
+
+		for (unsigned int c = 0; c < last; c++) {
+			glong width = width_of(cells, c, t->n_columns);
+
+			room -= width + 2;
+			if (t->spec->columns[c].kind == COLUMN_TEXT && width > most) {
+				most = width;
+				widest = c;
+			}
+		}
+		if (room >= (wraps ? MIN(wanted, MIN_LAST) : wanted) || widest == last)
+			return MAX(room, wraps ? MIN_CELL : wanted);
+		cut_column(cells, widest, t->n_columns, most - 1);
+	}
 }
 
 static void print_rows(const struct table *t, FILE *to)
@@ -108,7 +131,7 @@ static void print_rows(const struct table *t, FILE *to)
 	guint n = MIN(t->rows->len, MAX_ROWS);
 	g_autoptr(GPtrArray) cells = cells_of(t, n), owned = g_ptr_array_new_with_free_func(g_free);
 	g_autofree const char **headings = g_new0(const char *, t->n_columns);
-	glong room = room_for_last(cells, t->n_columns);
+	glong room = room_for_last(t, cells);
 	struct text_table *text;
 
 	for (unsigned int c = 0; c < t->n_columns; c++) {
@@ -195,9 +218,9 @@ static bool has_text(const struct section *s)
 
 void text_print(const struct result *r, bool colour, FILE *to)
 {
-	g_autofree char *title = harmless(r->title, G_MAXLONG);
-
-	fprintf(to, "%s%s%s\n\n", colour ? BOLD : "", title, colour ? PLAIN : "");
+	fputs(colour ? BOLD : "", to);
+	print_wrapped("", r->title, to);
+	fprintf(to, "%s\n", colour ? PLAIN : "");
 	print_answers(r, colour, to);
 	for (guint i = 0; i < r->warnings->len; i++)
 		print_wrapped("WARNING: ", r->warnings->pdata[i], to);

@@ -3,22 +3,15 @@
 
 #include <string.h>
 
-#include "analyze/report/moments.h"
+#include "analyze/report/moment_cut.h"
 #include "schema/db.h"
 
-/* How much of a moment is left out; each level leaves out what the one before does, too. */
-enum level {
-	ALL,
-	TELLING,	/* explanations of decisions alone that a policy makes differently, or of the moment's wait */
-	OF_THE_VM,	/* CPUs on which the moment's VM did not run, and waits of other VMs */
-	ONE_EXPLAINED,	/* explanations but the one to look at first */
-	NAMED,		/* all but the sentence */
-	N_LEVELS
-};
+enum { LEAST_ROW_BYTES = 12 };
 
 struct page {
 	struct moments *moments;
 	enum level levels[MAX_MOMENTS];
+	enum level least[MAX_MOMENTS];	/* with less left out not even this moment alone is small enough */
 	struct words *words;	/* those that are on the page */
 	GHashTable *threads;	/* thread.id to its place on the page */
 	cJSON *thread_list;
@@ -65,32 +58,6 @@ static int64_t thread_on_page(struct page *page, int64_t id)
 	return g_hash_table_size(page->threads) - 1;
 }
 
-static bool of_vm(const struct page *page, const struct shown_moment *m, int64_t vcpu)
-{
-	return g_array_index(page->moments->vcpus, struct shown_vcpu, vcpu).vm == m->vm;
-}
-
-/* The CPUs on which the moment's VM ran. */
-static GHashTable *cpus_of_vm(struct page *page, const struct shown_moment *m)
-{
-	GHashTable *cpus = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-	g_autoptr(db_stmt) s = db_prepare(page->moments->db, "SELECT vm FROM vcpu JOIN thread ON thread.vcpu = vcpu.id "
-					  "WHERE thread.id = ?");
-	int64_t vm = g_array_index(page->moments->vms, struct shown_vm, m->vm).id;
-
-	for (unsigned int i = 0; i < rows_count(&m->rows[ROWS_RUN]); i++) {
-		const int64_t *row = rows_at(&m->rows[ROWS_RUN], i);
-
-		if (g_hash_table_contains(cpus, &row[0]))
-			continue;
-		db_bind_int(s, 1, row[1]);
-		if (db_next(s, NULL) && db_column(s, 0) == vm)
-			g_hash_table_add(cpus, g_memdup2(&row[0], sizeof(row[0])));
-		sqlite3_reset(s);
-	}
-	return cpus;
-}
-
 /* The list of a row's first column in groups, which it makes. */
 static cJSON *group(cJSON *groups, GHashTable *lists, int64_t key)
 {
@@ -107,64 +74,65 @@ static cJSON *group(cJSON *groups, GHashTable *lists, int64_t key)
 	return list;
 }
 
-static cJSON *run_json(struct page *page, const struct shown_moment *m, enum level level, unsigned int *n_left_out)
+static cJSON *run_json(struct page *page, const struct moment_cut *cut)
 {
 	g_autoptr(GHashTable) lists = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-	g_autoptr(GHashTable) left_out = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-	g_autoptr(GHashTable) cpus = level >= OF_THE_VM ? cpus_of_vm(page, m) : NULL;
+	const struct rows *rows = &cut->m->rows[ROWS_RUN];
 	cJSON *groups = cJSON_CreateArray();
 
-	for (unsigned int i = 0; i < rows_count(&m->rows[ROWS_RUN]); i++) {
-		const int64_t *row = rows_at(&m->rows[ROWS_RUN], i);
+	for (unsigned int i = 0; i < rows_count(rows); i++) {
+		const int64_t *row = rows_at(rows, i);
 		cJSON *list;
 
-		if (cpus && !g_hash_table_contains(cpus, &row[0])) {
-			g_hash_table_add(left_out, g_memdup2(&row[0], sizeof(row[0])));
+		if (!moment_cut_keeps(cut, ROWS_RUN, row))
 			continue;
-		}
-		list = group(groups, lists, row[0]);
-		append_number(list, thread_on_page(page, row[1]));
-		append_number(list, row[2]);
-		append_number(list, row[3]);
-	}
-	*n_left_out = g_hash_table_size(left_out);
-	return groups;
-}
-
-static cJSON *waits_json(struct page *page, const struct shown_moment *m, enum level level)
-{
-	g_autoptr(GHashTable) lists = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-	cJSON *groups = cJSON_CreateArray();
-
-	for (unsigned int i = 0; i < rows_count(&m->rows[ROWS_WAITS]); i++) {
-		const int64_t *row = rows_at(&m->rows[ROWS_WAITS], i);
-		cJSON *list;
-
-		if (level >= OF_THE_VM && !of_vm(page, m, row[0]))
-			continue;
-		list = group(groups, lists, row[0]);
-		for (unsigned int column = 1; column < 5; column++)
-			append_number(list, row[column]);
+		list = group(groups, lists, row[RUN_CPU]);
+		append_number(list, thread_on_page(page, row[RUN_THREAD]));
+		append_number(list, moment_cut_value(cut, ROWS_RUN, row, RUN_T));
+		append_number(list, row[RUN_LEN]);
 	}
 	return groups;
 }
 
-static cJSON *row_json(struct page *page, const struct rows *rows, unsigned int i, unsigned int width)
+static cJSON *waits_json(const struct moment_cut *cut)
 {
-	const int64_t *row = rows_at(rows, i);
+	g_autoptr(GHashTable) lists = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	const struct rows *rows = &cut->m->rows[ROWS_WAITS];
+	cJSON *groups = cJSON_CreateArray();
+
+	for (unsigned int i = 0; i < rows_count(rows); i++) {
+		const int64_t *row = rows_at(rows, i);
+		cJSON *list;
+
+		if (!moment_cut_keeps(cut, ROWS_WAITS, row))
+			continue;
+		list = group(groups, lists, row[0]);
+		for (unsigned int column = 1; column < rows->width; column++)
+			append_number(list, moment_cut_value(cut, ROWS_WAITS, row, column));
+	}
+	return groups;
+}
+
+static cJSON *row_json(struct page *page, const struct moment_cut *cut, enum row_kind kind, const int64_t *row,
+		       unsigned int width)
+{
+	uint32_t is_word = cut->m->rows[kind].is_word;
 	cJSON *list = cJSON_CreateArray();
 
 	for (unsigned int column = 0; column < width; column++)
-		append_number(list, rows->is_word & 1u << column ? word_on_page(page, row[column]) : row[column]);
+		append_number(list, is_word & 1u << column ? word_on_page(page, row[column]) :
+			      moment_cut_value(cut, kind, row, column));
 	return list;
 }
 
-static cJSON *rows_json(struct page *page, const struct rows *rows)
+static cJSON *rows_json(struct page *page, const struct moment_cut *cut, enum row_kind kind)
 {
+	const struct rows *rows = &cut->m->rows[kind];
 	cJSON *list = cJSON_CreateArray();
 
 	for (unsigned int i = 0; i < rows_count(rows); i++)
-		cJSON_AddItemToArray(list, row_json(page, rows, i, rows->width));
+		if (moment_cut_keeps(cut, kind, rows_at(rows, i)))
+			cJSON_AddItemToArray(list, row_json(page, cut, kind, rows_at(rows, i), rows->width));
 	return list;
 }
 
@@ -195,29 +163,41 @@ static cJSON *explained_json(struct page *page, int64_t number)
 	return list;
 }
 
-static cJSON *decisions_json(struct page *page, const struct shown_moment *m, enum level level, unsigned int *n_left_out)
+static cJSON *decisions_json(struct page *page, const struct moment_cut *cut, unsigned int *n_left_out)
 {
-	const struct rows *rows = &m->rows[ROWS_DECISIONS];
-	int64_t least = level >= ONE_EXPLAINED ? 2 : level >= TELLING ? 1 : 0;
+	const struct rows *rows = &cut->m->rows[ROWS_DECISIONS];
 	cJSON *list = cJSON_CreateArray();
 
-	*n_left_out = 0;
 	for (unsigned int i = 0; i < rows_count(rows); i++) {
 		const int64_t *row = rows_at(rows, i);
-		cJSON *decision = row_json(page, rows, i, DECISION_EXPLAINED);
-		bool shown = row[DECISION_EXPLAINED] != DB_NULL && row[DECISION_KEEP] >= least;
+		bool explained = row[DECISION_EXPLAINED] != DB_NULL, shown = explained && row[DECISION_KEEP] >= cut->least;
+		cJSON *decision;
 
-		*n_left_out += row[DECISION_EXPLAINED] != DB_NULL && !shown;
+		if (!moment_cut_keeps(cut, ROWS_DECISIONS, row))
+			continue;
+		*n_left_out += explained && !shown;
+		decision = row_json(page, cut, ROWS_DECISIONS, row, DECISION_EXPLAINED);
 		cJSON_AddItemToArray(decision, shown ? explained_json(page, row[DECISION_EXPLAINED]) : cJSON_CreateNull());
 		cJSON_AddItemToArray(list, decision);
 	}
 	return list;
 }
 
+static void add_picture(cJSON *o, struct page *page, const struct moment_cut *cut, unsigned int *n_explanations)
+{
+	cJSON_AddItemToObject(o, "run", run_json(page, cut));
+	cJSON_AddItemToObject(o, "waits", waits_json(cut));
+	cJSON_AddItemToObject(o, "episodes", rows_json(page, cut, ROWS_EPISODES));
+	cJSON_AddItemToObject(o, "ipis", rows_json(page, cut, ROWS_IPIS));
+	cJSON_AddItemToObject(o, "gaps", rows_json(page, cut, ROWS_GAPS));
+	cJSON_AddItemToObject(o, "decisions", decisions_json(page, cut, n_explanations));
+}
+
 static cJSON *moment_json(struct page *page, const struct shown_moment *m, enum level level)
 {
+	struct moment_cut *cut = moment_cut_new(page->moments, m, level);
 	cJSON *o = cJSON_CreateObject(), *omitted;
-	unsigned int n_cpus = 0, n_explanations = 0;
+	unsigned int n_explanations = 0;
 
 	cJSON_AddNumberToObject(o, "id", m->id);
 	cJSON_AddStringToObject(o, "kind", m->kind);
@@ -225,20 +205,16 @@ static cJSON *moment_json(struct page *page, const struct shown_moment *m, enum 
 	cJSON_AddNumberToObject(o, "vm", m->vm);
 	cJSON_AddNumberToObject(o, "decision", m->decision);
 	cJSON_AddNumberToObject(o, "episode", m->episode);
-	cJSON_AddNumberToObject(o, "t0", m->t0 - page->moments->t0);
-	cJSON_AddNumberToObject(o, "len", m->t1 - m->t0);
-	if (level < NAMED) {
-		cJSON_AddItemToObject(o, "run", run_json(page, m, level, &n_cpus));
-		cJSON_AddItemToObject(o, "waits", waits_json(page, m, level));
-		cJSON_AddItemToObject(o, "episodes", rows_json(page, &m->rows[ROWS_EPISODES]));
-		cJSON_AddItemToObject(o, "ipis", rows_json(page, &m->rows[ROWS_IPIS]));
-		cJSON_AddItemToObject(o, "gaps", rows_json(page, &m->rows[ROWS_GAPS]));
-		cJSON_AddItemToObject(o, "decisions", decisions_json(page, m, level, &n_explanations));
-	}
+	cJSON_AddNumberToObject(o, "t0", m->t0 + cut->t0 - page->moments->t0);
+	cJSON_AddNumberToObject(o, "len", cut->t1 - cut->t0);
+	if (level < NAMED)
+		add_picture(o, page, cut, &n_explanations);
 	omitted = cJSON_AddObjectToObject(o, "omitted");
 	cJSON_AddBoolToObject(omitted, "picture", level == NAMED);
-	cJSON_AddNumberToObject(omitted, "cpus", n_cpus);
+	cJSON_AddNumberToObject(omitted, "ns", m->t1 - m->t0 - (cut->t1 - cut->t0));
+	cJSON_AddNumberToObject(omitted, "cpus", level < NAMED ? moment_cut_cpus_left_out(cut) : 0);
 	cJSON_AddNumberToObject(omitted, "explanations", n_explanations);
+	moment_cut_free(cut);
 	return o;
 }
 
@@ -278,13 +254,24 @@ static void add_inventory(cJSON *o, const struct moments *moments)
 	cJSON_AddItemToObject(o, "steps", strings_json(moments->steps));
 }
 
+static void page_begin(struct page *page)
+{
+	page->words = words_new();
+	page->threads = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	page->thread_list = cJSON_CreateArray();
+}
+
+static void page_end(struct page *page)
+{
+	g_hash_table_destroy(page->threads);
+	words_free(page->words);
+}
+
 static cJSON *page_json(struct page *page)
 {
 	cJSON *o = cJSON_CreateObject(), *list = cJSON_CreateArray(), *omitted;
 
-	page->words = words_new();
-	page->threads = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-	page->thread_list = cJSON_CreateArray();
+	page_begin(page);
 	add_inventory(o, page->moments);
 	for (unsigned int i = 0; i < page->moments->list->len; i++)
 		cJSON_AddItemToArray(list, moment_json(page, page->moments->list->pdata[i], page->levels[i]));
@@ -293,8 +280,7 @@ static cJSON *page_json(struct page *page)
 	cJSON_AddItemToObject(o, "moments", list);
 	omitted = cJSON_AddObjectToObject(o, "omitted");
 	cJSON_AddNumberToObject(omitted, "moments", page->moments->n_more);
-	g_hash_table_destroy(page->threads);
-	words_free(page->words);
+	page_end(page);
 	return o;
 }
 
@@ -310,13 +296,74 @@ static bool leave_out(struct page *page)
 	return false;
 }
 
-static size_t json_size(const cJSON *o)
+/* Of its text; frees it. */
+static size_t size_of(cJSON *o)
 {
 	char *text = cJSON_PrintUnformatted(o);
 	size_t size = text ? strlen(text) : 0;
 
 	cJSON_free(text);
+	cJSON_Delete(o);
 	return size;
+}
+
+static size_t page_size(struct page *page)
+{
+	return size_of(page_json(page));
+}
+
+/* The size of a moment by itself, or what it has at least where that is too much already. */
+static size_t moment_size(struct page *page, const struct shown_moment *m, enum level level, size_t too_much)
+{
+	struct moment_cut *cut = moment_cut_new(page->moments, m, level);
+	size_t size = moment_cut_rows(cut) * (size_t)LEAST_ROW_BYTES;
+
+	moment_cut_free(cut);
+	if (size > too_much)
+		return size;
+	page_begin(page);
+	size = size_of(moment_json(page, m, level));
+	cJSON_Delete(page->thread_list);
+	page_end(page);
+	return size;
+}
+
+/* Huge moments first, each by itself, so that fitting the whole is no long work. */
+static void find_least(struct page *page, size_t budget_bytes)
+{
+	for (unsigned int i = 0; i < page->moments->list->len; i++) {
+		const struct shown_moment *m = page->moments->list->pdata[i];
+		enum level level = m->too_big ? NAMED : ALL;
+
+		while (level < NAMED && moment_size(page, m, level, budget_bytes) > budget_bytes)
+			level++;
+		page->levels[i] = page->least[i] = level;
+	}
+}
+
+/* What a moment late in the list gave up may have made room for the details of an earlier one. */
+static void put_back(struct page *page, size_t budget_bytes)
+{
+	for (unsigned int i = 0; i < page->moments->list->len; i++) {
+		enum level now = page->levels[i];
+
+		for (enum level level = page->least[i]; level < now; level++) {
+			page->levels[i] = level;
+			if (page_size(page) <= budget_bytes)
+				break;
+			page->levels[i] = now;
+		}
+	}
+}
+
+static void fit(struct page *page, size_t budget_bytes)
+{
+	find_least(page, budget_bytes);
+	if (page_size(page) <= budget_bytes)
+		return;
+	while (leave_out(page) && page_size(page) > budget_bytes)
+		;
+	put_back(page, budget_bytes);
 }
 
 cJSON *timeline_json(sqlite3 *db, size_t budget_bytes, GError **error)
@@ -325,14 +372,8 @@ cJSON *timeline_json(sqlite3 *db, size_t budget_bytes, GError **error)
 	cJSON *o = NULL;
 
 	if (page.moments && moments_explain(page.moments, error)) {
-		for (unsigned int i = 0; i < page.moments->list->len; i++)
-			if (((struct shown_moment *)page.moments->list->pdata[i])->too_big)
-				page.levels[i] = NAMED;
+		fit(&page, budget_bytes);
 		o = page_json(&page);
-		while (json_size(o) > budget_bytes && leave_out(&page)) {
-			cJSON_Delete(o);
-			o = page_json(&page);
-		}
 	}
 	moments_free(page.moments);
 	return o;

@@ -3,8 +3,8 @@
  * timeline - the data of the HTML page's timeline: what went on in each moment of
  * table moment, compactly. timeline.js draws it.
  *
- * The page inlines timeline_draw.js, timeline_detail.js and timeline.js (in any order),
- * and timeline.css; then counterspinTimeline(section, data) with an empty <section>.
+ * The page inlines timeline.js and every timeline_*.js, in any order, and timeline.css; then
+ * it calls counterspinTimeline(section, data) with an empty <section>.
  *
  * {
  *   "vms": [[id, name]...], "vcpus": [[place in vms, vcpu_idx, vcpu_id]...],
@@ -26,7 +26,7 @@
  *     "gaps": [[cpu, t, len, events, why*]...],
  *     "decisions": [[id, vcpu_idx, cpu, t, len, source*, pick_idx, tried*, tainted, picks*,
  *                    outcomes*, explained]...],
- *     "omitted": {"picture": bool, "cpus": n, "explanations": n}
+ *     "omitted": {"picture": bool, "ns": n, "cpus": n, "explanations": n}
  *   }...],
  *   "omitted": {"moments": n}	beyond the first MAX_MOMENTS
  * }
@@ -48,9 +48,10 @@
 enum { TIMELINE_BUDGET = 350000 };	/* bytes: what a page has room for */
 
 /*
- * All that the script needs, as above. Detail goes from the last moments first, until the
- * text has about budget_bytes; what is left out, "omitted" says. NULL with error set if
- * the database cannot be read; without moments an object with an empty list.
+ * All that the script needs, as above. Detail is left out, from the last moments first, until
+ * the text has no more than budget_bytes, or nothing but sentences are left; room that this
+ * makes goes to the first moments. What is left out, "omitted" says. NULL with error set if the
+ * database cannot be read; without moments an object with an empty list.
  */
 cJSON *timeline_json(sqlite3 *db, size_t budget_bytes, GError **error);
 

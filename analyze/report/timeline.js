@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The timeline of a report: moments of a recording to choose from, their picture to zoom and pan, and at each
 // decision what every policy makes of it. counterspinTimeline(section, data), data as timeline.h describes it.
+//
+// For tests it returns, and leaves in window.counterspin.timeline: show(place of a moment), view() {t0, t1} in ns from
+// the moment's start, zoom(t0, t1), decisions() in view, click(decision). The section's data-moment, data-decision,
+// data-t0 and data-t1 say what was drawn.
 (function () {
 	'use strict';
 
 	const parts = window.counterspin = window.counterspin || {};
 	const timeline = parts.timelineParts = parts.timelineParts || {};
 	const LEAST_SPAN = 1000;	// ns across the width
-	const KEYS = 'Keys: + and \u2212 zoom, arrows move, 0 whole moment, n and p next and previous decision, Enter opens it.';
+	const FEW_OTHERS = 24;		// vCPUs of other VMs that are shown unasked
+	const KEYS = 'Keys: + and \u2212 zoom, arrows move, 0 whole moment, ' +
+		'n and p next and previous decision, Enter opens it.';
 
 	class Timeline {
 		constructor(root, data) {
 			this.root = root;
 			this.data = data;
 			this.moments = new Map();
+			this.boxes = {};	// labels of the check boxes
+			this.chosen = {};	// those that somebody set
 			const names = timeline.vmNames(data.vms);
 			this.vmName = vm => names[vm] || 'VM';
 			root.classList.add('timeline');
@@ -41,6 +49,8 @@
 			this.tip = element('div', 'tl-tip');
 			this.tip.hidden = true;
 			this.stage = element('div', 'tl-stage', this.canvas, this.tip);
+			this.legend = element('ul', 'tl-legend');
+			this.legend.setAttribute('aria-label', 'Legend');
 			this.said = element('p', 'tl-hidden');
 			this.said.setAttribute('aria-live', 'polite');
 			this.detail = element('div', 'tl-panel');
@@ -50,9 +60,10 @@
 			this.table.addEventListener('toggle', () => this.fillTable());
 			this.picture = null;
 			this.bar = this.controls();
-			this.root.append(this.list, this.omitted, this.bar, this.stage, timeline.legend(this.data, this.vmName), this.said,
+			this.root.append(this.list, this.omitted, this.bar, this.stage, this.legend, this.said,
 					 this.detail, this.table);
-			this.picture = new timeline.Picture(this.canvas, this.root);
+			const Picture = timeline.pictureOf(timeline.Rows);
+			this.picture = new Picture(this.canvas, this.root);
 			this.listen();
 		}
 
@@ -75,9 +86,10 @@
 				group(button('\u2039 decision', 'Previous decision', '', () => this.step(-1, true)),
 				      button('decision \u203a', 'Next decision', '', () => this.step(1, true))),
 				element('label', '', 'marked: another pick by ', this.compare),
-				this.check('ipis', 'IPIs', true), this.check('vms', 'other VMs', true), this.check('cpus', 'other CPUs', false),
+				this.check('ipis', 'IPIs', true), this.check('vms', 'other VMs', true),
+				this.check('cpus', 'other CPUs', false),
 				this.readout);
-			bar.setAttribute('role', 'toolbar');
+			bar.setAttribute('role', 'group');
 			bar.setAttribute('aria-label', 'Timeline');
 			return bar;
 		}
@@ -88,17 +100,18 @@
 			box.checked = on;
 			box.addEventListener('change', () => {
 				this.picture.options[name] = box.checked;
+				this.chosen[name] = true;
 				this.layOut();
 			});
 			const label = timeline.element('label', '', box, ' ' + text);
-			this['box_' + name] = label;
+			this.boxes[name] = label;
 			return label;
 		}
 
 		chooseCompared() {
 			const chosen = this.compare.value;
-			this.policies = this.data.policies.map((p, i) => i).filter(i => chosen !== '' ? i === Number(chosen) :
-				this.data.policies[i].name !== 'none');
+			const all = this.data.policies.map((p, i) => i);
+			this.policies = all.filter(i => chosen === '' ? this.data.policies[i].name !== 'none' : i === Number(chosen));
 			this.redraw();
 		}
 
@@ -118,7 +131,7 @@
 			this.tip.hidden = true;
 			this.sayOmitted(raw);
 			const nothing = raw.omitted.picture;
-			for (const e of [this.bar, this.stage, this.table, this.detail, this.root.querySelector('.tl-legend')])
+			for (const e of [this.bar, this.stage, this.table, this.detail, this.legend])
 				e.hidden = nothing;
 			this.detail.replaceChildren();
 			if (nothing)
@@ -128,8 +141,13 @@
 			this.moment = this.moments.get(index);
 			this.view = { t0: 0, t1: this.moment.len };
 			this.toWait.hidden = !this.moment.wait;
-			this.box_cpus.hidden = this.moment.cpus.every(c => c.own);
-			this.box_vms.hidden = !this.moment.others.length;
+			this.boxes.cpus.hidden = this.moment.cpus.every(c => c.own);
+			this.boxes.vms.hidden = !this.moment.others.length;
+			if (!this.chosen.vms) {
+				this.picture.options.vms = this.moment.others.length <= FEW_OTHERS;
+				this.boxes.vms.firstChild.checked = this.picture.options.vms;
+			}
+			timeline.legend(this.legend, this.moment, this.vmName);
 			this.table.open = false;
 			this.table.replaceChildren(timeline.element('summary', '',
 				'Decisions of this moment as a table (' + this.moment.decisions.length + ')'));
@@ -143,11 +161,16 @@
 			const words = [], more = this.data.omitted.moments;
 			const o = raw.omitted;
 			if (o.picture)
-				words.push('The picture of this moment was left out to keep the page small.');
+				words.push('The picture of this moment is not here.');
+			if (o.ns)
+				words.push('Only ' + timeline.duration(raw.len) + ' of ' + timeline.duration(raw.len + o.ns) +
+					   ' are here, around the decision to look at first.');
 			if (o.explanations)
-				words.push('What was seen and asked is left out of ' + o.explanations + ' decisions, to keep the page small.');
+				words.push('Of ' + o.explanations + ' decisions only the picks are here.');
 			if (o.cpus)
-				words.push(o.cpus + (o.cpus === 1 ? ' CPU' : ' CPUs') + ' on which this VM did not run are left out, and the waits of other VMs.');
+				words.push('CPUs on which this VM did not run (' + o.cpus + ') and waits of other VMs are not here.');
+			if (words.length)
+				words.push('They were left out to keep the page small.');
 			if (more)
 				words.push(more + ' more moments are in the database.');
 			this.omitted.textContent = words.join(' ');
@@ -166,13 +189,13 @@
 			if (!this.moment || width < 50)
 				return;
 			this.picture.resize(width);
-			this.redraw();
+			this.drawNow();
 		}
 
 		/** At the next frame, once. */
 		redraw() {
-			if (!this.moment || this.frame)
-				return;
+			if (!this.moment || this.frame || !this.picture.width)
+				return;		// or not laid out: the section is hidden
 			this.frame = requestAnimationFrame(() => {
 				this.frame = 0;
 				this.drawNow();
@@ -181,8 +204,10 @@
 
 		drawNow() {
 			const span = this.view.t1 - this.view.t0;
-			this.picture.draw({ view: this.view, policies: this.policies, current: this.current, hover: this.hover,
-					    names: this.data.policies.map(p => p.name) });
+			this.picture.draw({
+				view: this.view, policies: this.policies, current: this.current, hover: this.hover,
+				names: this.data.policies.map(p => p.name),
+			});
 			this.root.dataset.t0 = String(this.view.t0);
 			this.root.dataset.t1 = String(this.view.t1);
 			this.readout.textContent = timeline.duration(span) + ' of ' + timeline.duration(this.moment.len);
@@ -192,16 +217,21 @@
 		describe() {
 			const m = this.moment, seen = this.decisions().length;
 			return m.raw.kind + ': ' + m.raw.what + '. ' + timeline.offset(this.view.t0, 1e3) + ' to ' +
-				timeline.offset(this.view.t1, 1e3) + ', ' + m.own.length + ' vCPUs of ' + this.vmName(m.vm) + ', ' + seen +
-				(seen === 1 ? ' decision. ' : ' decisions. ') + KEYS;
+				timeline.offset(this.view.t1, 1e3) + ', ' + m.own.length + ' vCPUs of ' + this.vmName(m.vm) +
+				', ' + seen + (seen === 1 ? ' decision. ' : ' decisions. ') + KEYS;
 		}
 
 		decisions() {
-			return this.moment ? this.moment.decisions.filter(d => d.t >= this.view.t0 && d.t < this.view.t1).map(d => d.id) : [];
+			return this.moment ? this.moment.decisions.filter(d => this.inView(d)).map(d => d.id) : [];
+		}
+
+		/** A span to show: not longer than the moment, not shorter than LEAST_SPAN. */
+		possible(span) {
+			return Math.min(this.moment.len, Math.max(Math.min(LEAST_SPAN, this.moment.len), span));
 		}
 
 		setView(t0, t1) {
-			const len = this.moment.len, span = Math.min(len, Math.max(Math.min(LEAST_SPAN, len), t1 - t0));
+			const len = this.moment.len, span = this.possible(t1 - t0);
 			const start = Math.min(Math.max(0, t1 - t0 === span ? t0 : (t0 + t1 - span) / 2), len - span);
 			this.view = { t0: start, t1: start + span };
 			this.redraw();
@@ -211,8 +241,8 @@
 		zoom(factor, at) {
 			const v = this.view, d = this.current;
 			if (at === undefined)
-				at = d && d.t >= v.t0 && d.t < v.t1 ? d.t : (v.t0 + v.t1) / 2;
-			const len = this.moment.len, span = Math.min(len, Math.max(Math.min(LEAST_SPAN, len), (v.t1 - v.t0) * factor));
+				at = d && this.inView(d) ? d.t : (v.t0 + v.t1) / 2;
+			const span = this.possible((v.t1 - v.t0) * factor);
 			const t0 = at - (at - v.t0) / (v.t1 - v.t0) * span;
 			this.setView(t0, t0 + span);
 		}
@@ -232,14 +262,20 @@
 				this.setView(w.t - w.len * 0.05, w.t + w.len * 1.05);
 		}
 
-		/** Go to the next decision (1) or the one before (-1). */
+		inView(d) {
+			return d.t >= this.view.t0 && d.t < this.view.t1;
+		}
+
+		/** Go to the next decision (1) or the one before (-1); to one in view if the current one is not. */
 		step(by, open) {
-			const list = this.moment.decisions, v = this.view;
-			let at = this.current ? this.current.index + by : by > 0 ? list.findIndex(d => d.t >= v.t0) : list.length - 1;
-			at = Math.min(Math.max(at, 0), list.length - 1);
+			const list = this.moment.decisions, seen = list.filter(d => this.inView(d));
 			if (!list.length)
 				return;
-			this.current = list[at];
+			const at = (this.current ? this.current.index : -1) + by;
+			if (seen.length && !(this.current && this.inView(this.current)))
+				this.current = by > 0 ? seen[0] : seen[seen.length - 1];
+			else
+				this.current = list[Math.min(Math.max(at, 0), list.length - 1)];
 			this.seeCurrent();
 			if (open || this.detail.firstChild)
 				this.open(this.current);
@@ -248,8 +284,8 @@
 		}
 
 		seeCurrent() {
-			const d = this.current, v = this.view, span = v.t1 - v.t0;
-			if (d.t < v.t0 || d.t >= v.t1)
+			const d = this.current, span = this.view.t1 - this.view.t0;
+			if (!this.inView(d))
 				this.setView(d.t - span / 2, d.t + span / 2);
 			else
 				this.redraw();
@@ -265,7 +301,8 @@
 		open(d) {
 			this.current = d;
 			this.root.dataset.decision = String(d.id);
-			this.detail.replaceChildren(timeline.decisionPanel(this.data, this.moment, d, this.vmName(this.moment.vm)));
+			const name = this.vmName(this.moment.vm);
+			this.detail.replaceChildren(timeline.decisionPanel(this.data, this.moment, d, name));
 			this.say();
 			this.redraw();
 		}
@@ -320,10 +357,11 @@
 			if (whole && (sideways || e.deltaY >= 0))
 				return;		// nothing to do here: the page scrolls
 			e.preventDefault();
+			const by = Math.max(-300, Math.min(300, e.deltaY * scale));
 			if (sideways)
 				this.pan(sideways * scale / this.canvas.clientWidth);
 			else
-				this.zoom(Math.pow(1.0025, Math.max(-300, Math.min(300, e.deltaY * scale))), this.picture.time(e.offsetX));
+				this.zoom(Math.pow(1.0025, by), this.picture.time(e.offsetX));
 			this.tip.hidden = true;
 		}
 
@@ -371,10 +409,8 @@
 			if (!held || held.moved || held.overview)
 				return;
 			const hit = this.picture.hit(e.offsetX, e.offsetY);
-			if (hit && hit.mark) {
-				const time = this.picture.time(e.offsetX);
-				this.open(hit.mark.list.reduce((a, b) => Math.abs(b.t - time) < Math.abs(a.t - time) ? b : a));
-			}
+			if (hit && hit.mark)
+				this.open(timeline.nearest(hit.mark.list, this.picture.time(e.offsetX)));
 		}
 
 		leave() {
@@ -397,7 +433,8 @@
 			if (!hit)
 				return;
 			const lines = timeline.tip(hit, this.data, this.vmName, this.picture.time(x));
-			this.tip.replaceChildren(...lines.map((line, i) => timeline.element(i ? 'div' : 'strong', '', line)));
+			this.tip.replaceChildren();
+			lines.forEach((line, i) => this.tip.append(timeline.element(i ? 'div' : 'strong', '', line)));
 			const w = this.tip.offsetWidth, h = this.tip.offsetHeight, room = this.canvas.clientWidth;
 			this.tip.style.left = Math.max(0, x + 14 + w > room ? x - 14 - w : x + 14) + 'px';
 			this.tip.style.top = (y + 18 + h > this.canvas.clientHeight + 60 ? y - 12 - h : y + 18) + 'px';
@@ -405,7 +442,8 @@
 
 		key(e) {
 			const actions = {
-				'+': () => this.zoom(0.5), '=': () => this.zoom(0.5), '-': () => this.zoom(2), '\u2212': () => this.zoom(2),
+				'+': () => this.zoom(0.5), '=': () => this.zoom(0.5),
+				'-': () => this.zoom(2), '\u2212': () => this.zoom(2),
 				ArrowLeft: () => this.pan(-0.1), ArrowRight: () => this.pan(0.1), 0: () => this.reset(),
 				n: () => this.step(1, false), p: () => this.step(-1, false),
 				Enter: () => this.current && this.open(this.current),

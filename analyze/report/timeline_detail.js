@@ -13,7 +13,7 @@
 		if (className)
 			e.className = className;
 		for (const child of children)
-			e.append(child instanceof Node ? child : document.createTextNode(child === null ? '' : String(child)));
+			e.append(child instanceof Node ? child : document.createTextNode(String(child)));
 		return e;
 	}
 
@@ -36,7 +36,8 @@
 
 	/** A table in a box of its own that scrolls, and that the keyboard reaches. */
 	function table(caption, className) {
-		const t = element('table', className, element('caption', 'tl-hidden', caption), element('thead'), element('tbody'));
+		const t = element('table', className, element('caption', 'tl-hidden', caption), element('thead'),
+				  element('tbody'));
 		const box = element('div', 'tl-scroll', t);
 		box.tabIndex = 0;
 		box.setAttribute('role', 'region');
@@ -131,8 +132,9 @@
 			if (!pick)
 				return;
 			const scan = e ? timeline.scanWords(timeline.scan(e.scans[i] || ''), data.steps) : '';
-			policyRow(t, p.name, p.parameters, pick.same ? 'the same, or not known' : timeline.vcpuName(pick.idx) +
-				  (pick.certain ? '' : ' (not certain)'), timeline.policyDiffers(d, i), d.outcomes[i] || '',
+			const whom = pick.same ? 'the same, or not known' :
+				timeline.vcpuName(pick.idx) + (pick.certain ? '' : ' (not certain)');
+			policyRow(t, p.name, p.parameters, whom, timeline.policyDiffers(d, i), d.outcomes[i] || '',
 				  scan || (e ? 'asks nobody' : 'not on this page'));
 		});
 		return t.box;
@@ -141,7 +143,8 @@
 	/** What 'explain' prints of a decision. */
 	function decisionPanel(data, moment, d, vmName) {
 		const panel = element('div', 'tl-detail'), e = d.explained;
-		panel.append(element('h3', '', 'Decision ' + d.id + ': vCPU ' + d.idx + ' of ' + vmName + ' spins on CPU ' + d.cpu));
+		panel.append(element('h3', '', 'Decision ' + d.id + ': vCPU ' + d.idx + ' of ' + vmName +
+				     ' spins on CPU ' + d.cpu));
 		let facts = timeline.seconds(moment.t0 + d.t, 1) + ', ' + timeline.offset(d.t, 1e3) + ' in this moment' +
 			(d.len === null ? '' : ', took ' + timeline.duration(d.len)) + '. ';
 		if (e)
@@ -153,14 +156,15 @@
 		panel.append(element('p', 'tl-facts', facts));
 		const body = element('div', 'tl-columns');
 		if (e) {
-			const left = element('div', 'tl-column', element('h4', '', 'What it saw'), stateTable(data, d),
-				element('p', 'tl-note', '1 yes, \u00b7 no, ? not known. ' + sourceSentence(data, e.states)));
-			body.append(left);
+			const how = '1 yes, \u00b7 no, ? not known. ' + sourceSentence(data, e.states);
+			body.append(element('div', 'tl-column', element('h4', '', 'What it saw'), stateTable(data, d),
+					    element('p', 'tl-note', how)));
 		}
-		const right = element('div', 'tl-column tl-wide', element('h4', '', 'What each policy makes of it'), policyTable(data, d));
+		const right = element('div', 'tl-column tl-wide', element('h4', '', 'What each policy makes of it'),
+				      policyTable(data, d));
 		if (!e)
-			right.append(element('p', 'tl-note', 'What each policy saw is not on this page: \u2018counterspin explain DB ' + d.id +
-				'\u2019 prints it.'));
+			right.append(element('p', 'tl-note', 'What each policy saw is not on this page: \u2018counterspin ' +
+					     'explain DB ' + d.id + '\u2019 prints it.'));
 		body.append(right);
 		panel.append(body);
 		return panel;
@@ -179,8 +183,9 @@
 			row.insertCell().textContent = d.source === 'unknown' ? '?' : d.pick === null ? 'nobody' : d.pick;
 			data.policies.forEach((p, i) => {
 				const pick = d.picks[i], cell = row.insertCell();
-				cell.textContent = !pick ? '' : pick.same ? '=' : (pick.idx === null ? 'nobody' : pick.idx) +
-					(pick.certain ? '' : ' ?');
+				if (pick)
+					cell.textContent = pick.same ? '=' : (pick.idx === null ? 'nobody' : pick.idx) +
+						(pick.certain ? '' : ' ?');
 				if (timeline.policyDiffers(d, i))
 					cell.className = 'tl-differs';
 			});
@@ -189,7 +194,7 @@
 	}
 
 	function decisionTip(list, names, time) {
-		const d = list.reduce((a, b) => Math.abs(b.t - time) < Math.abs(a.t - time) ? b : a);
+		const d = timeline.nearest(list, time);
 		const lines = list.length > 1 ? [list.length + ' decisions here; zoom in to tell them apart'] : [];
 		lines.push('Decision ' + d.id + ', vCPU ' + d.idx + ', ' + timeline.offset(d.t, 1e3));
 		lines.push('the kernel: ' + pickWords(d.pick, d.source) + (d.outcome ? ' (' + d.outcome + ')' : ''));
@@ -206,10 +211,11 @@
 	function ipiTip(i) {
 		const at = (name, t) => t === null ? name + ' not seen' : name + ' ' + timeline.offset(t, 1e3) +
 			(t > i.send ? ' (after ' + timeline.duration(t - i.send) + ')' : '');
-		return ['IPI, vector ' + i.vector + ' (' + i.how + '): vCPU ' + i.from + ' \u2192 ' + timeline.vcpuName(i.to),
-			'sent ' + timeline.offset(i.send, 1e3), at('accepted', i.accept), at('injected', i.inject),
-			at('acknowledged', i.ack), i.tracked ? 'the patches\u2019 tracker sees it' : 'the patches\u2019 tracker does not see it']
-			.concat(i.tainted ? ['it touches a gap'] : []);
+		const lines = ['IPI, vector ' + i.vector + ' (' + i.how + '): vCPU ' + i.from + ' \u2192 ' +
+			       timeline.vcpuName(i.to), 'sent ' + timeline.offset(i.send, 1e3), at('accepted', i.accept),
+			       at('injected', i.inject), at('acknowledged', i.ack),
+			       'the patches\u2019 tracker ' + (i.tracked ? 'sees it' : 'does not see it')];
+		return lines.concat(i.tainted ? ['it touches a gap'] : []);
 	}
 
 	function spanTip(span, row, names) {
@@ -218,7 +224,8 @@
 			return [(span.vcpu ? names(span.vcpu.vm) + ' vCPU ' + span.vcpu.idx : 'thread ' + span.comm),
 				'on CPU ' + row.of.cpu + ' for ' + timeline.duration(span.len),
 				span.comm + ', TID ' + span.tid, when];
-		const lines = [(row.type === 'other' ? names(row.of.vm) + ' ' : '') + 'vCPU ' + row.of.idx + ': ' + span.what,
+		const of = row.type === 'other' ? names(row.of.vm) + ' ' : '';
+		const lines = [of + 'vCPU ' + row.of.idx + ': ' + span.what,
 			       timeline.duration(span.len) + ', ' + when];
 		if (span.episode) {
 			const e = span.episode;
@@ -246,25 +253,30 @@
 	const LEGEND = [
 		['running', 'running'], ['spinning', 'spinning (PAUSE exits)'], ['preempted', 'preempted, runnable'],
 		['preempted-user', 'preempted in user mode'], ['waking', 'woken, waits for a CPU'], ['blocked', 'blocked'],
-		['unknown', 'not known'], ['wait', 'the wait'], ['ipi', 'IPI: sent, pending, acknowledged'],
-		['mark', 'decision'], ['mark-nobody', 'yielded to nobody'], ['mark-differs', 'a policy picks another'],
+		['unknown', 'state not known'], ['wait', 'the wait'], ['ipi', 'IPI: sent, pending, acknowledged'],
+		['mark', 'decision'], ['mark-nobody', 'yielded to nobody'], ['mark-unknown', 'to whom is not known'],
+		['mark-differs', 'a policy picks another'],
 		['other', 'another thread'], ['gap', 'lost'],
 	];
 
-	/** Swatches; VMs by their colours. */
-	function legend(data, vmName) {
-		const list = element('ul', 'tl-legend');
-		list.setAttribute('aria-label', 'Legend');
+	/** Swatches in list; VMs by their colours. */
+	function legend(list, moment, vmName) {
+		const vms = new Map([['vm0', [vmName(moment.vm)]]]);
+		for (const v of moment.others) {
+			const colour = timeline.vmColour(moment.vm, v.vm), name = vmName(v.vm);
+			vms.set(colour, (vms.get(colour) || []).filter(n => n !== name).concat(name));
+		}
+		list.replaceChildren();
 		const add = (name, text) => {
 			const swatch = element('span', 'tl-swatch tl-swatch-' + name);
 			swatch.setAttribute('aria-hidden', 'true');
 			list.append(element('li', '', swatch, text));
 		};
-		for (let vm = 0; vm < Math.min(4, data.vms.length); vm++)
-			add('vm' + vm, data.vms.slice(vm).filter((name, i) => i % 4 === 0).slice(0, 3).map((name, i) => vmName(vm + 4 * i)).join(', '));
+		for (const [colour, names] of [...vms].sort())
+			add(colour, names.slice(0, 3).join(', ') +
+			    (names.length > 3 ? ' and ' + (names.length - 3) + ' more' : ''));
 		for (const [name, text] of LEGEND)
 			add(name, text);
-		return list;
 	}
 
 	Object.assign(timeline, { element, button, decisionPanel, decisionTable, tip, legend });

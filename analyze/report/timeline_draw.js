@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The timeline's picture: rows on a canvas, and what is where on it. Knows no events and no page.
+// The timeline's picture: axes, and rows of CPUs and vCPUs on a canvas. timeline_marks.js draws what goes on between
+// them. Knows no events and no page.
 (function () {
 	'use strict';
 
@@ -30,6 +31,11 @@
 		return [1, 2, 5, 10].map(f => f * power).find(s => s >= least * 0.999);
 	}
 
+	/** The moment's own VM has the first colour, the others share the rest. */
+	function vmColour(own, vm) {
+		return vm === own ? 'vm0' : 'vm' + (1 + vm % 3);
+	}
+
 	/** First place in list, sorted by t and without overlap, whose span ends after t. */
 	function firstAfter(list, t) {
 		let lo = 0, hi = list.length;
@@ -43,7 +49,7 @@
 		return lo;
 	}
 
-	class Picture {
+	class Rows {
 		constructor(canvas, root) {
 			this.canvas = canvas;
 			this.root = root;
@@ -201,7 +207,8 @@
 			g.fillStyle = c.panel;
 			g.fillRect(x0, y, x1 - x0, h);
 			if (m.wait) {
-				const a = Math.max(x0, this.overviewX(m.wait.t)), b = Math.min(x1, this.overviewX(m.wait.t + m.wait.len));
+				const a = Math.max(x0, this.overviewX(m.wait.t));
+				const b = Math.min(x1, this.overviewX(m.wait.t + m.wait.len));
 				g.globalAlpha = 0.35;
 				g.fillStyle = c.wait;
 				g.fillRect(a, y, Math.max(1, b - a), h);
@@ -212,7 +219,7 @@
 					if (timeline.differs(d, this.state.policies) === accent) {
 						g.fillStyle = accent ? c.accent : c.muted;
 						g.globalAlpha = accent ? 0.9 : 0.5;
-						g.fillRect(this.overviewX(d.t), y + (accent ? h / 2 : 3), 1, accent ? h / 2 - 2 : h / 2 - 3);
+						g.fillRect(this.overviewX(d.t), accent ? y + h / 2 : y + 3, 1, h / 2 - 3);
 					}
 			g.globalAlpha = 1;
 			const a = this.overviewX(v.t0), b = Math.max(this.overviewX(v.t1), a + 3);
@@ -259,7 +266,8 @@
 				}
 			};
 			draw(0, (t, step) => timeline.offset(Math.abs(t) < step / 1e3 ? 0 : t, step), this.top - 13, -1);
-			draw(this.moment.t0, (t, step) => timeline.seconds(Math.round(this.moment.t0 + t), step), this.bottom + 14, 1);
+			const t0 = this.moment.t0;
+			draw(t0, (t, step) => timeline.seconds(Math.round(t0 + t), step), this.bottom + 14, 1);
 			this.text('in the moment', GUTTER - 8, this.top - 13, c.muted, 'right');
 			this.text('recording', GUTTER - 8, this.bottom + 14, c.muted, 'right');
 		}
@@ -303,8 +311,8 @@
 			const whom = wait.awaited === null ? '' : ' for vCPU ' + wait.awaited;
 			const cause = wait.vector !== null ? 'IPI, vector ' + wait.vector :
 				wait.cause === 'unknown' ? 'why is not known' : wait.cause;
-			const text = this.clipped('vCPU ' + wait.idx + ' waits ' + timeline.duration(wait.len) + whom + ' (' + cause + ')',
-						  right - GUTTER);
+			const text = this.clipped('vCPU ' + wait.idx + ' waits ' + timeline.duration(wait.len) + whom +
+						  ' (' + cause + ')', right - GUTTER);
 			const w = g.measureText(text).width;
 			const x = Math.min(Math.max((a + b) / 2 - w / 2, GUTTER), right - w);
 			g.fillStyle = c.bg;
@@ -335,7 +343,7 @@
 		}
 
 		vmColour(vm) {
-			return this.colour['vm' + vm % 4];
+			return this.colour[timeline.vmColour(this.moment.vm, vm)];
 		}
 
 		drawRow(row) {
@@ -396,25 +404,25 @@
 			});
 			this.visible(row.of.spins, s => this.bar(s, row, top, h, c.spinning));
 			this.font(11);
-			this.visible(row.of.spans, s => this.stateLabel(s, top, h));
+			const spun = new Set(row.of.spins.map(s => s.of));
+			this.visible(row.of.spans, s => this.stateLabel(s, spun.has(s), top, h));
 		}
 
-		stateLabel(s, top, h) {
+		stateLabel(s, spun, top, h) {
 			const c = this.colour;
 			const a = Math.max(GUTTER, this.x(s.t)), b = Math.min(this.width - RIGHT, this.x(s.t + s.len));
 			if (b - a < 40)
 				return;
 			const time = ' \u00b7 ' + timeline.duration(s.len);
 			const word = { running: 'CPU ' + s.cpu, 'preempted-user': 'preempted' }[s.kind] || s.kind;
-			const spun = s.kind === 'running' && this.moment.episodes.some(e => e.t < s.t + s.len && e.t + e.len > s.t);
 			if (s.kind === 'blocked' || s.kind === 'preempted-user') {
 				const text = [word + time, word].find(t => this.g.measureText(t).width + 16 <= b - a);
 				if (!text)
 					return;
-				const w = this.g.measureText(text).width + 8;
-				this.g.fillStyle = s.kind === 'blocked' ? c.bg : c.preempted;
+				const w = this.g.measureText(text).width + 8, blocked = s.kind === 'blocked';
+				this.g.fillStyle = blocked ? c.bg : c.preempted;
 				this.g.fillRect((a + b - w) / 2, top + 1, w, h - 2);
-				this.text(text, (a + b) / 2, top + h / 2 + 0.5, s.kind === 'blocked' ? c.muted : ink(c.preempted), 'center');
+				this.text(text, (a + b) / 2, top + h / 2 + 0.5, blocked ? c.muted : ink(c.preempted), 'center');
 				return;
 			}
 			this.label([word + time, word], a, b, top + h / 2 + 0.5, spun ? c.spinning : c[s.kind]);
@@ -435,210 +443,11 @@
 			const g = this.g;
 			for (const gap of this.moment.gaps)
 				for (const row of this.rows)
-					if (row.type === 'cpu' ? gap.cpu === null || gap.cpu === row.of.cpu : gap.cpu === null) {
+					if (gap.cpu === null || (row.type === 'cpu' && gap.cpu === row.of.cpu)) {
 						const a = this.x(gap.t), b = Math.max(this.x(gap.t + gap.len), a + 2);
 						g.fillStyle = this.hatch(this.colour.gap);
 						g.fillRect(a, row.y, b - a, row.h);
 					}
-		}
-
-		ends(i) {
-			return { from: this.byIdx.get(i.from), to: i.to === null ? null : this.byIdx.get(i.to) };
-		}
-
-		isAwaited(i) {
-			return Boolean(this.moment.wait) && this.moment.wait.ipi === i.id;
-		}
-
-		drawIpis() {
-			const seen = i => i.send < this.view.t1 && i.end >= this.view.t0;
-			const strong = i => this.isAwaited(i) || this.state.hover === i;
-			for (const i of this.moment.ipis)
-				if (this.options.ipis && seen(i) && !strong(i))
-					this.drawIpi(i, false);
-			for (const i of this.moment.ipis)
-				if (seen(i) && strong(i))
-					this.drawIpi(i, true);
-		}
-
-		/** Down (or up) from the sender when it is sent, along below the receiver while it waits, to the acknowledgement. */
-		drawIpi(i, strong) {
-			const g = this.g, c = this.colour, { from, to } = this.ends(i);
-			if (!from || !to)
-				return;
-			const f = this.geometry(from), r = this.geometry(to);
-			const x0 = this.x(i.send), x1 = this.x(i.accept === null ? i.send : i.accept), x2 = this.x(i.end);
-			const y0 = from.y <= to.y ? f.top + f.h : f.top, y1 = r.lane + 1;
-			const round = Math.min(6, Math.max(0, x2 - x1));
-			g.globalAlpha = strong ? 1 : 0.45;
-			g.strokeStyle = g.fillStyle = c.ipi;
-			g.lineWidth = strong ? 2.5 : 1.25;
-			g.beginPath();
-			g.moveTo(x0, y0);
-			g.lineTo(x1, y1 + (y0 < y1 ? -round : round));
-			g.quadraticCurveTo(x1, y1, x1 + round, y1);
-			g.lineTo(x2, y1);
-			g.stroke();
-			if (strong) {
-				g.beginPath();
-				g.arc(x0, y0, 3.5, 0, 7);
-				g.fill();
-			}
-			if (i.inject !== null && x2 - x1 > 8)
-				g.fillRect(this.x(i.inject) - 1, y1 - 4, 2, 8);
-			if (i.ack !== null) {
-				const size = strong ? 6 : 4;
-				g.beginPath();
-				g.moveTo(x2, r.top + r.h - 1);
-				g.lineTo(x2 - size * 0.75, r.top + r.h + size);
-				g.lineTo(x2 + size * 0.75, r.top + r.h + size);
-				g.fill();
-			}
-			g.globalAlpha = 1;
-		}
-
-		/** Where decisions are far enough apart: whom each yielded to. */
-		drawYields() {
-			const seen = this.moment.decisions.filter(d => d.t >= this.view.t0 && d.t < this.view.t1 && d.pick !== null);
-			if (seen.length > 40)
-				return;
-			const g = this.g;
-			g.globalAlpha = 0.55;
-			for (const d of seen)
-				if (d !== this.state.current)
-					this.arrow(d.idx, d.pick, this.x(d.t), this.colour.text, 1, []);
-			g.globalAlpha = 1;
-		}
-
-		/** From the spinner's row to the target's. */
-		arrow(fromIdx, toIdx, x, colour, width, dash) {
-			const g = this.g, from = this.byIdx.get(fromIdx), to = this.byIdx.get(toIdx);
-			if (!from || !to || from === to)
-				return null;
-			const f = this.geometry(from), t = this.geometry(to), down = to.y > from.y;
-			const y0 = down ? f.top + f.h : f.top, y1 = down ? t.top + 2 : t.top + t.h - 2, head = down ? -6 : 6;
-			g.strokeStyle = g.fillStyle = colour;
-			g.lineWidth = width;
-			g.setLineDash(dash);
-			g.beginPath();
-			g.moveTo(x, y0);
-			g.lineTo(x, y1 + head);
-			g.stroke();
-			g.setLineDash([]);
-			g.beginPath();
-			g.moveTo(x, y1);
-			g.lineTo(x - 4, y1 + head);
-			g.lineTo(x + 4, y1 + head);
-			g.fill();
-			return t.top + t.h / 2;
-		}
-
-		/** Decisions as triangles over the spinner's row; those too close to tell apart share one. */
-		drawMarks() {
-			for (const row of this.rows) {
-				if (row.type !== 'vcpu')
-					continue;
-				let group = null;
-				for (const d of this.moment.decisions) {
-					if (d.idx !== row.of.idx || d.t < this.view.t0 || d.t >= this.view.t1)
-						continue;
-					const x = this.x(d.t);
-					if (group && x - group.x0 < 10) {
-						group.list.push(d);
-						group.x1 = x;
-					} else {
-						group = { row, x0: x, x1: x, list: [d], y: row.y + 2 };
-						this.marks.push(group);
-					}
-				}
-			}
-			for (const mark of this.marks)
-				this.drawMark(mark);
-		}
-
-		drawMark(mark) {
-			const g = this.g, c = this.colour, { y, list } = mark;
-			const accent = list.some(d => timeline.differs(d, this.state.policies));
-			const nobody = list.every(d => d.pick === null);
-			const current = list.includes(this.state.current);
-			const x = current ? this.x(this.state.current.t) : (mark.x0 + mark.x1) / 2;
-			const colour = accent ? c.accent : c.text, r = accent ? 5.5 : 4.5;
-			mark.x = x;
-			if (list.length > 1) {
-				g.fillStyle = colour;
-				g.fillRect(Math.min(mark.x0, x - r), y - 1.5, Math.max(mark.x1 - mark.x0, 2 * r), 1.5);
-			}
-			g.beginPath();
-			g.moveTo(x - r, y + 0.5);
-			g.lineTo(x + r, y + 0.5);
-			g.lineTo(x, y + 9.5);
-			g.closePath();
-			g.fillStyle = nobody && !accent ? c.bg : colour;
-			g.strokeStyle = colour;
-			g.lineWidth = 1.25;
-			g.lineJoin = 'round';
-			g.fill();
-			g.stroke();
-			if (nobody && accent) {
-				g.fillStyle = c.bg;
-				g.beginPath();
-				g.moveTo(x - 2.6, y + 2.2);
-				g.lineTo(x + 2.6, y + 2.2);
-				g.lineTo(x, y + 6.4);
-				g.fill();
-			}
-			if (current) {
-				g.strokeStyle = c.focus;
-				g.lineWidth = 2;
-				g.strokeRect(x - 8, y - 2, 16, 14);
-			}
-		}
-
-		/** The current decision: whom the kernel yielded to, and whom policies would. */
-		drawPicks() {
-			const d = this.state.current, c = this.colour;
-			if (!d || d.t < this.view.t0 || d.t >= this.view.t1)
-				return;
-			const x = this.x(d.t), row = this.byIdx.get(d.idx), targets = new Map();
-			if (!row)
-				return;
-			if (d.pick !== null)
-				this.arrow(d.idx, d.pick, x, c.text, 2, []);
-			d.picks.forEach((p, i) => {
-				if (timeline.policyDiffers(d, i) && p.idx !== null)
-					targets.set(p.idx, (targets.get(p.idx) || []).concat(this.state.names[i]));
-			});
-			let shift = 0;
-			for (const [idx, names] of targets) {
-				shift += 7;
-				const y = this.arrow(d.idx, idx, x + shift, c.accent, 2, [4, 3]);
-				if (y !== null)
-					this.note(names.join(', '), x + shift, y, c.accent);
-			}
-			if (d.pick !== null)
-				this.pickNote(d, x, targets.has(d.pick));
-		}
-
-		pickNote(d, x) {
-			const to = this.byIdx.get(d.pick);
-			if (to && to.of.idx !== d.idx) {
-				const { top, h } = this.geometry(to);
-				this.note('the kernel', x, top + h / 2, this.colour.text);
-			}
-		}
-
-		note(text, x, y, colour) {
-			const g = this.g, right = this.width - RIGHT;
-			this.font(11, '600');
-			text = this.clipped(text, Math.max(60, right - GUTTER - 40));
-			const w = g.measureText(text).width + 8;
-			const at = x + 8 + w > right ? Math.max(GUTTER, x - 10 - w) : x + 8;
-			g.fillStyle = this.colour.bg;
-			g.fillRect(at, y - 8, w, 16);
-			g.strokeStyle = colour;
-			g.lineWidth = 1;
-			g.strokeRect(at, y - 8, w, 16);
-			this.text(text, at + 4, y + 0.5, colour);
 		}
 
 		drawGutter() {
@@ -648,7 +457,8 @@
 				if (row.type === 'vcpu') {
 					const { top, h } = this.geometry(row);
 					y = top + h / 2;
-					note = !wait ? '' : row.of.idx === wait.idx ? 'waits' : row.of.idx === wait.awaited ? 'awaited' : '';
+					if (wait)
+						note = row.of.idx === wait.idx ? 'waits' : row.of.idx === wait.awaited ? 'awaited' : '';
 					g.fillStyle = c.line;
 					g.fillRect(8, row.y + row.h - 0.5, this.width - RIGHT - 8, 0.5);
 				} else if (row.type === 'other') {
@@ -664,59 +474,7 @@
 			}
 		}
 
-		/** What is at a place: {mark}, {ipi}, {span, row}, {gap}, or null. */
-		hit(x, y) {
-			let best = null, distance = 8;
-			for (const mark of this.marks) {
-				const d = Math.abs(x - mark.x);
-				if (y >= mark.y - 4 && y <= mark.y + 13 && d < distance) {
-					best = mark;
-					distance = d;
-				}
-			}
-			if (best)
-				return { mark: best };
-			if (x < GUTTER || x > this.width - RIGHT)
-				return null;
-			const ipi = this.hitIpi(x, y);
-			if (ipi)
-				return { ipi };
-			const row = this.rows.find(r => y >= r.y && y < r.y + r.h), t = this.time(x);
-			if (!row)
-				return null;
-			const gap = this.moment.gaps.find(p => (p.cpu === null || row.type === 'cpu' && p.cpu === row.of.cpu) &&
-				x >= this.x(p.t) - 1 && x <= Math.max(this.x(p.t + p.len), this.x(p.t) + 2));
-			if (gap)
-				return { gap };
-			return row.type === 'header' ? null : this.hitSpan(row, t);
-		}
-
-		hitSpan(row, t) {
-			for (const list of [row.of.spins || [], row.of.spans]) {
-				const slack = (this.view.t1 - this.view.t0) / (this.width - GUTTER - RIGHT);
-				const at = list[firstAfter(list, t)] || null;
-				if (at && at.t <= t + slack)
-					return { span: at, row };
-			}
-			return null;
-		}
-
-		hitIpi(x, y) {
-			let found = null;
-			for (const i of this.moment.ipis) {
-				const { from, to } = this.ends(i);
-				if (!from || !to || !(this.options.ipis || this.isAwaited(i)))
-					continue;
-				const r = this.geometry(to), f = this.geometry(from), x0 = this.x(i.send), x2 = this.x(i.end);
-				const y0 = f.top + f.h / 2, lo = Math.min(y0, r.lane), hi = Math.max(y0, r.lane);
-				const upright = Math.abs(x - x0) < 4 && y > lo && y < hi;
-				const along = Math.abs(y - r.lane - 1) < 4 && x > x0 - 3 && x < x2 + 4;
-				if ((upright || along) && (!found || this.isAwaited(i)))
-					found = i;
-			}
-			return found;
-		}
 	}
 
-	Object.assign(timeline, { Picture, GUTTER, RIGHT });
+	Object.assign(timeline, { Rows, vmColour, firstAfter, GUTTER, RIGHT });
 })();

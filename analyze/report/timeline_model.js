@@ -37,15 +37,16 @@
 
 	/** ns from the recording's start: "31.424878331 s". */
 	function seconds(ns, step) {
-		const n = decimals(step, 1e9);
-		const whole = Math.floor(ns / 1e9);
-		const rest = String(Math.floor(ns - whole * 1e9)).padStart(9, '0').slice(0, n);
-		return whole + (n ? '.' + rest : '') + ' s';
+		const n = decimals(step, 1e9), size = Math.abs(ns);
+		const whole = Math.floor(size / 1e9);
+		const rest = String(Math.floor(size - whole * 1e9)).padStart(9, '0').slice(0, n);
+		return (ns < 0 ? '\u2212' : '') + whole + (n ? '.' + rest : '') + ' s';
 	}
 
 	/** Names of VMs by place; those that several share are told apart by vm.id. */
 	function vmNames(vms) {
-		return vms.map(([id, name]) => vms.filter(v => v[1] === name).length > 1 ? name + ' (VM ' + id + ')' : name);
+		const shared = name => vms.filter(v => v[1] === name).length > 1;
+		return vms.map(([id, name]) => shared(name) ? 'VM ' + id + ' ' + name : name);
 	}
 
 	function vcpuName(idx) {
@@ -61,9 +62,9 @@
 
 	/** A scan word as [{round, idx, step: place in steps or -1, result: '+', '-', '!' or '', certain}]. */
 	function scan(word) {
-		const steps = [];
-		let round = 1;
-		for (const m of word.matchAll(/(\/)|(\d+)([A-Za-z]?)([-+!]?)(\??)/g)) {
+		const steps = [], pattern = /(\/)|(\d+)([A-Za-z]?)([-+!]?)(\??)/g;
+		let round = 1, m;
+		while ((m = pattern.exec(word)) !== null) {
 			if (m[1]) {
 				round++;
 				continue;
@@ -87,9 +88,9 @@
 			group = [];
 		};
 		for (const s of steps) {
-			const result = s.result || s.step < 0;
-			const text = (s.step < 0 ? '' : names[s.step] || '') + (result ? (s.step < 0 ? '' : ' ') + '\u2192 ' +
-				     RESULTS[s.result] : '') + (s.certain || s.step < 0 ? '' : ' (not certain)');
+			const result = s.result || s.step < 0 ? '\u2192 ' + RESULTS[s.result] : '';
+			const step = s.step < 0 ? '' : names[s.step] || '';
+			const text = [step, result, s.certain || s.step < 0 ? '' : '(not certain)'].filter(w => w).join(' ');
 			if (s.round !== round || text !== what)
 				flush();
 			if (s.round !== round)
@@ -127,6 +128,11 @@
 		return policies.some(policy => policyDiffers(d, policy));
 	}
 
+	/** Of decisions, the one closest in time. */
+	function nearest(list, time) {
+		return list.reduce((a, b) => Math.abs(b.t - time) < Math.abs(a.t - time) ? b : a);
+	}
+
 	const WAIT_KINDS = [
 		['preempted', 'preempted'], ['preempted', 'preempted in kernel mode'],
 		['preempted-user', 'preempted in user mode'], ['waking', 'woken, waits for a CPU'], ['blocked', 'blocked'],
@@ -154,15 +160,15 @@
 
 	/** Of running spans, the parts within waits with PAUSE exits. */
 	function spinning(spans, episodes) {
-		const parts = [];
+		const spins = [];
 		for (const e of episodes)
 			for (const s of spans) {
 				const t = Math.max(s.t, e.t), end = Math.min(s.t + s.len, e.t + e.len);
 				if (s.kind === 'running' && end > t)
-					parts.push({ t, len: end - t, kind: 'spinning', cpu: s.cpu, thread: s.thread, episode: e,
+					spins.push({ t, len: end - t, kind: 'spinning', cpu: s.cpu, of: s, episode: e,
 						     what: 'spins (PAUSE) on CPU ' + s.cpu });
 			}
-		return parts.sort((a, b) => a.t - b.t);
+		return spins.sort((a, b) => a.t - b.t);
 	}
 
 	function episode(words, e) {
@@ -205,6 +211,7 @@
 		};
 	}
 
-	Object.assign(timeline, { duration, offset, seconds, decimals, vmNames, vcpuName, scan, scanWords, policyDiffers, differs,
-				  moment });
+	Object.assign(timeline, {
+		duration, offset, seconds, vmNames, vcpuName, scan, scanWords, policyDiffers, differs, nearest, moment,
+	});
 })();

@@ -221,22 +221,17 @@ static void replicate(struct episode_gains *g, struct rescore *rs, struct bootst
 static void count_changes(struct episode_gains *g, const struct rescore *rs, const GArray *picks,
 			  const GArray *baseline, double *cost)
 {
-	const struct episodes *e = rs->evidence->episodes;
+	g_autoptr(GArray) changes = evidence_changes(rs->evidence, picks, baseline);
 
-	for (guint i = 0; i < e->list->len; i++) {
-		if (rs->evidence->cells[i] < 0)
-			continue;
-		for (guint j = 0; j < episode_at(e, i)->n; j++) {
-			guint at = episode_decision(e, episode_at(e, i), j);
-			int pick = g_array_index(picks, int, at), base = g_array_index(baseline, int, at);
+	g->n_changed = changes->len;
+	for (guint i = 0; i < changes->len; i++) {
+		const struct evidence_change *c = &g_array_index(changes, struct evidence_change, i);
+		int pick = g_array_index(picks, int, c->decision), base = g_array_index(baseline, int, c->decision);
+		int recorded = scored_at(rs->evidence->scores, c->decision)->pick;
 
-			if (pick == base)
-				continue;
-			g->n_changed++;
-			cost[rs->evidence->cells[i]] += ((pick >= 0) - (base >= 0)) * rs->yield_ns;
-			g->outcomes[episode_outcome(rs, i, at, pick, false)]++;
-			g->recorded_outcomes[episode_outcome(rs, i, at, scored_at(e->scores, at)->pick, true)]++;
-		}
+		cost[rs->evidence->cells[c->episode]] += ((pick >= 0) - (base >= 0)) * rs->yield_ns;
+		g->outcomes[episode_outcome(rs, c->episode, c->decision, pick, false)]++;
+		g->recorded_outcomes[episode_outcome(rs, c->episode, c->decision, recorded, true)]++;
 	}
 }
 

@@ -2,6 +2,7 @@
 #include "replay/estimate/estimates.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "replay/estimate/throughput.h"
 
@@ -16,6 +17,9 @@ enum { MIN_BLOCKS = 20, MIN_EPISODES = 200, MIN_CHANGED = 50 };
 #define MIN_SUPPORT 0.95	/* the policy's decisions of whose kind there are enough */
 #define MIN_SUPPORTED 0.8	/* episodes that it changes whose gain can be told */
 #define WIDE 0.02		/* of the vCPUs' CPU time, to either side of nothing */
+
+/* Probability that chance alone makes a verdict, of all that are looked at together. */
+#define MAX_CHANCE 0.05
 
 /* By how much more an estimate may be off, per share of outcomes that no probe saw. */
 #define IMPUTED_ERROR 0.5
@@ -81,9 +85,22 @@ static char *why_not(const struct evidence *ev, const struct estimates_query *q,
 	return NULL;
 }
 
-static void set_nothing(struct estimate *e, enum metric metric, const char *why)
+static void set_nothing(struct estimate *estimates, const struct evidence *ev)
 {
-	*e = (struct estimate){ .metric = metric, .support = 1, .verdict = VERDICT_NO_CLEAR_EFFECT, .reason = g_strdup(why) };
+	bool any = ev->scores->decisions->len > 0;
+
+	for (unsigned int m = 0; m < N_METRICS; m++)
+		estimates[m] = (struct estimate){
+			.metric = m, .support = any, .verdict = VERDICT_NO_CLEAR_EFFECT,
+			.reason = g_strdup(any ? "its picks are the recorded policy's" : "no spinning"),
+		};
+}
+
+/* Are the picks the same wherever they count? If no wait can be used, they must be the same everywhere. */
+static bool changes_nothing(const struct evidence *ev, const struct estimates_query *q, guint n_changed)
+{
+	return !n_changed && (ev->n_used || !q->picks->len ||
+			      !memcmp(q->picks->data, q->baseline->data, q->picks->len * sizeof(int)));
 }
 
 /*
@@ -204,13 +221,12 @@ struct episode_gains *estimates_make(struct evidence *ev, struct rescore *rs, co
 	struct throughput *t = throughput_of(ev, q->picks, q->baseline);
 	struct episode_gains *g = episode_gains_of(rs, ev->bootstrap, q->picks, q->baseline);
 	enum verdict verdict = VERDICT_NOT_IDENTIFIABLE;
-	g_autofree char *why = t->n_changed ? why_not(ev, q, t, &verdict) : NULL;
-	g_autofree char *why_single = t->n_changed && !why ? why_not_single(ev, g) : NULL;
+	bool nothing = changes_nothing(ev, q, t->n_changed);
+	g_autofree char *why = nothing ? NULL : why_not(ev, q, t, &verdict);
+	g_autofree char *why_single = nothing || why ? NULL : why_not_single(ev, g);
 
-	if (!t->n_changed) {
-		for (unsigned int m = 0; m < N_METRICS; m++)
-			set_nothing(&estimates[m], m, ev->scores->decisions->len ?
-				    "its picks are the recorded policy's" : "no spinning");
+	if (nothing) {
+		set_nothing(estimates, ev);
 	} else if (why) {
 		refuse(estimates, 0, N_METRICS - 1, verdict, t->support * ev->spin_used, why);
 	} else {
@@ -225,6 +241,26 @@ struct episode_gains *estimates_make(struct evidence *ev, struct rescore *rs, co
 	}
 	throughput_free(t);
 	return g;
+}
+
+void estimates_compare(struct estimate *const *estimates, gsize n)
+{
+	g_autofree double *p = g_new(double, n + 1);
+
+	for (gsize i = 0; i < n; i++)
+		p[i] = interval_p_value(estimates[i]->value, estimates[i]->total[0], estimates[i]->total[1]);
+	holm_adjust(p, n, p);
+	for (gsize i = 0; i < n; i++) {
+		struct estimate *e = estimates[i];
+		char *before = e->reason;
+
+		if ((e->verdict != VERDICT_GAIN && e->verdict != VERDICT_LOSS) || !(p[i] >= MAX_CHANCE))
+			continue;
+		e->reason = g_strdup_printf("among %zu policies compared chance makes one such %s with p = %.2f (Holm)%s%s", n,
+					    verdict_names[e->verdict], p[i], before ? "; " : "", before ? before : "");
+		e->verdict = VERDICT_NO_CLEAR_EFFECT;
+		g_free(before);
+	}
 }
 
 void estimates_clear(struct estimate *estimates)

@@ -31,6 +31,14 @@ char *estimates_refused(const struct evidence *evidence, const struct estimates_
  */
 struct episode_gains *estimates_make(struct evidence *evidence, struct rescore *rescore,
 				     const struct estimates_query *query, struct estimate *estimates);
+
+/*
+ * One figure of each of n policies that are compared, as they are looked at together: a gain
+ * or a loss that chance among so many may have made, by Holm's adjustment at 5 %, is no clear
+ * effect, and the reason says so. What was refused, and policies without a change, do not belong here.
+ */
+void estimates_compare(struct estimate *const *estimates, gsize n);
+
 void estimates_clear(struct estimate *estimates);
 
 #endif

@@ -182,6 +182,21 @@ struct evidence *evidence_new(const struct scores *scores, uint32_t n_replicates
 	return ev;
 }
 
+GArray *evidence_changes(const struct evidence *ev, const GArray *picks, const GArray *baseline)
+{
+	GArray *changes = g_array_new(FALSE, FALSE, sizeof(struct evidence_change));
+	const struct episodes *e = ev->episodes;
+
+	for (guint i = 0; i < e->list->len; i++)
+		for (guint j = 0; ev->cells[i] >= 0 && j < episode_at(e, i)->n; j++) {
+			struct evidence_change change = { i, episode_decision(e, episode_at(e, i), j) };
+
+			if (g_array_index(picks, int, change.decision) != g_array_index(baseline, int, change.decision))
+				g_array_append_val(changes, change);
+		}
+	return changes;
+}
+
 guint *evidence_used_episodes(const struct evidence *ev)
 {
 	const struct episodes *e = ev->episodes;

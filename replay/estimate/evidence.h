@@ -40,6 +40,14 @@ struct evidence {
 struct evidence *evidence_new(const struct scores *scores, uint32_t n_replicates, uint64_t seed, GError **error);
 void evidence_free(struct evidence *evidence);
 
+/* A decision, index into scores, in a used episode, at which two policies differ. */
+struct evidence_change {
+	guint episode, decision;
+};
+
+/* All of them, in the order of episodes; picks, baseline: by decision, of int. */
+GArray *evidence_changes(const struct evidence *evidence, const GArray *picks, const GArray *baseline);
+
 /* By decision, newly allocated: the used episode that it is in; G_MAXUINT: none. */
 guint *evidence_used_episodes(const struct evidence *evidence);
 

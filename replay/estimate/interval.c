@@ -74,95 +74,25 @@ bool interval_percentile(double *values, size_t n, double level, double *lo, dou
 	return true;
 }
 
-/* Standard deviation of values[0], values[stride], ... where use (NULL: finite ones) says so. */
-static double deviation(const double *values, size_t n, size_t stride, const bool *use)
+double standard_error(const double *values, size_t n)
 {
 	double sum = 0, squares = 0;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (use ? use[i] : isfinite(values[i * stride])) {
-			sum += values[i * stride];
+		if (isfinite(values[i])) {
+			sum += values[i];
 			kept++;
 		}
 	if (kept < 2 || too_many_missing(n - kept, n))
 		return NAN;
 	for (size_t i = 0; i < n; i++)
-		if (use ? use[i] : isfinite(values[i * stride])) {
-			double d = values[i * stride] - sum / kept;
+		if (isfinite(values[i])) {
+			double d = values[i] - sum / kept;
 
 			squares += d * d;
 		}
 	return sqrt(squares / (kept - 1));
-}
-
-double standard_error(const double *values, size_t n)
-{
-	return deviation(values, n, 1, NULL);
-}
-
-static bool *whole_rows(const double *curve, size_t n_replicates, size_t n_points, size_t *n_whole)
-{
-	bool *whole = g_new(bool, n_replicates);
-
-	*n_whole = 0;
-	for (size_t r = 0; r < n_replicates; r++) {
-		whole[r] = true;
-		for (size_t p = 0; p < n_points && whole[r]; p++)
-			whole[r] = isfinite(curve[r * n_points + p]);
-		*n_whole += whole[r];
-	}
-	return whole;
-}
-
-/* Per whole replicate the greatest deviation in standard errors, [n_whole]. */
-static double *greatest_deviations(const double *curve, size_t n_replicates, size_t n_points,
-				   const double *estimate, const double *se, const bool *whole,
-				   size_t n_whole)
-{
-	double *greatest = g_new0(double, n_whole);
-	size_t i = 0;
-
-	for (size_t r = 0; r < n_replicates; r++) {
-		if (!whole[r])
-			continue;
-		for (size_t p = 0; p < n_points; p++)
-			if (se[p] > 0)
-				greatest[i] = MAX(greatest[i], fabs(curve[r * n_points + p] -
-								    estimate[p]) / se[p]);
-		i++;
-	}
-	return greatest;
-}
-
-bool band_simultaneous(const double *curve, size_t n_replicates, size_t n_points,
-		       const double *estimate, double level, double *lo, double *hi,
-		       size_t *missing)
-{
-	size_t n_whole;
-	g_autofree bool *whole = whole_rows(curve, n_replicates, n_points, &n_whole);
-	bool ok = !too_many_missing(n_replicates - n_whole, n_replicates) &&
-		  enough_replicates(n_whole, level);
-	g_autofree double *se = g_new(double, n_points), *greatest = NULL;
-	double width;
-
-	if (missing)
-		*missing = n_replicates - n_whole;
-	if (!ok) {
-		for (size_t p = 0; p < n_points; p++)
-			lo[p] = hi[p] = NAN;
-		return false;
-	}
-	for (size_t p = 0; p < n_points; p++)
-		se[p] = deviation(curve + p, n_replicates, n_points, whole);
-	greatest = greatest_deviations(curve, n_replicates, n_points, estimate, se, whole, n_whole);
-	qsort(greatest, n_whole, sizeof(*greatest), compare);
-	width = quantile(greatest, n_whole, level);
-	for (size_t p = 0; p < n_points; p++) {
-		lo[p] = estimate[p] - width * se[p];
-		hi[p] = estimate[p] + width * se[p];
-	}
-	return true;
 }
 
 double interval_p_value(double value, double lo, double hi)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * interval - from replicates of a figure to what may be said about it: intervals,
- * bands, standard errors, and one word. A replicate in which the figure has no value
+ * standard errors, and one word. A replicate in which the figure has no value
  * is NaN or infinite; it is counted, and over 5 % of them refuse any answer, since
  * those with a value are then no longer a fair sample.
  */
@@ -21,17 +21,6 @@ bool interval_percentile(double *values, size_t n, double level, double *lo, dou
 
 /* Standard deviation of the values; NaN: fewer than two, or too many without. */
 double standard_error(const double *values, size_t n);
-
-/*
- * A band that holds a whole curve at once with that probability: as many standard
- * errors wide as the greatest deviation over all points is in a share level of the
- * replicates. curve: [n_replicates][n_points]; estimate, lo, hi: [n_points]. A replicate
- * without a value at any point has none. A point that never varies gets no width.
- * False, with NaN limits: as in interval_percentile().
- */
-bool band_simultaneous(const double *curve, size_t n_replicates, size_t n_points,
-		       const double *estimate, double level, double *lo, double *hi,
-		       size_t *missing);
 
 /*
  * Two-sided p value of "there is no effect" that goes with a 95 % interval: the side

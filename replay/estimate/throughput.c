@@ -6,23 +6,6 @@
 
 #include "replay/estimate/chain_steps.h"
 
-static guint count_changed(const struct evidence *ev, const GArray *picks, const GArray *baseline)
-{
-	const struct episodes *e = ev->episodes;
-	guint n = 0;
-
-	for (guint i = 0; i < e->list->len; i++) {
-		if (ev->cells[i] < 0)
-			continue;
-		for (guint j = 0; j < episode_at(e, i)->n; j++) {
-			guint at = episode_decision(e, episode_at(e, i), j);
-
-			n += g_array_index(picks, int, at) != g_array_index(baseline, int, at);
-		}
-	}
-	return n;
-}
-
 /*
  * Saved time is not all turned into work: it is spent in the recorded mixture of
  * work and waiting, so a unit of that mixture costs 1 now and 1 - saved then.
@@ -93,10 +76,11 @@ struct throughput *throughput_of(struct evidence *ev, const GArray *picks, const
 	guint n_replicates = bootstrap_n_replicates(ev->bootstrap);
 	const struct chain_value *now = baseline_values(ev, baseline);
 	struct chain *policy = chain_of(ev, picks);
+	g_autoptr(GArray) changes = evidence_changes(ev, picks, baseline);
 	double metrics[N_THROUGHPUT_METRICS];
 	struct chain_value then;
 
-	t->n_changed = count_changed(ev, picks, baseline);
+	t->n_changed = changes->len;
 	evaluate(ev, policy, &now[n_replicates], NULL, &then, t->value);
 	if (now[n_replicates].pauses > 0)
 		t->pauses_ratio = then.pauses / now[n_replicates].pauses;

@@ -24,9 +24,9 @@ if(RECORD_ONLY)
 	set(other counterspin)
 	set(CPACK_PACKAGE_NAME counterspin-record)
 	set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "recorder of KVM directed yield for production hosts")
-	set(CPACK_PACKAGE_DESCRIPTION "Records scheduler and KVM tracepoints of a production host within a budget of CPU
-time, memory and disk, for counterspin to tell elsewhere what other policies of
-directed yield would have done there.
+	set(CPACK_PACKAGE_DESCRIPTION "Records scheduler and KVM tracepoints of a production host within a budget of
+CPU time, memory and disk, for counterspin to tell elsewhere what other
+policies of directed yield would have done there.
 
 It is the part of the package counterspin that such a host needs.")
 	set(CPACK_DEBIAN_PACKAGE_SUGGESTS "bash-completion, trace-cmd")

@@ -141,4 +141,41 @@ cp balanced.db nothing.db
 sqlite3 nothing.db 'DELETE FROM attempt; DELETE FROM candidate; DELETE FROM verdict; DELETE FROM outcome; DELETE FROM disagreement;
 	DELETE FROM episode_gain; DELETE FROM episode; DELETE FROM decision'
 "$COUNTERSPIN" replay nothing.db > text || fail 'replay of no decisions'
+# and nothing that supports a figure
+expect "$(sql nothing.db "SELECT count(*), sum(support = 0), sum(value = 0), group_concat(DISTINCT reason) FROM estimate
+	WHERE metric = 'throughput_gain' AND replay IN (SELECT id FROM replay WHERE decisions = 0)")" '8|8|8|no spinning' 'support by nothing'
+expect "$(grep -c '100 %' text || :)" 0 'support by nothing, in the text'
+# no wait that can be used: whatever is changed, it cannot be told; but nothing changes if picks are the same
+cp balanced.db useless.db
+sqlite3 useless.db 'UPDATE decision SET tainted = 1; DELETE FROM estimate'
+replay useless.db -p stock -p relaxed
+expect "$(query "SELECT policy, verdict, value FROM e WHERE metric = 'throughput_gain' ORDER BY 1")" \
+'observed|no clear effect|0
+relaxed|insufficient data|NULL
+stock|no clear effect|0' 'no use in any wait'
 grep -q 'cannot be told: there are no decisions' text || fail 'what fidelity says of no decisions'
+
+# --- several policies compared: a verdict has to hold for all of them together
+import "$DATA/ipi-heavy-icount.dat" -o heavy.db
+windows() {	# MS...: verdicts on ipi-aware with these windows, compared with each other
+	local args=()
+
+	for ms; do
+		args+=(-p "ipi-aware:ipi_window_ns=$ms"000000)
+	done
+	replay heavy.db -p stock "${args[@]}"
+	query "SELECT group_concat(verdict) FROM e WHERE metric = 'throughput_gain' AND policy = 'ipi-aware'"
+}
+for ms in 2 3 4 9; do
+	[ $ms = 2 ] && verdict='no clear effect' || verdict=gain
+	expect "$(windows $ms)" "$verdict" "a window of $ms ms alone"
+done
+# p values of 0.014 and 0.032 bear two comparisons; 0.027, 0.032 and 0.079 not three
+expect "$(windows 3 9)" gain,gain 'two gains'
+expect "$(windows 2 3 4)" 'no clear effect,no clear effect,no clear effect' 'three'
+expect "$(query "SELECT group_concat(lo > 0), sum(reason GLOB 'among 3 policies compared chance makes one such gain with p = 0.0* (Holm)'),
+	sum(reason NOT NULL) FROM e WHERE metric = 'throughput_gain' AND policy = 'ipi-aware'")" '0,1,1|2|2' 'figures and reasons'
+expect "$(sql heavy.db "SELECT count(*) FROM estimate WHERE metric = 'throughput_gain' AND verdict = 'no clear effect' AND total_lo > 0 AND
+	reason GLOB '*(Holm)'")" 2 'as kept'
+# other figures are no part of the comparison
+expect "$(query "SELECT count(*) FROM e WHERE reason GLOB '*Holm*' AND metric <> 'throughput_gain'")" 0 'other metrics'

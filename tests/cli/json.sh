@@ -54,6 +54,9 @@ expect "$(sqlite3 :memory: "SELECT count(*) FROM json_each(CAST(readfile('polici
 expect_fails 2 "no policy 'nonesuch'" "$COUNTERSPIN" replay b.db -p nonesuch
 expect_fails 2 "has no parameter 'ipi_window_ns'" "$COUNTERSPIN" replay b.db -p stock:ipi_window_ns=5
 expect_fails 2 "is no value of parameter" "$COUNTERSPIN" replay b.db -p stock:stock_variant=three-pass
+expect_fails 2 "'stock' is given twice" "$COUNTERSPIN" replay b.db -p stock -p stock
+expect_fails 2 "'ipi-aware:series=v3' is given twice, as 'ipi-aware' before" "$COUNTERSPIN" replay b.db -p ipi-aware -p relaxed -p ipi-aware:series=v3
+expect_fails 2 "is given twice" "$COUNTERSPIN" explain b.db 1 -p none -p none
 expect_fails 2 "needs a value" "$COUNTERSPIN" replay b.db -p ipi-aware:ipi_window_ns
 expect_fails 2 "state is 'probed'" "$COUNTERSPIN" replay b.db --state=guessed
 expect_fails 2 "missing argument" "$COUNTERSPIN" replay
@@ -74,3 +77,12 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 # output that cannot be written is not success
 if "$COUNTERSPIN" policies > /dev/full 2> err; then fail "a full disk looks like success"; fi
+for command in "info b.db" "replay b.db -p stock" "tune b.db" "explain b.db 1 --json" policies --version "replay --help"; do
+	status=0
+	"$COUNTERSPIN" $command >&- 2> err || status=$?
+	expect "$status" 3 "$command: status where standard output is closed"
+	grep -q 'cannot write to standard output' err || fail "$command: does not say that standard output is closed"
+done
+"$COUNTERSPIN" policies >&- <&- 2>&- && fail "without any stream, no results look like success"
+"$COUNTERSPIN" info b.db <&- 2>&- > out || fail "with the other streams closed: status $?"
+[ -s out ] || fail "no results with the other streams closed"

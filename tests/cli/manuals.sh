@@ -110,8 +110,8 @@ rm host17.db
 
 # in the order of --help, which is that of a recording's way: examples use databases of earlier pages
 for name in "${names[@]}"; do
-	pages=("$SOURCE"/*/"counterspin-$name.1")
-	page=${pages[0]}
+	mapfile -t pages < <(ls "$SOURCE"/*/"counterspin-$name.1" "$SOURCE"/analyze/report/"counterspin-$name.1" 2>/dev/null)
+	page=${pages[0]-}
 	if [ "${#pages[@]}" -ne 1 ] || [ ! -f "$page" ]; then
 		fail "$name has not exactly one page: ${pages[*]}"
 		continue
@@ -126,12 +126,16 @@ for name in "${names[@]}"; do
 	runs "$page"
 done
 
-for page in "$SOURCE"/*/counterspin-*.1; do
+for page in "$SOURCE"/*/counterspin-*.1 "$SOURCE"/analyze/report/counterspin-*.1; do
 	name=$(basename "$page" .1)
 	case " ${names[*]} " in
 	*" ${name#counterspin-} "*) ;;
 	*) fail "$page is of no subcommand" ;;
 	esac
+done
+
+for page in "$SOURCE"/*/counterspin-*.7; do
+	renders "$page"
 done
 
 [ $renderers -gt 0 ] || echo "manuals: neither man, groff nor mandoc is installed; rendering was not checked" >&2

@@ -67,67 +67,6 @@ static void test_standard_error(void)
 	g_assert_true(isnan(standard_error(many, 40)));
 }
 
-/* Two points that move together, one that does not move: at 95 % as wide as a single one's. */
-static void test_band(void)
-{
-	double curve[101 * 3], estimate[3] = { 0, 10, 5 }, lo[3], hi[3], se = 0;
-	size_t missing;
-
-	for (int r = 0; r <= 100; r++) {
-		curve[r * 3] = r - 50;
-		curve[r * 3 + 1] = 10 - 2 * (r - 50);
-		curve[r * 3 + 2] = 5;
-		se += (r - 50) * (r - 50) / 100.;
-	}
-	g_assert_true(band_simultaneous(curve, 101, 3, estimate, 0.95, lo, hi, &missing));
-	g_assert_cmpuint(missing, ==, 0);
-	/* the 95th of 0, 1, 1, 2, 2 .. 50, 50 */
-	g_assert_cmpfloat_with_epsilon(hi[0], 48, 1e-9);
-	g_assert_cmpfloat_with_epsilon(lo[0], -48, 1e-9);
-	g_assert_cmpfloat_with_epsilon(hi[1], 106, 1e-9);
-	g_assert_cmpfloat(lo[2], ==, 5);
-	g_assert_cmpfloat(hi[2], ==, 5);
-	for (int r = 0; r < 6; r++)
-		curve[r * 3 + 2] = NAN;
-	g_assert_false(band_simultaneous(curve, 101, 3, estimate, 0.95, lo, hi, &missing));
-	g_assert_cmpuint(missing, ==, 6);
-	g_assert_true(isnan(lo[0]) && isnan(hi[2]));
-	g_assert_false(band_simultaneous(NULL, 0, 3, estimate, 0.95, lo, hi, &missing));
-	g_assert_true(isnan(lo[0]) && isnan(hi[2]));
-	g_assert_true(band_simultaneous(curve, 101, 0, estimate, 0.95, lo, hi, NULL));
-}
-
-/* It holds all of 20 independent points at once, which 20 single intervals would not. */
-static void test_band_coverage(void)
-{
-	enum { WORLDS = 200, N = 400, POINTS = 20 };
-	g_autofree double *curve = g_new(double, N * POINTS);
-	unsigned int covered = 0;
-
-	for (int w = 0; w < WORLDS; w++) {
-		struct prng prng = prng_new(w, 0);
-		double estimate[POINTS], lo[POINTS], hi[POINTS];
-		bool all = true;
-
-		for (int p = 0; p < POINTS; p++) {
-			estimate[p] = 0;
-			for (int i = 0; i < 12; i++)
-				estimate[p] += prng_unit(&prng) - 0.5;
-		}
-		for (int i = 0; i < N * POINTS; i++) {
-			curve[i] = estimate[i % POINTS];
-			for (int k = 0; k < 12; k++)
-				curve[i] += prng_unit(&prng) - 0.5;
-		}
-		g_assert_true(band_simultaneous(curve, N, POINTS, estimate, 0.95, lo, hi, NULL));
-		for (int p = 0; p < POINTS; p++)
-			all &= lo[p] <= 0 && hi[p] >= 0;
-		covered += all;
-	}
-	g_assert_cmpuint(covered, >=, WORLDS * 90 / 100);
-	g_assert_cmpuint(covered, <=, WORLDS * 99 / 100);
-}
-
 static void test_p_value(void)
 {
 	g_assert_cmpfloat_with_epsilon(interval_p_value(1, 0, 9), 0.05, 1e-9);
@@ -202,8 +141,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/interval/percentile/missing", test_percentile_missing);
 	g_test_add_func("/interval/percentile/few", test_percentile_few);
 	g_test_add_func("/interval/standard error", test_standard_error);
-	g_test_add_func("/interval/band", test_band);
-	g_test_add_func("/interval/band/coverage", test_band_coverage);
 	g_test_add_func("/interval/p value", test_p_value);
 	g_test_add_func("/interval/holm", test_holm);
 	g_test_add_func("/interval/total", test_total);

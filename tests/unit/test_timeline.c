@@ -236,6 +236,40 @@ static void test_explanation(struct fixture *f, gconstpointer data)
 	cJSON_Delete(o);
 }
 
+/* Part of its time, or the whole picture, is left out. */
+static bool is_cut(const cJSON *moment)
+{
+	const cJSON *omitted = get(moment, "omitted");
+
+	return cJSON_IsTrue(get(omitted, "picture")) || get(omitted, "ns")->valuedouble > 0;
+}
+
+/* What is left of a moment is all of its time: whose decisions, and in which the one to look at first is. */
+static void assert_window(struct fixture *f, const cJSON *moment)
+{
+	double t0 = get(moment, "t0")->valuedouble + T0, t1 = t0 + get(moment, "len")->valuedouble;
+	g_autofree char *stretches = g_strdup_printf("on_cpu x ON x.t0 < %.0f AND x.t1 >= %.0f AND x.t0 < m.t1 "
+						     "AND x.t1 > m.t0", t1, t0);
+	g_autofree char *window = g_strdup_printf("decision x ON x.t_start >= %.0f AND x.t_start < %.0f "
+		"JOIN vcpu v ON v.id = x.vcpu AND v.vm = m.vm", t0, t1);
+	const cJSON *d, *ipi;
+	bool found = false;
+
+	if (cJSON_IsTrue(get(get(moment, "omitted"), "picture")))
+		return;
+	assert_count(f, cJSON_GetArraySize(get(moment, "decisions")), window, moment);
+	assert_count(f, grouped(get(moment, "run"), 3), stretches, moment);
+	cJSON_ArrayForEach(ipi, get(moment, "ipis")) {
+		g_autofree char *sent = g_strdup_printf("SELECT count(*) FROM ipi WHERE id = %.0f AND t_send = %.0f AND "
+			"t_accept = %.0f", number_at(ipi, 0), t0 + number_at(ipi, 5), t0 + number_at(ipi, 6));
+
+		g_assert_cmpint(db_value(f->db, sent), ==, 1);
+	}
+	cJSON_ArrayForEach(d, get(moment, "decisions"))
+		found |= number_at(d, 0) == get(moment, "decision")->valuedouble;
+	g_assert_true(found || get(moment, "id")->valueint == 2);	/* whose decision is of another time */
+}
+
 static void test_budget(struct fixture *f, gconstpointer data)
 {
 	static const size_t budgets[] = { 60000, 30000, 20000, 10000, 6000 };
@@ -248,18 +282,19 @@ static void test_budget(struct fixture *f, gconstpointer data)
 	for (unsigned int i = 0; i < G_N_ELEMENTS(budgets); i++) {
 		cJSON *o = timeline(f, budgets[i]);
 		char *text = cJSON_PrintUnformatted(o);
-		const cJSON *first = cJSON_GetArrayItem(get(o, "moments"), 0);
-		const cJSON *last = cJSON_GetArrayItem(get(o, "moments"), 2);
+		const cJSON *moment;
 
 		g_assert_cmpuint(strlen(text), <=, budgets[i]);
 		g_assert_cmpuint(strlen(text), <=, before);
 		before = strlen(text);
-		/* all are still named; the last lost its picture before the first loses anything but explanations */
-		g_assert_cmpstr(cJSON_GetStringValue(get(last, "what")), ==, "all");
-		if (cJSON_IsTrue(get(get(first, "omitted"), "picture")))
-			g_assert_true(cJSON_IsTrue(get(get(last, "omitted"), "picture")));
-		if (i + 1 == G_N_ELEMENTS(budgets))
-			g_assert_true(cJSON_IsTrue(get(get(last, "omitted"), "picture")));
+		cJSON_ArrayForEach(moment, get(o, "moments"))
+			assert_window(f, moment);
+		/* all are still named; the last gives way before the first does */
+		moment = cJSON_GetArrayItem(get(o, "moments"), 2);
+		g_assert_cmpstr(cJSON_GetStringValue(get(moment, "what")), ==, "all");
+		g_assert_true(is_cut(moment) || !is_cut(cJSON_GetArrayItem(get(o, "moments"), 0)));
+		if (i == 0 || i + 1 == G_N_ELEMENTS(budgets))
+			g_assert_true(is_cut(moment) == (i > 0));
 		cJSON_free(text);
 		cJSON_Delete(o);
 	}
