@@ -184,23 +184,23 @@
 		const rows = keys => x.map((v, i) => [v].concat(keys.map(key => t[key][i])));
 		const axis = { x: { axisLabelFormatter: seconds }, y: { axisLabelFormatter: number } };
 		const time = { axes: axis, underlayCallback: stripes, connectSeparatedPoints: true };
-		const at = v => 'at ' + v.toFixed(3) + ' s';
+		const when = v => 'at ' + v.toFixed(3) + ' s';
 		const graphs = [
 			chart('rate', rows(['pause_exits', 'yields']),
 				[{ name: 'PAUSE exits 1/s', format: number }, { name: 'yields 1/s', format: number }],
-				at, Object.assign({}, time, { stepPlot: true })),
+				when, Object.assign({}, time, { stepPlot: true })),
 		];
 
 		if (t.max_ns.some(v => v > 0))
 			graphs.push(chart('response', rows(['p50_ns', 'p90_ns', 'max_ns']),
 				[{ name: 'median', format: ns }, { name: '90 %', format: ns }, { name: 'longest', format: ns, key: 5 }],
-				at, Object.assign({}, time, { logscale: true, includeZero: false, drawPoints: true, pointSize: 1.2,
+				when, Object.assign({}, time, { logscale: true, includeZero: false, drawPoints: true, pointSize: 1.2,
 					axes: { x: axis.x, y: { axisLabelFormatter: ns } } })));
 		else
 			noChart(document.getElementById('c-response'), 'No answered IPI was seen.');
 		if (t.wasted_yields.some(v => v !== null))
 			graphs.push(chart('wasted', rows(['wasted_yields']), [{ name: 'wasted yields', format: percent, key: 5 }],
-				at, Object.assign({}, time, { stepPlot: true, valueRange: [0, 100.5] })));
+				when, Object.assign({}, time, { stepPlot: true, valueRange: [0, 100.5] })));
 		else
 			noChart(document.getElementById('c-wasted'), 'Of no yield is it known whether it was wasted.');
 		const by = data.over_time_by_vm;
@@ -214,7 +214,7 @@
 				at.get(v)[1 + names.indexOf(by.vm[i])] = by.pause_exits[i];
 			});
 			graphs.push(chart('by-vm', [...at.values()], names.map(name => ({ name: name, format: number })),
-				at, Object.assign({}, time, { stepPlot: true })));
+				when, Object.assign({}, time, { stepPlot: true })));
 		}
 		link(graphs);
 		const figure = document.getElementById('f-over_time'), reset = document.createElement('button');

@@ -105,8 +105,10 @@ expect_js "const row = arg.over_time.find(r => (r.t / 1e9).toFixed(3) === /at (.
 hover 'h1' 0.5 0.5
 wait_js "$legend.textContent === 'PAUSE exits 1/syields 1/s'" 'no pointer, no values'
 
-# --- percentiles and windows are marked where they are
-hover '#c-window' 0.5 0.5
-wait_js 'document.querySelector("#c-window").previousElementSibling.textContent.includes("from a window of")' 'the window under the pointer'
+for id in response wasted by-vm response-histogram length-histogram window; do
+	hover "#c-$id" 0.5 0.5
+	wait_js "/ [-0-9.,]+( %| [mun]?s)?(at|from).* [mun]?s\$/.test(document.querySelector('#c-$id').previousElementSibling.textContent)" \
+		"$id: values under the pointer"
+done
 expect "$(console)" '' 'console after all this'
 expect "$(requests)" '' 'requests after all this'
