@@ -76,15 +76,14 @@ expect "$(span)" "$(jq '.moments[2].length_ns' report.json)" 'all of it'
 # where the pointer turns into a hand there is a mark; the third such place
 place '#timeline canvas' 0.5 0.5 > "$scratch/at"
 js 'const c = document.querySelector("#timeline canvas"), r = c.getBoundingClientRect(), found = [];
-	for (let y = 1; y < r.height && found.length < 3; y += 2)
-		for (let x = 1, last = -9; x < r.width && found.length < 3; x++) {
+	for (let y = r.height / 4; y < r.height && found.length < 3; y += 4)
+		for (let x = 100, last = -9; x < r.width && found.length < 3; x += 3) {
 			c.dispatchEvent(new PointerEvent("pointermove", { clientX: r.x + x, clientY: r.y + y, bubbles: true }));
-			if (c.style.cursor === "pointer" && x - last > 8) {
-				found.push([(x + 1) / r.width, y / r.height]);
-				last = x;
-			} else if (c.style.cursor === "pointer") {
-				last = x;
-			}
+			if (c.style.cursor !== "pointer")
+				continue;
+			if (x - last > 9)
+				found.push([x / r.width, y / r.height]);
+			last = x;
 		}
 	return found.at(-1)' > mark
 js "$panel.replaceChildren()" > "$scratch/null"
