@@ -11,6 +11,7 @@ packages=(
 	libprotobuf-c-dev protobuf-c-compiler libjs-dygraphs
 	sqlite3 trace-cmd man-db procps strace protobuf-compiler	# the tests' own
 	dpkg-dev binutils fakeroot	# and cli/package.sh
+	chromium chromium-driver curl jq	# pages, as somebody sees them
 	qemu-system-x86 busybox-static cpio xz-utils	# tests/lab, which fetches kernels itself
 )
 

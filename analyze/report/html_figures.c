@@ -42,12 +42,19 @@ static void text_at(GString *page, double x, double y, const char *class, const 
 	g_string_append(page, "</text>");
 }
 
-/* A row's label, cut to its room; all of it in the title. */
-static void label_at(GString *page, double y, const char *text)
+/* Text cut to the room of a row's label. */
+static char *cut(const char *text)
 {
 	enum { ROOM = 28 };
-	g_autofree char *cut = g_utf8_strlen(text, -1) > ROOM ? g_utf8_substring(text, 0, ROOM - 1) : NULL;
-	g_autofree char *shown = cut ? g_strconcat(cut, "…", NULL) : g_strdup(text);
+	g_autofree char *first = g_utf8_strlen(text, -1) > ROOM ? g_utf8_substring(text, 0, ROOM - 1) : NULL;
+
+	return first ? g_strconcat(first, "…", NULL) : g_strdup(text);
+}
+
+/* A row's label; all of it in the title. */
+static void label_at(GString *page, double y, const char *text)
+{
+	g_autofree char *shown = cut(text);
 
 	g_string_append(page, "<g><title>");
 	html_text(page, text);
@@ -160,7 +167,8 @@ static double draw_key(GString *page, double y, const char *const *names, const 
 	double x = LABEL;
 
 	for (unsigned int i = 0; i < n; i++) {
-		double width = 34 + 7.2 * g_utf8_strlen(names[i], -1);
+		g_autofree char *name = cut(names[i]);
+		double width = 34 + 7.2 * g_utf8_strlen(name, -1);
 
 		if (x > LABEL && x + width > WIDTH) {
 			x = LABEL;
@@ -168,7 +176,7 @@ static double draw_key(GString *page, double y, const char *const *names, const 
 		}
 		if (page) {
 			bar(page, x, y, BAR, classes[i], names[i]);
-			text_at(page, x + BAR + 4, y + 11, "key", names[i]);
+			text_at(page, x + BAR + 4, y + 11, "key", name);
 		}
 		x += width;
 	}

@@ -11,7 +11,8 @@
 (function () {
 	const data = JSON.parse(document.getElementById('charts-data').textContent);
 	const charts = {};
-	const dark = matchMedia('(prefers-color-scheme: dark)');
+	const LONG = 50;
+	const looks = [matchMedia('(prefers-color-scheme: dark)'), matchMedia('print')];
 
 	/* It would measure by a style attribute, which the page's policy forbids; legends are made here. */
 	Dygraph.PLUGINS = Dygraph.PLUGINS.filter(plugin => plugin !== Dygraph.Plugins.Legend);
@@ -47,11 +48,11 @@
 		return value.toFixed(digits) + ' s';
 	}
 
-	/* Ticks of an axis of log10(ns): each power of ten, and 2 and 5 times it where there is room. */
-	function logTicks(from, to) {
-		const ticks = [], fine = to - from < 3;
+	/* Ticks of an axis of log10(ns), so wide: powers of ten, and 2 and 5 times them where there is room. */
+	function logTicks(from, to, pixels) {
+		const ticks = [], room = pixels / (to - from), fine = room > 180, step = Math.ceil(55 / room);
 
-		for (let power = Math.floor(from); power <= Math.ceil(to); power++)
+		for (let power = Math.floor(from / step) * step; power <= Math.ceil(to); power += step)
 			for (const factor of fine ? [1, 2, 5] : [1]) {
 				const v = power + Math.log10(factor);
 
@@ -119,9 +120,21 @@
 		}, look(), options));
 
 		show(0, null);
-		dark.addEventListener('change', () => graph.updateOptions(look()));
+		for (const query of looks)
+			query.addEventListener('change', () => graph.updateOptions(look()));
 		charts[id] = graph;
 		return graph;
+	}
+
+	/* Words where there is nothing to draw. */
+	function noChart(box, words) {
+		const title = document.createElement('div'), empty = document.createElement('p');
+
+		title.className = 'chart-title';
+		title.textContent = box.getAttribute('aria-label');
+		empty.className = 'empty';
+		empty.textContent = words;
+		box.replaceWith(title, empty);
 	}
 
 	/* Zoom one of these and the others follow. */
@@ -162,25 +175,34 @@
 	function drawOverTime() {
 		const t = data.over_time;
 
-		if (!t || t.t.length < 2)
+		if (!t || t.t.length < 2) {
+			for (const box of document.querySelectorAll('#over_time .chart'))
+				noChart(box, 'Too short to be drawn over time.');
 			return;
+		}
 		const x = t.t.map(v => v / 1e9);
 		const rows = keys => x.map((v, i) => [v].concat(keys.map(key => t[key][i])));
 		const axis = { x: { axisLabelFormatter: seconds }, y: { axisLabelFormatter: number } };
 		const time = { axes: axis, underlayCallback: stripes, connectSeparatedPoints: true };
+		const when = v => 'at ' + v.toFixed(3) + ' s';
 		const graphs = [
 			chart('rate', rows(['pause_exits', 'yields']),
 				[{ name: 'PAUSE exits 1/s', format: number }, { name: 'yields 1/s', format: number }],
-				v => 'at ' + v.toFixed(3) + ' s', Object.assign({}, time, { stepPlot: true })),
-			chart('response', rows(['p50_ns', 'p90_ns', 'max_ns']),
-				[{ name: 'median', format: ns }, { name: '90 %', format: ns }, { name: 'longest', format: ns, key: 5 }],
-				v => 'at ' + v.toFixed(3) + ' s',
-				Object.assign({}, time, { logscale: true, includeZero: false, drawPoints: true, pointSize: 1.2,
-					axes: { x: axis.x, y: { axisLabelFormatter: ns } } })),
-			chart('wasted', rows(['wasted_yields']), [{ name: 'wasted yields', format: percent, key: 5 }],
-				v => 'at ' + v.toFixed(3) + ' s',
-				Object.assign({}, time, { stepPlot: true, valueRange: [0, 100.5] })),
+				when, Object.assign({}, time, { stepPlot: true })),
 		];
+
+		if (t.max_ns.some(v => v > 0))
+			graphs.push(chart('response', rows(['p50_ns', 'p90_ns', 'max_ns']),
+				[{ name: 'median', format: ns }, { name: '90 %', format: ns }, { name: 'longest', format: ns, key: 5 }],
+				when, Object.assign({}, time, { logscale: true, includeZero: false, drawPoints: true, pointSize: 1.2,
+					axes: { x: axis.x, y: { axisLabelFormatter: ns } } })));
+		else
+			noChart(document.getElementById('c-response'), 'No answered IPI was seen.');
+		if (t.wasted_yields.some(v => v !== null))
+			graphs.push(chart('wasted', rows(['wasted_yields']), [{ name: 'wasted yields', format: percent, key: 5 }],
+				when, Object.assign({}, time, { stepPlot: true, valueRange: [0, 100.5] })));
+		else
+			noChart(document.getElementById('c-wasted'), 'Of no yield is it known whether it was wasted.');
 		const by = data.over_time_by_vm;
 
 		if (by && by.t.length) {
@@ -192,14 +214,16 @@
 				at.get(v)[1 + names.indexOf(by.vm[i])] = by.pause_exits[i];
 			});
 			graphs.push(chart('by-vm', [...at.values()], names.map(name => ({ name: name, format: number })),
-				v => 'at ' + v.toFixed(3) + ' s', Object.assign({}, time, { stepPlot: true })));
+				when, Object.assign({}, time, { stepPlot: true })));
 		}
 		link(graphs);
-		const reset = document.createElement('button');
+		const figure = document.getElementById('f-over_time'), reset = document.createElement('button');
 
 		reset.textContent = 'Whole recording';
 		reset.addEventListener('click', () => graphs[0].resetZoom());
-		document.getElementById('f-over_time').prepend(reset);
+		figure.prepend(reset);
+		if (t.lost.some(Boolean))
+			element(figure, 'figcaption', '', 'Stripes: steps of time that touch a gap.');
 	}
 
 	/* A vertical line with a word at the top. */
@@ -218,7 +242,14 @@
 		context.font = '12px system-ui, sans-serif';
 		const width = context.measureText(word).width;
 
-		context.fillText(word, at + 4 + width > area.x + area.w ? at - 4 - width : at + 4, area.y + 12 + 14 * level);
+		const left = at + 4 + width > area.x + area.w ? at - 4 - width : at + 4;
+
+		context.save();
+		context.strokeStyle = colour('ground');
+		context.lineWidth = 3;
+		context.strokeText(word, left, area.y + 12 + 14 * level);
+		context.restore();
+		context.fillText(word, left, area.y + 12 + 14 * level);
 	}
 
 	function drawHistogram(id, table, what) {
@@ -278,9 +309,18 @@
 	if (timeline)
 		counterspinTimeline(timeline, JSON.parse(document.getElementById('timeline-data').textContent));
 	window.counterspin = Object.assign(window.counterspin || {}, { charts: charts });
-	/* what is folded on a screen is printed */
+	/* What is folded on a screen is printed, but for what fills sheets of paper. */
+	const unfolded = [];
+
 	addEventListener('beforeprint', () => {
-		for (const details of document.querySelectorAll('main details'))
-			details.open = true;
+		for (const details of document.querySelectorAll('main details:not([open], .tl-table)'))
+			if (details.querySelectorAll('tr').length <= LONG) {
+				details.open = true;
+				unfolded.push(details);
+			}
+	});
+	addEventListener('afterprint', () => {
+		for (const details of unfolded.splice(0))
+			details.open = false;
 	});
 })();

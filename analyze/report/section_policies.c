@@ -30,7 +30,7 @@ static const struct table_spec outcomes = {
 		 "runs it; nominated: what the scheduler does is not known; mismatch: it runs another; lost: another or "
 		 "nobody, though such a vCPU was ready; overboost: one that is not waited for, none that is was ready; "
 		 "nothing: nobody, or such a vCPU, none that is waited for was ready.",
-	.empty = NOT_REPLAYED,
+	.empty = "No pick is known to differ, or no policy has been replayed.",
 	.sql = "SELECT " POLICY_LABEL("replay") ", whose, sum(n), " OUTCOME("hit") ", " OUTCOME("nominated") ", "
 	       OUTCOME("scheduler mismatch") ", " OUTCOME("lost opportunity") ", " OUTCOME("overboost") ", "
 	       OUTCOME("nothing to gain") ", " OUTCOME("unknown") " FROM outcome_by_policy "
@@ -101,7 +101,8 @@ static const struct table_spec estimators = {
 };
 
 static const struct table_spec tests = {
-	.id = "natural_tests", .title = "What the natural experiment has to pass", .empty = NOT_REPLAYED,
+	.id = "natural_tests", .title = "What the natural experiment has to pass",
+	.empty = "Not tested: there are too few picks for it, or no policy has been replayed.",
 	.sql = "SELECT name, what, found, passed FROM natural_test ORDER BY name",
 	.columns = {
 		{ "name", "test", COLUMN_TEXT }, { "what", "what", COLUMN_TEXT }, { "found", "found", COLUMN_TEXT },

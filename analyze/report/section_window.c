@@ -56,7 +56,7 @@ static const struct table_spec choice = {
 };
 
 static const struct table_spec reasons = {
-	.id = "window_reasons", .title = "Why", .empty = "No reservations.",
+	.id = "window_reasons", .title = "Why", .empty = "No reservations, or no window has been looked for.",
 	.sql = "SELECT policy, reason FROM window_choice WHERE reason NOT NULL AND statistic = 'ipi_window_ns' ORDER BY 1",
 	.columns = { { "policy", "policy", COLUMN_TEXT }, { "why", "why", COLUMN_TEXT } },
 };

@@ -343,10 +343,11 @@
 				window.addEventListener('resize', () => this.resize());
 			const restyle = () => {
 				this.picture.readColours();
-				this.redraw();
+				if (this.moment)
+					this.drawNow();		// paper waits for no frame
 			};
-			window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', restyle);
-			window.matchMedia('(forced-colors: active)').addEventListener('change', restyle);
+			for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)', 'print'])
+				window.matchMedia(query).addEventListener('change', restyle);
 		}
 
 		wheel(e) {

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A page as somebody sees it: headless Chromium, which chromedriver steers, spoken to in WebDriver
-# (https://www.w3.org/TR/webdriver2/) by curl and jq. After lib.sh, which ends it through clean_up.
+# (https://www.w3.org/TR/webdriver2/) by curl and jq. Includes lib.sh.
 #
 # Nothing here takes its time: a page is loaded when 'browse' returns, and what comes later is
 # waited for (wait_js).
 
-driver= driver_url= session=
-# the checks that all pages share, and functions for scripts
+driver= driver_url= session= page_url=
+# the checks that pages share, and functions for scripts
 BROWSER_JS=$(realpath "${BASH_SOURCE%/*}/browser_lib.js")
+. "${BASH_SOURCE%/*}/lib.sh"
 
 clean_up() {
 	[ -z "$session" ] || curl -s --max-time 10 -X DELETE "$driver_url/session/$session" > /dev/null || true
@@ -24,12 +25,11 @@ wd() {
 	[ "${path#/}" != "$path" ] || path=/session/$session/$path
 	curl -s --max-time 120 -X "$1" -H 'Content-Type: application/json' ${3:+--data-binary "@$3"} \
 		"$driver_url$path" > "$scratch/wd" || status=$?
-	if [ $status -ne 0 ] || ! jq -e 'has("value") and (.value | type != "object" or (has("error") | not))' \
-			"$scratch/wd" > "$scratch/wd.ok"; then
-		fail "WebDriver: $1 $path: curl $status: $(head -c 600 "$scratch/wd")"
+	if [ $status -ne 0 ] || ! jq -c 'if (.value | type == "object" and has("error")) then halt_error else .value end' \
+			"$scratch/wd" 2> "$scratch/wd.error"; then
+		fail "WebDriver: $1 $path: curl $status: $(head -c 600 "$scratch/wd.error")"
 		return 1
 	fi
-	jq -c .value "$scratch/wd"
 }
 
 # What a browser keeps is kept in the scratch directory; it needs neither a sandbox, nor a GPU, nor a bus.
@@ -57,6 +57,7 @@ browser_start() {
 		timeouts: {pageLoad: 120000, script: 120000}}}}' > "$scratch/capabilities"
 	wd POST /session "$scratch/capabilities" > "$scratch/session" || exit 1
 	session=$(jq -r .sessionId "$scratch/session")
+	open_url about:blank	# not what a new browser shows, which asks for a lot
 }
 
 # js SCRIPT [FILE]: the JSON of what SCRIPT, the body of a function, returns; 'arg' is the JSON of FILE.
@@ -85,7 +86,12 @@ wait_js() {
 browse() {
 	logged browser > "$scratch/forgotten"
 	logged performance > "$scratch/forgotten"
-	jq -n --arg url "file://$(realpath "$1" | jq -sRr '.[:-1] | split("/") | map(@uri) | join("/")')" '{url: $url}' > "$scratch/url"
+	open_url "file://$(realpath "$1" | jq -sRr '.[:-1] | split("/") | map(@uri) | join("/")')"
+}
+
+open_url() {
+	page_url=$1
+	jq -n --arg url "$1" '{url: $url}' > "$scratch/url"
 	wd POST url "$scratch/url" > "$scratch/wd.null"
 }
 
@@ -100,16 +106,16 @@ console() {
 	logged browser | jq -r '.[] | "\(.level) \(.source): \(.message)"'
 }
 
-# requests: what was asked for since 'browse', but for the page itself, a line each.
+# requests: what was asked for since 'browse' but the page itself, a line each.
 requests() {
-	logged performance | jq -r '.[].message | fromjson.message | select(.method == "Network.requestWillBeSent") |
-		.params | select(.type != "Document") | .request.url'
+	logged performance | jq -r --arg page "$page_url" '.[].message | fromjson.message |
+		select(.method == "Network.requestWillBeSent") | .params.request.url |
+		select(. != $page and (startswith("data:") | not))'
 }
 
-# actions JSON: of one mouse (an array of WebDriver's pointer actions).
+# mouse ACTIONS: of one mouse; an array of WebDriver's pointer actions, as jq takes it.
 mouse() {
-	jq -n --argjson actions "$1" '{actions: [{type: "pointer", id: "mouse", parameters: {pointerType: "mouse"},
-		actions: $actions}]}' > "$scratch/actions"
+	jq -n "{actions: [{type: \"pointer\", id: \"mouse\", parameters: {pointerType: \"mouse\"}, actions: $1}]}" > "$scratch/actions"
 	wd POST actions "$scratch/actions" > "$scratch/wd.null"
 }
 
@@ -136,10 +142,10 @@ drag() {
 		$(place "$1" "$4" "$5") + {type: \"pointerMove\", duration: 100}, {type: \"pointerUp\", button: 0}]"
 }
 
-# wheel SELECTOR FX FY DY: turned by DY pixels there.
+# wheel SELECTOR FX FY DY [N]: turned by DY pixels there, N times.
 wheel() {
-	jq -n --argjson at "$(place "$1" "$2" "$3")" --argjson dy "$4" '{actions: [{type: "wheel", id: "wheel",
-		actions: [$at + {type: "scroll", deltaX: 0, deltaY: $dy, duration: 0, origin: "viewport"}]}]}' > "$scratch/actions"
+	jq -n --argjson at "$(place "$1" "$2" "$3")" --argjson dy "$4" --argjson n "${5:-1}" '{actions: [{type: "wheel", id: "wheel",
+		actions: [range($n) | $at + {type: "scroll", deltaX: 0, deltaY: $dy, duration: 0, origin: "viewport"}]}]}' > "$scratch/actions"
 	wd POST actions "$scratch/actions" > "$scratch/wd.null"
 }
 
