@@ -16,6 +16,16 @@ CREATE VIEW recorded_time AS
 		 WHERE cpu IS NULL AND why LIKE 'between two bursts%') AS shortest_pause_ns -- NULL: no pauses
 	  FROM recording;
 
+-- What a VM is called: by its name, and its number where that is not enough.
+CREATE VIEW vm_label AS
+	SELECT id AS vm,                   -- vm.id
+	       CASE WHEN name IS NULL THEN 'VM ' || id
+	            -- the latter stand for several VMs, or none, in reports
+	            WHEN count(*) OVER (PARTITION BY name) > 1 OR name IN ('all VMs', 'further VMs', 'other threads')
+	            THEN name || ' (VM ' || id || ')'
+	            ELSE name END AS label
+	  FROM vm;
+
 -- A thread and the VM whose thread group it is of.
 CREATE VIEW vm_thread AS
 	SELECT thread.id AS thread,        -- thread.id

@@ -253,18 +253,13 @@ static void say_pauses(struct export *x, sqlite3_stmt *s)
 	x->counted_to = MIN(db_column(s, 1) + SECOND_NS, x->t1);
 }
 
-/* Of VMs that have the same name the thread group tells which. */
-#define VM_LABEL "(SELECT vm.id AS vm, CASE WHEN name IS NULL THEN 'VM ' || vm.id " \
-		 "WHEN count(*) OVER (PARTITION BY name) > 1 THEN name || ' ' || coalesce(tgid, vm.id) " \
-		 "ELSE name END AS label FROM vm)"
-
 static const struct part {
 	const char *sql;
 	void (*say)(struct export *export, sqlite3_stmt *row);
 } parts[] = {
 	{ "SELECT 1 FROM moment LIMIT 1", add_moments },
 	{ "SELECT DISTINCT cpu FROM on_cpu ORDER BY cpu", add_cpu },
-	{ "SELECT vm, label FROM " VM_LABEL " ORDER BY vm", add_vm },
+	{ "SELECT vm, label FROM vm_label ORDER BY vm", add_vm },
 	{ "SELECT id, vcpu_idx, vm FROM vcpu ORDER BY vm, vcpu_idx", add_vcpu },
 	{ "SELECT DISTINCT coalesce(cpu, -1) AS c, CASE WHEN cpu IS NULL THEN 'all CPUs' ELSE 'CPU ' || cpu END "
 	  "FROM gap ORDER BY c", add_lost },
@@ -273,7 +268,7 @@ static const struct part {
 	  "ELSE label || ' vCPU ' || vcpu.vcpu_idx END, tid, why, prio, "
 	  "CASE WHEN vcpu.id NOT NULL THEN guest_ns END, CASE WHEN vcpu.id NOT NULL THEN n_exit END "
 	  "FROM on_cpu o JOIN thread ON thread.id = o.thread LEFT JOIN vcpu ON vcpu.id = thread.vcpu "
-	  "LEFT JOIN " VM_LABEL " USING (vm) ORDER BY o.t0, o.id", say_stretch },
+	  "LEFT JOIN vm_label USING (vm) ORDER BY o.t0, o.id", say_stretch },
 	{ "SELECT vcpu, t0, t1, state, cpu FROM vcpu_state ORDER BY t0, vcpu, t1", say_state },
 	{ "SELECT vcpu, t0, t1, cause, unblocker_idx, vector, id, confidence, spin_ns, n_decisions, tainted "
 	  "FROM episode ORDER BY t0, id", say_episode },

@@ -7,13 +7,8 @@
 
 #include "analyze/report/result.h"
 
-/* What a VM is called, by an SQL expression for its id: VMs of one name are told apart, from what is none, too. */
-#define VM_LABEL(id) \
-	"(SELECT CASE WHEN label.name IS NULL THEN 'VM ' || label.id " \
-	"WHEN label.name IN ('all VMs', 'further VMs', 'other threads') " \
-	"OR (SELECT count(*) FROM vm AS other WHERE other.name = label.name) > 1 " \
-	"THEN label.name || ' (VM ' || label.id || ')' " \
-	"ELSE label.name END FROM vm AS label WHERE label.id = " id ")"
+/* What a VM is called, by an SQL expression for its id. */
+#define VM_LABEL(id) "(SELECT label FROM vm_label WHERE vm_label.vm = " id ")"
 
 /* What a row of table replay is called: by its policy, and what else tells it from others. */
 #define POLICY_LABEL(id) \
