@@ -329,7 +329,7 @@ CREATE VIEW loss AS
 	       printf('of %,d: whom the kernel yielded to is not known%s', n, CASE WHEN EXISTS (SELECT * FROM replay)
 		      THEN '' ELSE '; replay may infer it' END) FROM seen
 	UNION ALL
-	SELECT 'unusable episodes', CASE WHEN EXISTS (SELECT * FROM replay) THEN coalesce(sum(NOT used), 0) END,
+	SELECT 'unusable episodes', CASE WHEN EXISTS (SELECT * FROM replay) THEN count(*) - coalesce(sum(used), 0) END,
 	       CASE WHEN EXISTS (SELECT * FROM replay)
 	            THEN printf('of %,d waits: they touch a gap, or an outcome in them is not known', count(*))
 	            ELSE 'not replayed' END

@@ -120,35 +120,44 @@ static char *gain_text(const struct result *r, const char *policy, enum answer_k
 	}
 	text = format_cell(column, &gain[1]);
 	*kind = !strcmp(word, "gain") ? ANSWER_YES : !strcmp(word, "loss") ? ANSWER_NO : ANSWER_PARTLY;
-	return g_strdup_printf("%s %s %% useful work%s%s", policy, text, *kind == ANSWER_PARTLY ? ", " : "",
+	return g_strdup_printf("%s %s %% useful work%s%s", policy, text, *kind == ANSWER_PARTLY ? ": " : "",
 			       *kind == ANSWER_PARTLY ? word : "");
 }
 
-static void answer_helps(struct result *r)
+/* Those that help first, and then those of which it is not known. */
+static void answer_helps(struct result *r, sqlite3 *db)
 {
 	static const char *const policies[] = { "ipi-aware", "ipi-aware+relaxed" };
-	static const char *const words[] = {
-		[ANSWER_YES] = "Yes", [ANSWER_NO] = "No, it would cost", [ANSWER_PARTLY] = "No clear effect",
-		[ANSWER_UNKNOWN] = "Not known",
+	static const struct {
+		enum answer_kind kind;
+		const char *word;
+	} order[] = {
+		{ ANSWER_YES, "Yes" }, { ANSWER_PARTLY, "No clear effect" }, { ANSWER_NO, "No, it would cost" },
+		{ ANSWER_UNKNOWN, "Not known" },
 	};
 	g_autoptr(GString) text = g_string_new(NULL);
-	enum answer_kind best = ANSWER_UNKNOWN;
+	guint first = G_N_ELEMENTS(order);
 
-	for (unsigned int i = 0; i < G_N_ELEMENTS(policies); i++) {
-		enum answer_kind kind;
-		g_autofree char *said = gain_text(r, policies[i], &kind);
-
-		if (!said)
-			continue;
-		g_string_append_printf(text, "%s%s", text->len ? "; " : "", said);
-		if (kind == ANSWER_YES || best == ANSWER_UNKNOWN || (kind == ANSWER_PARTLY && best == ANSWER_NO))
-			best = kind;
+	if (!db_value(db, "SELECT count(*) FROM decision")) {
+		result_answer(r, "helps", helps, ANSWER_NO, "No: there is nothing to gain, as nobody spun long enough for a "
+			      "directed yield.");
+		return;
 	}
-	if (!text->len)
+	for (guint k = 0; k < G_N_ELEMENTS(order); k++)
+		for (unsigned int i = 0; i < G_N_ELEMENTS(policies); i++) {
+			enum answer_kind kind;
+			g_autofree char *said = gain_text(r, policies[i], &kind);
+
+			if (!said || kind != order[k].kind)
+				continue;
+			g_string_append_printf(text, "%s%s", text->len ? "; " : "", said);
+			first = MIN(first, k);
+		}
+	if (text->len)
+		result_answer(r, "helps", helps, order[first].kind, "%s: %s.", order[first].word, text->str);
+	else
 		result_answer(r, "helps", helps, ANSWER_UNKNOWN, "Not known: the IPI-aware policies have not been replayed "
 			      "('counterspin replay' does it).");
-	else
-		result_answer(r, "helps", helps, best, "%s: %s.", words[best], text->str);
 }
 
 static void answer_which(struct result *r)
@@ -210,7 +219,8 @@ static void answer_sure(struct result *r, sqlite3 *db)
 		    "kernel at %.1f %% of decisions", table_cell(fidelity, i, "state")->text, share);
 	}
 	if (!fidelity->rows->len && decisions)
-		say(bad, "what the kernel did was not probed, so nothing checks the replay");
+		say(bad, db_value(db, "SELECT probes FROM recording") ? "no policy has been replayed, so nothing is checked yet" :
+		    "what the kernel did was not probed, so nothing checks the replay");
 	if (lost > 0 || gaps > 0)
 		say(100 * tainted > LEFT_OUT * decisions ? bad : good, "%" G_GINT64_FORMAT " events lost, %" G_GINT64_FORMAT
 		    " gaps, and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " decisions left out for them", lost, gaps, tainted,
@@ -237,7 +247,7 @@ bool answers_add(struct result *r, sqlite3 *db, GError **error)
 {
 	if (!answer_problem(r, db, error))
 		return false;
-	answer_helps(r);
+	answer_helps(r, db);
 	answer_which(r);
 	answer_sure(r, db);
 	return true;

@@ -211,7 +211,7 @@
 	function ipiTip(i) {
 		const at = (name, t) => t === null ? name + ' not seen' : name + ' ' + timeline.offset(t, 1e3) +
 			(t > i.send ? ' (after ' + timeline.duration(t - i.send) + ')' : '');
-		const lines = ['IPI, vector ' + i.vector + ' (' + i.how + '): vCPU ' + i.from + ' \u2192 ' +
+		const lines = ['IPI, vector ' + timeline.vector(i.vector) + ' (' + i.how + '): vCPU ' + i.from + ' \u2192 ' +
 			       timeline.vcpuName(i.to), 'sent ' + timeline.offset(i.send, 1e3), at('accepted', i.accept),
 			       at('injected', i.inject), at('acknowledged', i.ack),
 			       'the patches\u2019 tracker ' + (i.tracked ? 'sees it' : 'does not see it')];

@@ -309,7 +309,7 @@
 			g.stroke();
 			this.font(12, '600');
 			const whom = wait.awaited === null ? '' : ' for vCPU ' + wait.awaited;
-			const cause = wait.vector !== null ? 'IPI, vector ' + wait.vector :
+			const cause = wait.vector !== null ? 'IPI, vector ' + timeline.vector(wait.vector) :
 				wait.cause === 'unknown' ? 'why is not known' : wait.cause;
 			const text = this.clipped('vCPU ' + wait.idx + ' waits ' + timeline.duration(wait.len) + whom +
 						  ' (' + cause + ')', right - GUTTER);

@@ -46,7 +46,12 @@
 	/** Names of VMs by place; those that several share are told apart by vm.id. */
 	function vmNames(vms) {
 		const shared = name => vms.filter(v => v[1] === name).length > 1;
-		return vms.map(([id, name]) => shared(name) ? 'VM ' + id + ' ' + name : name);
+		return vms.map(([id, name]) => shared(name) ? name + ' (VM ' + id + ')' : name);
+	}
+
+	/** As elsewhere: "0xfc". */
+	function vector(n) {
+		return '0x' + n.toString(16).padStart(2, '0');
 	}
 
 	function vcpuName(idx) {
@@ -212,6 +217,6 @@
 	}
 
 	Object.assign(timeline, {
-		duration, offset, seconds, vmNames, vcpuName, scan, scanWords, policyDiffers, differs, nearest, moment,
+		duration, offset, seconds, vector, vmNames, vcpuName, scan, scanWords, policyDiffers, differs, nearest, moment,
 	});
 })();

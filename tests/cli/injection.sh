@@ -225,7 +225,7 @@ interrupt_anywhere() {	# EXISTING NAMES
 	local n total what
 
 	total=$(calls parent "$1" "$2")
-	for ((n = 2; n <= total; n += every)); do	# of the first it does not yet know what it is to do
+	for ((n = 4; n <= total; n += every)); do	# while it looks at its streams it does not yet know what it is to do
 		what="parent.any@$n=SIGINT ($(sed -n "s/^parent $n //p" "$scratch/calls"), database before: $1)"
 		fresh "$1"
 		status=0

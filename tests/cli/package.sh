@@ -46,8 +46,8 @@ awk '{ print $6 }' listing | sed 's|^\./||' | grep -v '/$' | sort > files
 		usr/share/doc/counterspin/changelog.gz
 		usr/share/doc/counterspin/copyright
 	END
-	for page in "$SOURCE"/*/*.1; do
-		echo "usr/share/man/man1/${page##*/}.gz"
+	for page in "$SOURCE"/{*,analyze/report}/*.[17]; do
+		echo "usr/share/man/man${page##*.}/${page##*/}.gz"
 	done
 } | sort > wanted
 expect "$(cat files)" "$(cat wanted)" 'files'
