@@ -235,7 +235,7 @@ static void answer_which(struct result *r, sqlite3 *db)
 	policy = table_cell(t, 0, "policy");
 	chosen = table_cell(t, 0, "chosen");
 	verdict = table_cell(t, 0, "verdict");
-	chain = table_cell(t, 0, "throughput_at_chosen");
+	chain = table_cell(result_table(r, "window_throughput"), 0, "throughput_at_chosen");
 	why = find_row(reasons, policy->text, NULL);
 	by_default = format_ns(table_cell(t, 0, "default_window")->value);
 	if (!chosen->known) {

@@ -65,10 +65,7 @@ static int show(const struct result *r, sqlite3 *db)
 		progress_begin("writing the page", 0);
 		ok = html_write(r, db, option_output, option_force, &error);
 		progress_end();
-		if (!ok)
-			return command_fail(&command, error);
-		fprintf(stderr, "%s: the page\n", option_output);
-		return EXIT_FINE;
+		return ok ? EXIT_FINE : command_fail(&command, error);
 	}
 	progress_end();
 	if (option_json)
