@@ -127,7 +127,7 @@ static cJSON *decision_json(const struct explain *x, const struct engine_decisio
 	cJSON *o = cJSON_CreateObject(), *observed, *vcpus, *list, *receivers;
 
 	cJSON_AddNumberToObject(o, "decision", d->id);
-	cJSON_AddStringToObject(o, "vm", x->recorded->vms[d->vm].name);
+	cJSON_AddStringToObject(o, "vm", x->recorded->vms[d->vm].label);
 	cJSON_AddNumberToObject(o, "vcpu_idx", d->me);
 	cJSON_AddNumberToObject(o, "cpu", d->cpu);
 	cJSON_AddNumberToObject(o, "t", d->t_start - x->recorded->t0);

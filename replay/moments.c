@@ -204,13 +204,13 @@ static char *tell_wait(const struct run *run, const struct candidate *c)
 	exits = count_of(ep->n, "PAUSE exit", "PAUSE exits");
 	yields = count_of(others, "yield", "yields");
 	return g_strdup_printf("vCPU %u of %s waited %s for %s; %s, %s to others", ep->me,
-			       run->recorded->vms[ep->vm].name, time, whom, exits, yields);
+			       run->recorded->vms[ep->vm].label, time, whom, exits, yields);
 }
 
 static char *tell(const struct run *run, enum moment_kind kind, const struct candidate *c)
 {
 	const struct scored *d = scored_at(run->scores, c->decision);
-	const char *vm = run->recorded->vms[d->vm].name;
+	const char *vm = run->recorded->vms[d->vm].label;
 	g_autofree char *time = duration(c->wait), *kernel = target(d->pick), *better = target(c->pick);
 
 	switch (kind) {

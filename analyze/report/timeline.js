@@ -22,8 +22,7 @@
 			this.moments = new Map();
 			this.boxes = {};	// labels of the check boxes
 			this.chosen = {};	// those that somebody set
-			const names = timeline.vmNames(data.vms);
-			this.vmName = vm => names[vm] || 'VM';
+			this.vmName = vm => data.vms[vm] ? data.vms[vm][1] : 'VM';
 			root.classList.add('timeline');
 			if (!data.moments.length) {
 				root.append(timeline.element('p', 'tl-note', 'There are no moments to show: ' +

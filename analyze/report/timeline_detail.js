@@ -237,10 +237,17 @@
 		return lines;
 	}
 
+	function nameTip(row, names) {
+		return row.type === 'vcpu' || row.type === 'other' ?
+			['vCPU ' + row.of.idx + ' of ' + names(row.of.vm)] : [row.label];
+	}
+
 	/** Lines about what Picture.hit() found. */
 	function tip(hit, data, names, time) {
 		if (hit.mark)
 			return decisionTip(hit.mark.list, data.policies.map(p => p.name), time);
+		if (hit.name)
+			return nameTip(hit.name, names);
 		if (hit.ipi)
 			return ipiTip(hit.ipi);
 		if (hit.gap)

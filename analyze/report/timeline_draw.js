@@ -173,6 +173,18 @@
 			return n ? text.slice(0, n) + '\u2026' : '';
 		}
 
+		/** Both ends of text, as much as fits: names of VMs differ at the end, too. */
+		clippedInside(text, width) {
+			const whole = Array.from(text);
+			let n = whole.length, shown = text;
+			while (n > 2 && this.g.measureText(shown).width > width) {
+				n--;
+				const head = Math.max(1, Math.floor(n * 0.4));
+				shown = whole.slice(0, head).join('') + '\u2026' + whole.slice(head - n).join('');
+			}
+			return shown;
+		}
+
 		/** state: {view, policies: places of those compared, current, hover}. */
 		draw(state) {
 			const g = this.g, c = this.colour;
@@ -465,7 +477,7 @@
 					y = row.y + row.h - 5;
 				}
 				this.font(row.type === 'other' ? 11 : 12, row.type === 'header' || note ? '600' : '400');
-				this.text(this.clipped(row.label, GUTTER - 16), GUTTER - 8, note ? y - 6 : y,
+				this.text(this.clippedInside(row.label, GUTTER - 16), GUTTER - 8, note ? y - 6 : y,
 					  row.type === 'other' ? c.muted : c.text, 'right');
 				if (note) {
 					this.font(11);

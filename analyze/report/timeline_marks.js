@@ -210,7 +210,7 @@
 			this.text(text, at + 4, y + 0.5, colour);
 		}
 
-		/** What is at a place: {mark}, {ipi}, {span, row}, {gap}, or null. */
+		/** What is at a place: {mark}, {ipi}, {span, row}, {gap}, {name: row}, or null. */
 		hit(x, y) {
 			let best = null, distance = 8;
 			for (const mark of this.marks) {
@@ -222,8 +222,10 @@
 			}
 			if (best)
 				return { mark: best };
-			if (x < timeline.GUTTER || x > this.width - timeline.RIGHT)
+			if (x > this.width - timeline.RIGHT)
 				return null;
+			if (x < timeline.GUTTER)
+				return this.hitName(y);
 			const ipi = this.hitIpi(x, y);
 			if (ipi)
 				return { ipi };
@@ -236,6 +238,11 @@
 			if (gap)
 				return { gap };
 			return row.type === 'header' ? null : this.hitSpan(row, t);
+		}
+
+		hitName(y) {
+			const name = this.rows.find(r => y >= r.y && y < r.y + r.h && r.label);
+			return name ? { name } : null;
 		}
 
 		hitSpan(row, t) {

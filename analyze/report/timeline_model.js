@@ -43,12 +43,6 @@
 		return (ns < 0 ? '\u2212' : '') + whole + (n ? '.' + rest : '') + ' s';
 	}
 
-	/** Names of VMs by place; those that several share are told apart by vm.id. */
-	function vmNames(vms) {
-		const shared = name => vms.filter(v => v[1] === name).length > 1;
-		return vms.map(([id, name]) => shared(name) ? name + ' (VM ' + id + ')' : name);
-	}
-
 	/** As elsewhere: "0xfc". */
 	function vector(n) {
 		return '0x' + n.toString(16).padStart(2, '0');
@@ -217,6 +211,6 @@
 	}
 
 	Object.assign(timeline, {
-		duration, offset, seconds, vector, vmNames, vcpuName, scan, scanWords, policyDiffers, differs, nearest, moment,
+		duration, offset, seconds, vector, vcpuName, scan, scanWords, policyDiffers, differs, nearest, moment,
 	});
 })();
