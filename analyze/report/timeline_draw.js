@@ -320,11 +320,12 @@
 				g.lineTo(b, y + 4);
 			g.stroke();
 			this.font(12, '600');
-			const whom = wait.awaited === null ? '' : ' for vCPU ' + wait.awaited;
+			const many = wait.whom.length > 1, last = many ? ', vCPU ' + wait.awaited + ' last' : '';
+			const whom = wait.whom.length ? ' for vCPU' + (many ? 's ' : ' ') + wait.whom.join(', ') : '';
 			const cause = wait.vector !== null ? 'IPI, vector ' + timeline.vector(wait.vector) :
 				wait.cause === 'unknown' ? 'why is not known' : wait.cause;
 			const text = this.clipped('vCPU ' + wait.idx + ' waits ' + timeline.duration(wait.len) + whom +
-						  ' (' + cause + ')', right - GUTTER);
+						  ' (' + cause + ')' + last, right - GUTTER);
 			const w = g.measureText(text).width;
 			const x = Math.min(Math.max((a + b) / 2 - w / 2, GUTTER), right - w);
 			g.fillStyle = c.bg;
@@ -470,7 +471,8 @@
 					const { top, h } = this.geometry(row);
 					y = top + h / 2;
 					if (wait)
-						note = row.of.idx === wait.idx ? 'waits' : row.of.idx === wait.awaited ? 'awaited' : '';
+						note = row.of.idx === wait.idx ? 'waits' : !wait.whom.includes(row.of.idx) ? '' :
+							wait.whom.length > 1 && row.of.idx === wait.awaited ? 'awaited, last' : 'awaited';
 					g.fillStyle = c.line;
 					g.fillRect(8, row.y + row.h - 0.5, this.width - RIGHT - 8, 0.5);
 				} else if (row.type === 'other') {

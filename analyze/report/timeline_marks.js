@@ -13,7 +13,7 @@
 		}
 
 		isAwaited(i) {
-			return Boolean(this.moment.wait) && this.moment.wait.ipi === i.id;
+			return Boolean(this.moment.wait) && this.moment.wait.ipis.includes(i);
 		}
 
 		drawIpis() {

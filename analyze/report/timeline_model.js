@@ -6,6 +6,7 @@
 	const parts = window.counterspin = window.counterspin || {};
 	const timeline = parts.timelineParts = parts.timelineParts || {};
 
+	const LOOP_NS = 30000;	// replay/estimate/sends.c
 	const UNITS = [[1e9, 's'], [1e6, 'ms'], [1e3, 'us'], [1, 'ns']];
 
 	function unit(ns) {
@@ -181,6 +182,39 @@
 			 inject: i[7], ack: i[8], end: known[known.length - 1], tracked: i[9] === 1, tainted: i[10] === 1 };
 	}
 
+	/** How long a vCPU ran from t0 to t1. */
+	function ran(spans, t0, t1) {
+		return spans.filter(s => s.kind === 'running').reduce((sum, s) =>
+			sum + Math.max(0, Math.min(s.t + s.len, t1) - Math.max(s.t, t0)), 0);
+	}
+
+	/**
+	 * The IPIs that a wait is for: that of its episode, and those of its vector that the vCPU sent with less than
+	 * LOOP_NS on a CPU between them, as replay takes them together.
+	 */
+	function awaitedIpis(wait, ipis, waiter) {
+		const list = ipis.filter(i => i.from === wait.idx && i.to !== null && i.to !== i.from && i.vector === wait.vector)
+			.sort((a, b) => a.send - b.send);
+		const at = list.findIndex(i => i.id === wait.ipi);
+		const near = (a, b) => a.send === b.send || ran(waiter.spans, a.send, b.send) < LOOP_NS;
+		let first = at, last = at;
+		while (first > 0 && near(list[first - 1], list[first]))
+			first--;
+		while (at >= 0 && last + 1 < list.length && near(list[last], list[last + 1]))
+			last++;
+		return at < 0 ? [] : list.slice(first, last + 1);
+	}
+
+	/** What a moment's wait is for: its ipis, its receivers in order, and the one that answers last. */
+	function addAwaited(wait, ipis, own) {
+		const waiter = own.find(v => v.idx === wait.idx);
+		wait.ipis = waiter && wait.ipi !== null ? awaitedIpis(wait, ipis, waiter) : [];
+		const whom = new Set(wait.ipis.map(i => i.to));
+		if (wait.awaited !== null)
+			whom.add(wait.awaited);
+		wait.whom = [...whom].sort((a, b) => a - b);
+	}
+
 	/** One moment, ready to draw. */
 	function moment(data, m) {
 		const words = data.names;
@@ -200,11 +234,13 @@
 			}
 			return c;
 		}).sort((a, b) => a.cpu - b.cpu);
+		const wait = episodes.find(e => e.id === m.episode) || null, ipis = m.ipis.map(i => ipi(words, i));
+		if (wait)
+			addAwaited(wait, ipis, own);
 		return {
 			raw: m, len: m.len, t0: m.t0, vm: m.vm, cpus, own, episodes,
 			others: vcpus.filter(v => v.vm !== m.vm && v.spans.length),
-			wait: episodes.find(e => e.id === m.episode) || null,
-			ipis: m.ipis.map(i => ipi(words, i)),
+			wait, ipis,
 			gaps: m.gaps.map(g => ({ cpu: g[0], t: g[1], len: g[2], events: g[3], why: words[g[4]] })),
 			decisions: m.decisions.map((row, index) => decision(data, row, index)),
 		};
