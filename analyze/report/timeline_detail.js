@@ -259,10 +259,11 @@
 
 	const LEGEND = [
 		['running', 'running'], ['spinning', 'spinning (PAUSE exits)'], ['preempted', 'preempted, runnable'],
-		['preempted-user', 'preempted in user mode'], ['waking', 'woken, waits for a CPU'], ['blocked', 'blocked'],
+		['preempted-user', 'preempted in user mode'], ['waking', 'waking: waits for a CPU'], ['blocked', 'blocked'],
 		['unknown', 'state not known'], ['wait', 'the wait'], ['ipi', 'IPI: sent, pending, acknowledged'],
-		['mark', 'decision'], ['mark-nobody', 'yielded to nobody'], ['mark-unknown', 'to whom is not known'],
-		['mark-differs', 'a policy picks another'],
+		['mark', 'decision'], ['yield', 'whom the kernel yielded to'],
+		 ['mark-nobody', 'yielded to nobody'], ['mark-unknown', 'to whom is not known'],
+		['mark-differs', 'a policy picks another'], ['pick', 'whom other policies pick'],
 		['other', 'another thread'], ['gap', 'lost'],
 	];
 

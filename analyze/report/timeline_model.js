@@ -135,7 +135,7 @@
 
 	const WAIT_KINDS = [
 		['preempted', 'preempted'], ['preempted', 'preempted in kernel mode'],
-		['preempted-user', 'preempted in user mode'], ['waking', 'woken, waits for a CPU'], ['blocked', 'blocked'],
+		['preempted-user', 'preempted in user mode'], ['waking', 'waking: waits for a CPU'], ['blocked', 'blocked'],
 	];
 
 	/** Stretches of every vCPU, by place in data.vcpus; each in time order. */
