@@ -57,6 +57,15 @@
 		return tried.map(s => s.idx + ' ' + timeline.scanWords([s], []).replace(/^\d+ /, '')).join(', ');
 	}
 
+	/** "vCPU 7 (2)" where two are on their way there. */
+	function receiverWords(list) {
+		const by = new Map();
+		for (const idx of list)
+			by.set(idx, (by.get(idx) || 0) + 1);
+		return (by.size > 1 ? 'vCPUs ' : 'vCPU ') +
+			[...by].map(([idx, n]) => n > 1 ? idx + ' (' + n + ')' : idx).join(', ');
+	}
+
 	/** In what a column's states are known by: "probed", or several. */
 	function columnSources(data, words, at) {
 		const how = new Set();
@@ -150,7 +159,7 @@
 		if (e)
 			facts += 'yield_to_kernel_mode ' + known(e.mode) + ', last_boosted_vcpu ' + known(e.lastBoosted) +
 				', nr_running ' + known(e.nrRunning) + '. Its unicast IPIs out: ' +
-				(e.receivers.length ? 'to vCPU ' + e.receivers.join(', ') : 'none') + '. ';
+				(e.receivers.length ? 'to ' + receiverWords(e.receivers) : 'none') + '. ';
 		facts += 'The kernel\u2019s pick is ' + (d.source === 'unknown' ? 'not known' : d.source) + '.' +
 			(d.tainted ? ' It touches a gap.' : '');
 		panel.append(element('p', 'tl-facts', facts));
