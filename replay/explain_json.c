@@ -10,7 +10,7 @@ static const char *const step_names[] = {
 	[STEP_BLOCKING] = "blocking, no interrupt waits",
 	[STEP_USER_MODE] = "preempted in user mode",
 	[STEP_NOT_PREEMPTED] = "not preempted",
-	[STEP_NOT_ELIGIBLE] = "spins itself, dy_eligible was off (now on)",
+	[STEP_NOT_ELIGIBLE] = "spinning, too, and not eligible this time",
 	[STEP_NOT_RECEIVER] = "not the receiver of the spinner's IPI",
 	[STEP_TRIED] = "tried",
 };

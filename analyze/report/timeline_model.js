@@ -78,19 +78,19 @@
 
 	const RESULTS = { '+': 'yielded', '-': 'not yielded', '!': '-ESRCH', '': 'result not seen' };
 
-	/** "1 not ready; 2, 3 preempted in user mode; 0 tried → yielded". */
+	/** "vCPU 1: not ready; vCPUs 2, 3: preempted in user mode; vCPU 0: tried, yielded". */
 	function scanWords(steps, names) {
 		const out = [];
 		let round = 1, group = [], what = null;
 		const flush = () => {
 			if (group.length)
-				out.push(group.join(', ') + ' ' + what);
+				out.push((group.length > 1 ? 'vCPUs ' : 'vCPU ') + group.join(', ') + ': ' + what);
 			group = [];
 		};
 		for (const s of steps) {
-			const result = s.result || s.step < 0 ? '\u2192 ' + RESULTS[s.result] : '';
+			const result = s.result || s.step < 0 ? RESULTS[s.result] : '';
 			const step = s.step < 0 ? '' : names[s.step] || '';
-			const text = [step, result, s.certain || s.step < 0 ? '' : '(not certain)'].filter(w => w).join(' ');
+			const text = [step, result].filter(w => w).join(', ') + (s.certain || s.step < 0 ? '' : ' (not certain)');
 			if (s.round !== round || text !== what)
 				flush();
 			if (s.round !== round)
