@@ -87,7 +87,7 @@
 		preempted: 'The kernel\u2019s vcpu->preempted: the scheduler took its CPU away while it could run.',
 		in_kernel: 'When it last left its CPU, its guest was in kernel mode.',
 		blocking: 'It sleeps in the kernel, halted, until it is woken.',
-		dy_runnable: 'It sleeps, but has an event to handle: kvm_arch_dy_runnable(), which makes it worth a yield.',
+		dy_runnable: 'An interrupt waits for it since it last entered its guest: kvm_arch_dy_runnable().',
 		pending_irq: 'An interrupt is posted to it and has not reached it yet; only Intel\u2019s APICv shows that.',
 		on_cpu: 'Its thread runs on a CPU.',
 		queued: 'Its thread is on a run queue: it runs, or waits for its CPU.',

@@ -196,6 +196,7 @@
 			g.fillRect(0, 0, this.width, this.height);
 			this.drawOverview();
 			this.drawAxes();
+			this.picks = this.placePicks();
 			g.save();
 			g.beginPath();
 			g.rect(GUTTER, this.top - 2, this.width - GUTTER - RIGHT, this.bottom - this.top + 4);
@@ -368,7 +369,16 @@
 				this.drawOther(row);
 		}
 
-		label(texts, a, b, y, colour) {
+		/** Of a bar from a to b, the larger part that no pick's name is on. */
+		uncovered(a, b, y) {
+			for (const { box } of this.picks)
+				if (y > box.y - 5 && y < box.y + box.h + 5 && box.x < b && box.x + box.w > a)
+					return box.x - a > b - box.x - box.w ? [a, box.x] : [box.x + box.w, b];
+			return [a, b];
+		}
+
+		label(texts, from, to, y, colour) {
+			const [a, b] = this.uncovered(from, to, y);
 			for (const text of texts)
 				if (this.g.measureText(text).width + 8 <= b - a) {
 					this.text(text, (a + b) / 2, y, ink(colour), 'center');
@@ -423,7 +433,8 @@
 
 		stateLabel(s, spun, top, h) {
 			const c = this.colour;
-			const a = Math.max(GUTTER, this.x(s.t)), b = Math.min(this.width - RIGHT, this.x(s.t + s.len));
+			const [a, b] = this.uncovered(Math.max(GUTTER, this.x(s.t)),
+						      Math.min(this.width - RIGHT, this.x(s.t + s.len)), top + h / 2);
 			if (b - a < 40)
 				return;
 			const time = ' \u00b7 ' + timeline.duration(s.len);
