@@ -213,7 +213,7 @@
 					at.set(v, [v / 1e9].concat(names.map(() => null)));
 				at.get(v)[1 + names.indexOf(by.vm[i])] = by.pause_exits[i];
 			});
-			graphs.push(chart('by-vm', [...at.values()], names.map(name => ({ name: name, format: number })),
+			graphs.push(chart('by-vm', [...at.values()], names.map(name => ({ name: name, format: number, key: Math.max(0, data.vms.indexOf(name)) % 8 })),
 				when, Object.assign({}, time, { stepPlot: true })));
 		}
 		link(graphs);

@@ -298,9 +298,9 @@
 
 	/** Swatches in list; VMs by their colours. */
 	function legend(list, moment, vmName) {
-		const vms = new Map([['vm0', [vmName(moment.vm)]]]);
+		const vms = new Map([[timeline.vmColour(moment.vm), [vmName(moment.vm)]]]);
 		for (const v of moment.others) {
-			const colour = timeline.vmColour(moment.vm, v.vm), name = vmName(v.vm);
+			const colour = timeline.vmColour(v.vm), name = vmName(v.vm);
 			vms.set(colour, (vms.get(colour) || []).filter(n => n !== name).concat(name));
 		}
 		list.replaceChildren();

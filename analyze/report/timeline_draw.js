@@ -10,7 +10,8 @@
 	const GUTTER = 104, RIGHT = 14;
 	const OVERVIEW = { y: 2, h: 18 };
 	const COLOURS = ['bg', 'panel', 'text', 'muted', 'line', 'running', 'spinning', 'preempted', 'waking', 'blocked',
-			 'accent', 'ipi', 'wait', 'other', 'vm0', 'vm1', 'vm2', 'vm3', 'gap', 'focus'];
+			 'accent', 'ipi', 'wait', 'other', 'gap', 'focus'];
+	const VM_COLOURS = 8;		// --c0... of the page
 
 	function luminance(hex) {
 		const channel = i => {
@@ -31,9 +32,9 @@
 		return [1, 2, 5, 10].map(f => f * power).find(s => s >= least * 0.999);
 	}
 
-	/** The moment's own VM has the first colour, the others share the rest. */
-	function vmColour(own, vm) {
-		return vm === own ? 'vm0' : 'vm' + (1 + vm % 3);
+	/** As everywhere on the page: by the VM's place among all of them. */
+	function vmColour(vm) {
+		return 'c' + vm % VM_COLOURS;
 	}
 
 	/** First place in list, sorted by t and without overlap, whose span ends after t. */
@@ -65,6 +66,8 @@
 			this.colour = {};
 			for (const name of COLOURS)
 				this.colour[name] = style.getPropertyValue('--tl-' + name).trim();
+			for (let i = 0; i < VM_COLOURS; i++)
+				this.colour['c' + i] = style.getPropertyValue('--c' + i).trim();
 			this.family = style.fontFamily || 'sans-serif';
 			this.hatches = {};
 		}
@@ -357,7 +360,7 @@
 		}
 
 		vmColour(vm) {
-			return this.colour[timeline.vmColour(this.moment.vm, vm)];
+			return this.colour[timeline.vmColour(vm)];
 		}
 
 		drawRow(row) {
