@@ -89,9 +89,9 @@ static void add_rows(GString *page, const struct table *t)
 {
 	guint n = MIN(t->rows->len, MAX_ROWS);
 
-	g_string_append_printf(page, "<div class=scroll><table id=\"t-%s\"><caption>", t->spec->id);
+	g_string_append_printf(page, "<div class=scroll><table id=\"t-%s\"><caption><span>", t->spec->id);
 	html_text(page, t->spec->title);
-	g_string_append(page, "</caption><thead><tr>");
+	g_string_append(page, "</span></caption><thead><tr>");
 	for (unsigned int c = 0; c < t->n_columns; c++) {
 		const struct column *column = &t->spec->columns[c];
 
