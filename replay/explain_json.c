@@ -10,7 +10,7 @@ static const char *const step_names[] = {
 	[STEP_BLOCKING] = "blocking, no interrupt waits",
 	[STEP_USER_MODE] = "preempted in user mode",
 	[STEP_NOT_PREEMPTED] = "not preempted",
-	[STEP_NOT_ELIGIBLE] = "spins itself, dy_eligible was off (now on)",
+	[STEP_NOT_ELIGIBLE] = "spinning, too, and not eligible this time",
 	[STEP_NOT_RECEIVER] = "not the receiver of the spinner's IPI",
 	[STEP_TRIED] = "tried",
 };
@@ -127,7 +127,7 @@ static cJSON *decision_json(const struct explain *x, const struct engine_decisio
 	cJSON *o = cJSON_CreateObject(), *observed, *vcpus, *list, *receivers;
 
 	cJSON_AddNumberToObject(o, "decision", d->id);
-	cJSON_AddStringToObject(o, "vm", x->recorded->vms[d->vm].name);
+	cJSON_AddStringToObject(o, "vm", x->recorded->vms[d->vm].label);
 	cJSON_AddNumberToObject(o, "vcpu_idx", d->me);
 	cJSON_AddNumberToObject(o, "cpu", d->cpu);
 	cJSON_AddNumberToObject(o, "t", d->t_start - x->recorded->t0);

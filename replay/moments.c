@@ -180,6 +180,21 @@ static char *target(int pick)
 	return pick < 0 ? g_strdup("nobody") : g_strdup_printf("vCPU %d", pick);
 }
 
+/* How many vCPUs it was sent to. */
+static guint receivers(const struct sends *s, const struct send *send)
+{
+	guint n = 0;
+
+	for (guint i = 0; i < send->n_edges; i++) {
+		guint k = 0;
+
+		while (edge_at(s, send->edge + k)->receiver != edge_at(s, send->edge + i)->receiver)
+			k++;
+		n += k == i;
+	}
+	return n;
+}
+
 /* What the wait was for, how long it took and what was tried meanwhile. */
 static char *tell_wait(const struct run *run, const struct candidate *c)
 {
@@ -187,7 +202,7 @@ static char *tell_wait(const struct run *run, const struct candidate *c)
 	const struct episode *ep = episode_at(e, c->episode);
 	const struct send *send = ep->send >= 0 ? send_at(e->sends, ep->send) : NULL;
 	g_autofree char *time = duration(ep->end - ep->s), *exits = NULL, *yields = NULL, *whom = NULL;
-	guint others = 0;
+	guint others = 0, n_receivers = send ? receivers(e->sends, send) : 0;
 
 	for (guint j = 0; j < ep->n; j++) {
 		const struct scored *d = scored_at(e->scores, episode_decision(e, ep, j));
@@ -196,21 +211,21 @@ static char *tell_wait(const struct run *run, const struct candidate *c)
 	}
 	if (!send)
 		whom = g_strdup_printf("vCPU %d, which by all signs held a lock", ep->unblocker);
-	else if (send->n_edges > 1)
-		whom = g_strdup_printf("%u vCPUs to answer vector 0x%02x, vCPU %d last", send->n_edges, send->vector,
+	else if (n_receivers > 1)
+		whom = g_strdup_printf("%u vCPUs to answer vector 0x%02x, vCPU %d last", n_receivers, send->vector,
 				       ep->unblocker);
 	else
 		whom = g_strdup_printf("vCPU %d to answer vector 0x%02x", ep->unblocker, send->vector);
 	exits = count_of(ep->n, "PAUSE exit", "PAUSE exits");
 	yields = count_of(others, "yield", "yields");
 	return g_strdup_printf("vCPU %u of %s waited %s for %s; %s, %s to others", ep->me,
-			       run->recorded->vms[ep->vm].name, time, whom, exits, yields);
+			       run->recorded->vms[ep->vm].label, time, whom, exits, yields);
 }
 
 static char *tell(const struct run *run, enum moment_kind kind, const struct candidate *c)
 {
 	const struct scored *d = scored_at(run->scores, c->decision);
-	const char *vm = run->recorded->vms[d->vm].name;
+	const char *vm = run->recorded->vms[d->vm].label;
 	g_autofree char *time = duration(c->wait), *kernel = target(d->pick), *better = target(c->pick);
 
 	switch (kind) {

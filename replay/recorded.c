@@ -8,7 +8,8 @@
 static bool load_vms(struct recorded *r, GError **error)
 {
 	g_autoptr(db_stmt) vms = db_prepare(r->db,
-		"SELECT id, name, n_vcpus, membership <> 'unknown', created, NOT eoi_virtual, ipi_virtual FROM vm ORDER BY id");
+		"SELECT id, label, n_vcpus, membership <> 'unknown', created, NOT eoi_virtual, ipi_virtual "
+		"FROM vm JOIN vm_label ON vm_label.vm = vm.id ORDER BY id");
 	g_autoptr(db_stmt) vcpus = db_prepare(r->db, "SELECT id, vm, vcpu_idx FROM vcpu ORDER BY id");
 	g_autoptr(GHashTable) index = g_hash_table_new(NULL, NULL);
 	g_autoptr(GArray) list = g_array_new(FALSE, TRUE, sizeof(struct recorded_vm));
@@ -17,18 +18,16 @@ static bool load_vms(struct recorded *r, GError **error)
 
 	while (db_next(vms, &failed)) {
 		struct recorded_vm vm = {
-			.id = db_column(vms, 0), .name = g_strdup((const char *)sqlite3_column_text(vms, 1)),
+			.id = db_column(vms, 0), .label = g_strdup((const char *)sqlite3_column_text(vms, 1)),
 			.n_vcpus = CLAMP(db_column(vms, 2), 0, 65536), .whole = db_column(vms, 3),
 			.created = db_column(vms, 4), .acks_visible = db_column(vms, 5),
 			.ipis_hidden = db_column(vms, 6),
 		};
 
-		if (!vm.name)
-			vm.name = g_strdup_printf("VM %" G_GINT64_FORMAT, vm.id);
 		if (db_column(vms, 2) < 1 || db_column(vms, 2) > MAX_VCPUS) {
 			failed = g_error_new(RECORDED_ERROR, 0, "damaged: VM %" G_GINT64_FORMAT " of %"
 					     G_GINT64_FORMAT " vCPUs", vm.id, db_column(vms, 2));
-			g_free(vm.name);
+			g_free(vm.label);
 			break;
 		}
 		vm.n_words = (vm.n_vcpus + 63) / 64;
@@ -108,7 +107,7 @@ void recorded_free(struct recorded *r)
 		return;
 	finalize_streams(r);
 	for (unsigned int i = 0; i < r->n_vms; i++) {
-		g_free(r->vms[i].name);
+		g_free(r->vms[i].label);
 		g_free(r->vms[i].vcpus);
 	}
 	g_free(r->vms);

@@ -20,7 +20,7 @@ static inline bool recorded_no_time(int64_t t)
 
 struct recorded_vm {
 	int64_t id;
-	char *name;		/* never NULL: "VM 2" if the facts have none */
+	char *label;		/* what it is called: view vm_label */
 	unsigned int n_vcpus, n_words;
 	unsigned int *vcpus;	/* vcpu.id by vcpu_idx; 0: that one is not known */
 	bool whole;		/* all its vCPUs are known to be its own, and no others */

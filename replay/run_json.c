@@ -139,7 +139,7 @@ static cJSON *observed_json(const struct run *run, const struct recorded *record
 
 	add_observed(list, NULL, run->observed->figures[recorded->n_vms]);
 	for (unsigned int vm = 0; vm < recorded->n_vms; vm++)
-		add_observed(list, recorded->vms[vm].name, run->observed->figures[vm]);
+		add_observed(list, recorded->vms[vm].label, run->observed->figures[vm]);
 	return list;
 }
 

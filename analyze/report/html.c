@@ -10,6 +10,7 @@
 #include "analyze/report/html_int.h"
 #include "analyze/report/output.h"
 #include "analyze/report/timeline.h"
+#include "schema/db.h"
 
 /* A page is to be sent by mail. */
 enum { MAX_PAGE = 1000000, MAX_TIMELINE = 400000, MAX_ROWS = 400, OPEN_ROWS = 24 };
@@ -88,9 +89,9 @@ static void add_rows(GString *page, const struct table *t)
 {
 	guint n = MIN(t->rows->len, MAX_ROWS);
 
-	g_string_append_printf(page, "<div class=scroll><table id=\"t-%s\"><caption>", t->spec->id);
+	g_string_append_printf(page, "<div class=scroll><table id=\"t-%s\"><caption><span>", t->spec->id);
 	html_text(page, t->spec->title);
-	g_string_append(page, "</caption><thead><tr>");
+	g_string_append(page, "</span></caption><thead><tr>");
 	for (unsigned int c = 0; c < t->n_columns; c++) {
 		const struct column *column = &t->spec->columns[c];
 
@@ -114,7 +115,7 @@ static void add_rows(GString *page, const struct table *t)
 }
 
 /* A table that belongs to a figure, or is long, opens on demand. */
-static void add_table(GString *page, const struct table *t)
+static void add_table(GString *page, const struct table *t, const GPtrArray *vms)
 {
 	bool drawn, folded;
 
@@ -126,7 +127,7 @@ static void add_table(GString *page, const struct table *t)
 		g_string_append(page, "</div>\n");
 		return;
 	}
-	drawn = html_figure(page, t);
+	drawn = html_figure(page, t, vms);
 	folded = t->spec->page_only || t->rows->len > OPEN_ROWS || !strcmp(t->spec->id, "moments");
 	if (folded) {
 		g_string_append(page, "<details><summary>");
@@ -164,14 +165,14 @@ static void add_answers(GString *page, const struct result *r)
 	g_string_append(page, "</section>\n");
 }
 
-static void add_section(GString *page, const struct section *s)
+static void add_section(GString *page, const struct section *s, const GPtrArray *vms)
 {
 	g_string_append_printf(page, "<section id=\"%s\">\n", s->id);
 	add_sentence(page, "h2", s->title);
 	for (guint i = 0; i < s->notes->len; i++)
 		add_sentence(page, "p", s->notes->pdata[i]);
 	for (guint i = 0; i < s->tables->len; i++)
-		add_table(page, s->tables->pdata[i]);
+		add_table(page, s->tables->pdata[i], vms);
 	g_string_append(page, "</section>\n");
 }
 
@@ -201,7 +202,7 @@ static cJSON *chart_json(const struct table *t)
 	return o;
 }
 
-static cJSON *charts_json(const struct result *r)
+static cJSON *charts_json(const struct result *r, const GPtrArray *vms)
 {
 	static const char *const drawn[] = {
 		"over_time", "over_time_by_vm", "ipi_response_histogram", "episode_length_histogram", "percentiles",
@@ -209,6 +210,7 @@ static cJSON *charts_json(const struct result *r)
 	};
 	cJSON *root = cJSON_CreateObject();
 
+	cJSON_AddItemToObject(root, "vms", cJSON_CreateStringArray((const char *const *)vms->pdata, vms->len));
 	for (unsigned int i = 0; i < G_N_ELEMENTS(drawn); i++) {
 		const struct table *t = result_table(r, drawn[i]);
 
@@ -301,7 +303,7 @@ static void add_nav(GString *page, const struct result *r)
 	g_string_append(page, "</nav>\n");
 }
 
-static void add_body(GString *page, const struct result *r)
+static void add_body(GString *page, const struct result *r, const GPtrArray *vms)
 {
 	g_string_append(page, "<body>\n<header>");
 	add_sentence(page, "h1", r->title);
@@ -312,10 +314,25 @@ static void add_body(GString *page, const struct result *r)
 			      "JavaScript; every figure is also a table.</p></noscript>\n");
 	add_answers(page, r);
 	for (guint i = 0; i < r->sections->len; i++)
-		add_section(page, r->sections->pdata[i]);
+		add_section(page, r->sections->pdata[i], vms);
 	g_string_append(page, "</main>\n<footer><details><summary>Licence of the charts</summary><pre>");
 	html_text(page, asset_dygraph_licence);
 	g_string_append(page, "</pre></details></footer>\n");
+}
+
+/* Of all VMs, in their order, which is that of their colours. */
+static GPtrArray *labels_of_vms(sqlite3 *db, GError **error)
+{
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(db_stmt) s = db ? db_prepare(db, "SELECT label FROM vm_label ORDER BY vm") : NULL;
+	GError *broken = NULL;
+
+	while (s && db_next(s, &broken))
+		g_ptr_array_add(list, g_strdup((const char *)sqlite3_column_text(s, 0)));
+	if (!broken)
+		return g_steal_pointer(&list);
+	g_propagate_error(error, broken);
+	return NULL;
 }
 
 static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
@@ -334,12 +351,15 @@ static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
 	};
 	g_autoptr(GString) css = join(styles, G_N_ELEMENTS(styles)), js = join(scripts, G_N_ELEMENTS(scripts));
 	g_autoptr(GString) library = join(libraries, G_N_ELEMENTS(libraries)), page = g_string_new(NULL);
+	g_autoptr(GPtrArray) vms = labels_of_vms(db, error);
 	gsize rest;
 	cJSON *timeline;
 
+	if (!vms)
+		return NULL;
 	add_head(page, r->title, css, library, js);
-	add_body(page, r);
-	add_json(page, "charts-data", charts_json(r));
+	add_body(page, r, vms);
+	add_json(page, "charts-data", charts_json(r, vms));
 	rest = page->len + library->len + js->len;
 	timeline = db ? timeline_json(db, rest < MAX_PAGE ? MIN(MAX_PAGE - rest, MAX_TIMELINE) : 0, error) :
 		   cJSON_CreateNull();

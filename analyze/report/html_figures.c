@@ -120,7 +120,7 @@ static void whisker(GString *page, const struct axis *a, const double *interval,
 }
 
 /* A dot for each policy's gain in throughput, thick its statistical and thin its total interval. */
-static void draw_gains(GString *page, const struct table *t)
+static void draw_gains(GString *page, const struct table *t, const GPtrArray *vms)
 {
 	unsigned int column = column_index(t, "throughput_gain");
 	struct axis a = { -1, 1 };
@@ -135,6 +135,7 @@ static void draw_gains(GString *page, const struct table *t)
 		}
 		include(&a, c->value);
 	}
+	(void)vms;
 	margin = 0.05 * (a.hi - a.lo);
 	a.lo -= margin;
 	a.hi += margin;
@@ -183,7 +184,7 @@ static double draw_key(GString *page, double y, const char *const *names, const 
 	return y + ROW;
 }
 
-static void draw_outcomes(GString *page, const struct table *t)
+static void draw_outcomes(GString *page, const struct table *t, const GPtrArray *vms)
 {
 	static const char *const classes[] = { "good", "nominated", "mismatch", "lost", "over", "nothing", "unknown" };
 	static const char *const names[] = {
@@ -193,6 +194,7 @@ static void draw_outcomes(GString *page, const struct table *t)
 	struct axis a = { 0, 1 };
 	double height = 0, y = 4;
 
+	(void)vms;
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i];
 
@@ -224,30 +226,29 @@ static void draw_outcomes(GString *page, const struct table *t)
 
 /* Who runs on CPUs, in the order of the first, and in which colour each is drawn. */
 struct who {
+	const GPtrArray *vms;
 	GPtrArray *names, *classes;
 };
 
 static const char *class_of(struct who *who, const char *name)
 {
 	static const char *const classes[] = { "c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7" };
-	bool is_vm = strcmp(name, "other threads") && strcmp(name, "further VMs");
-	guint i, n_vms = 0;
+	guint i, place;
 
-	for (i = 0; i < who->names->len; i++) {
+	for (i = 0; i < who->names->len; i++)
 		if (!strcmp(who->names->pdata[i], name))
 			return who->classes->pdata[i];
-		n_vms += *(char *)who->classes->pdata[i] == 'c';
-	}
 	g_ptr_array_add(who->names, (char *)name);
-	g_ptr_array_add(who->classes, (char *)(is_vm ? classes[n_vms % G_N_ELEMENTS(classes)] :
+	g_ptr_array_add(who->classes, (char *)(g_ptr_array_find_with_equal_func((GPtrArray *)who->vms, name, g_str_equal, &place) ?
+					       classes[place % G_N_ELEMENTS(classes)] :
 					       strcmp(name, "further VMs") ? "rest" : "further"));
 	return who->classes->pdata[i];
 }
 
-static void draw_cpus(GString *page, const struct table *t)
+static void draw_cpus(GString *page, const struct table *t, const GPtrArray *vms)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new(), classes = g_ptr_array_new();
-	struct who who = { names, classes };
+	struct who who = { vms, names, classes };
 	const struct axis a = { 0, 100 };
 	double last = -1, x = LABEL, y = 4 - ROW, height = 4;
 
@@ -294,17 +295,18 @@ static void leave_room(GString *page, const struct table *t, const char *const *
 	g_string_append(page, "</figure>\n");
 }
 
-static void leave_room_for_timeline(GString *page, const struct table *t)
+static void leave_room_for_timeline(GString *page, const struct table *t, const GPtrArray *vms)
 {
 	(void)t;
+	(void)vms;
 	g_string_append(page, "<section id=timeline aria-label=Timeline></section>\n");
 }
 
-bool html_figure(GString *page, const struct table *t)
+bool html_figure(GString *page, const struct table *t, const GPtrArray *vms)
 {
 	static const struct {
 		const char *id;
-		void (*draw)(GString *, const struct table *);
+		void (*draw)(GString *, const struct table *, const GPtrArray *);
 		const char *charts[7];
 	} figures[] = {
 		{ "gains", draw_gains }, { "outcomes", draw_outcomes }, { "cpu_time", draw_cpus },
@@ -320,7 +322,7 @@ bool html_figure(GString *page, const struct table *t)
 	for (unsigned int i = 0; i < G_N_ELEMENTS(figures); i++)
 		if (!strcmp(figures[i].id, t->spec->id)) {
 			if (figures[i].draw)
-				figures[i].draw(page, t);
+				figures[i].draw(page, t, vms);
 			else
 				leave_room(page, t, figures[i].charts);
 			return true;

@@ -11,7 +11,7 @@ void html_text(GString *page, const char *text);
 /* Append what is printed, its strings made text. */
 void html_printf(GString *page, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
-/* The figure of a table, where it has one; false: it has none. */
-bool html_figure(GString *page, const struct table *table);
+/* The figure of a table, where it has one; false: it has none. VMs have colours by their place among the labels in vms. */
+bool html_figure(GString *page, const struct table *table, const GPtrArray *vms);
 
 #endif

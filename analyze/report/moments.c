@@ -250,7 +250,7 @@ static struct shown_moment *new_moment(sqlite3_stmt *s)
 
 static bool load_vms(struct moments *moments, GError **error)
 {
-	g_autoptr(db_stmt) vms = db_prepare(moments->db, "SELECT id, coalesce(name, 'VM ' || id) FROM vm ORDER BY id");
+	g_autoptr(db_stmt) vms = db_prepare(moments->db, "SELECT vm, label FROM vm_label ORDER BY vm");
 	g_autoptr(db_stmt) vcpus = db_prepare(moments->db, "SELECT id, vm, vcpu_idx, vcpu_id FROM vcpu ORDER BY vm, vcpu_idx");
 	GError *local = NULL;
 	unsigned int vm = 0;
@@ -297,7 +297,7 @@ static bool load_moments(struct moments *moments, GError **error)
 
 static void clear_vm(gpointer p)
 {
-	g_free(((struct shown_vm *)p)->name);
+	g_free(((struct shown_vm *)p)->label);
 }
 
 static void clear_policy(gpointer p)

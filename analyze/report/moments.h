@@ -63,7 +63,7 @@ struct shown_moment {
 
 struct shown_vm {
 	int64_t id;
-	char *name;
+	char *label;	/* of view vm_label */
 };
 
 struct shown_vcpu {

@@ -213,7 +213,7 @@
 					at.set(v, [v / 1e9].concat(names.map(() => null)));
 				at.get(v)[1 + names.indexOf(by.vm[i])] = by.pause_exits[i];
 			});
-			graphs.push(chart('by-vm', [...at.values()], names.map(name => ({ name: name, format: number })),
+			graphs.push(chart('by-vm', [...at.values()], names.map(name => ({ name: name, format: number, key: Math.max(0, data.vms.indexOf(name)) % 8 })),
 				when, Object.assign({}, time, { stepPlot: true })));
 		}
 		link(graphs);
@@ -226,30 +226,34 @@
 			element(figure, 'figcaption', '', 'Stripes: steps of time that touch a gap.');
 	}
 
-	/* A vertical line with a word at the top. */
-	function mark(context, area, graph, x, word, name, level) {
-		const at = graph.toDomXCoord(x);
+	/* Vertical lines at [x, word, colour's name], and their words above one another where they are close. */
+	function marks(context, area, graph, list) {
+		const rows = [], seen = list.map(([x, word, name]) => ({ at: graph.toDomXCoord(x), word: word, name: name }))
+			.filter(m => m.at >= area.x && m.at <= area.x + area.w);
 
-		if (at < area.x || at > area.x + area.w)
-			return;
-		context.strokeStyle = context.fillStyle = colour(name);
 		context.setLineDash([4, 3]);
-		context.beginPath();
-		context.moveTo(at, area.y);
-		context.lineTo(at, area.y + area.h);
-		context.stroke();
+		for (const m of seen) {
+			context.strokeStyle = colour(m.name);
+			context.beginPath();
+			context.moveTo(m.at, area.y);
+			context.lineTo(m.at, area.y + area.h);
+			context.stroke();
+		}
 		context.setLineDash([]);
 		context.font = '12px system-ui, sans-serif';
-		const width = context.measureText(word).width;
+		for (const m of seen) {
+			const width = context.measureText(m.word).width;
+			const left = m.at + 4 + width > area.x + area.w ? m.at - 4 - width : m.at + 4;
+			let row = 0;
 
-		const left = at + 4 + width > area.x + area.w ? at - 4 - width : at + 4;
-
-		context.save();
-		context.strokeStyle = colour('ground');
-		context.lineWidth = 3;
-		context.strokeText(word, left, area.y + 12 + 14 * level);
-		context.restore();
-		context.fillText(word, left, area.y + 12 + 14 * level);
+			while (rows.some(r => r.row === row && r.left < left + width + 6 && left < r.right + 6))
+				row++;
+			rows.push({ row: row, left: left, right: left + width });
+			context.fillStyle = colour('ground');
+			context.fillRect(left - 2, area.y + 1 + 16 * row, width + 4, 15);
+			context.fillStyle = colour(m.name);
+			context.fillText(m.word, left, area.y + 12 + 16 * row);
+		}
 	}
 
 	function drawHistogram(id, table, what) {
@@ -268,10 +272,9 @@
 				underlayCallback: (context, area, graph) => {
 					const i = p.what.indexOf(what);
 
-					[['p50_ns', 'median'], ['p90_ns', '90 %'], ['p99_ns', '99 %']].forEach(([key, word], level) => {
-						if (i >= 0 && p[key][i] > 0)
-							mark(context, area, graph, Math.log10(p[key][i]), word + ' ' + ns(p[key][i]), 'soft', level);
-					});
+					marks(context, area, graph, [['p50_ns', 'median'], ['p90_ns', '90 %'], ['p99_ns', '99 %']]
+						.filter(([key]) => i >= 0 && p[key][i] > 0)
+						.map(([key, word]) => [Math.log10(p[key][i]), word + ' ' + ns(p[key][i]), 'soft']));
 				},
 			});
 	}
@@ -293,9 +296,11 @@
 				underlayCallback: (context, area, graph) => {
 					if (!choice || !choice.default_window.length)
 						return;
-					mark(context, area, graph, x(choice.default_window[0]), 'default ' + ns(choice.default_window[0]), 'soft', 1);
-					if (choice.chosen[0] !== null)
-						mark(context, area, graph, x(choice.chosen[0]), 'chosen ' + ns(choice.chosen[0]), 'c5', 0);
+					const chosen = choice.chosen[0] === null ? [] :
+						[[x(choice.chosen[0]), 'chosen ' + ns(choice.chosen[0]), 'c5']];
+
+					marks(context, area, graph, chosen.concat([[x(choice.default_window[0]),
+						'default ' + ns(choice.default_window[0]), 'soft']]));
 				},
 			});
 	}

@@ -233,7 +233,7 @@ static void add_inventory(cJSON *o, const struct moments *moments)
 		cJSON *vm = cJSON_CreateArray();
 
 		append_number(vm, v->id);
-		cJSON_AddItemToArray(vm, cJSON_CreateString(v->name));
+		cJSON_AddItemToArray(vm, cJSON_CreateString(v->label));
 		cJSON_AddItemToArray(vms, vm);
 	}
 	for (unsigned int i = 0; i < moments->vcpus->len; i++) {

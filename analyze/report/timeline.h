@@ -7,7 +7,7 @@
  * it calls counterspinTimeline(section, data) with an empty <section>.
  *
  * {
- *   "vms": [[id, name]...], "vcpus": [[place in vms, vcpu_idx, vcpu_id]...],
+ *   "vms": [[id, label]...], "vcpus": [[place in vms, vcpu_idx, vcpu_id]...],
  *   "threads": [[tid, comm, place in vcpus or null]...],
  *   "policies": [{"name", "parameters"}...],
  *   "states": [name...],	of a vCPU, as explain names them

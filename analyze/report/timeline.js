@@ -22,8 +22,7 @@
 			this.moments = new Map();
 			this.boxes = {};	// labels of the check boxes
 			this.chosen = {};	// those that somebody set
-			const names = timeline.vmNames(data.vms);
-			this.vmName = vm => names[vm] || 'VM';
+			this.vmName = vm => data.vms[vm] ? data.vms[vm][1] : 'VM';
 			root.classList.add('timeline');
 			if (!data.moments.length) {
 				root.append(timeline.element('p', 'tl-note', 'There are no moments to show: ' +
@@ -88,7 +87,7 @@
 				element('label', '', 'marked: another pick by ', this.compare),
 				this.check('ipis', 'IPIs', true), this.check('vms', 'other VMs', true),
 				this.check('cpus', 'other CPUs', false),
-				this.readout);
+				element('span', 'tl-hint', 'Ctrl + wheel zooms'), this.readout);
 			bar.setAttribute('role', 'group');
 			bar.setAttribute('aria-label', 'Timeline');
 			return bar;
@@ -354,8 +353,8 @@
 			const whole = this.view.t1 - this.view.t0 >= this.moment.len;
 			const scale = e.deltaMode === 1 ? 30 : e.deltaMode === 2 ? 300 : 1;
 			const sideways = Math.abs(e.deltaX) > Math.abs(e.deltaY) ? e.deltaX : e.shiftKey ? e.deltaY : 0;
-			if (whole && (sideways || e.deltaY >= 0))
-				return;		// nothing to do here: the page scrolls
+			if (sideways ? whole : !(e.ctrlKey || e.metaKey))
+				return;		// the page scrolls
 			e.preventDefault();
 			const by = Math.max(-300, Math.min(300, e.deltaY * scale));
 			if (sideways)

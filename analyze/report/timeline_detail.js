@@ -32,6 +32,7 @@
 		const cell = element('th', className, text);
 		cell.scope = 'col';
 		row.append(cell);
+		return cell;
 	}
 
 	/** A table in a box of its own that scrolls, and that the keyboard reaches. */
@@ -53,8 +54,13 @@
 		return source === 'unknown' ? 'not known' : timeline.vcpuName(idx);
 	}
 
-	function triedWords(tried) {
-		return tried.map(s => s.idx + ' ' + timeline.scanWords([s], []).replace(/^\d+ /, '')).join(', ');
+	/** "vCPU 7 (2)" where two are on their way there. */
+	function receiverWords(list) {
+		const by = new Map();
+		for (const idx of list)
+			by.set(idx, (by.get(idx) || 0) + 1);
+		return (by.size > 1 ? 'vCPUs ' : 'vCPU ') +
+			[...by].map(([idx, n]) => n > 1 ? idx + ' (' + n + ')' : idx).join(', ');
 	}
 
 	/** In what a column's states are known by: "probed", or several. */
@@ -75,12 +81,35 @@
 		return [...by].map(([how, names]) => how + ': ' + names.join(', ')).join('; ') + '.';
 	}
 
+	/* What the kernel's names of a vCPU's states mean; a state that is not here shows without. */
+	const STATES = {
+		ready: 'The kernel\u2019s vcpu->ready: it was preempted while it could run, or has been woken and has not run yet.',
+		preempted: 'The kernel\u2019s vcpu->preempted: the scheduler took its CPU away while it could run.',
+		in_kernel: 'When it last left its CPU, its guest was in kernel mode.',
+		blocking: 'It sleeps in the kernel, halted, until it is woken.',
+		dy_runnable: 'An interrupt waits for it since it last entered its guest: kvm_arch_dy_runnable().',
+		pending_irq: 'An interrupt is posted to it and has not reached it yet; only Intel\u2019s APICv shows that.',
+		on_cpu: 'Its thread runs on a CPU.',
+		queued: 'Its thread is on a run queue: it runs, or waits for its CPU.',
+		in_spin_loop: 'It is itself in kvm_vcpu_on_spin(): it spins, too.',
+		dy_eligible: 'Whether a vCPU that spins may be yielded to this time; it changes each time that a scan asks for it.',
+		racy: 'Something about it changed while the decision was made: which of both was seen is not certain.',
+	};
+
+	/** What the columns of the table mean, folded. */
+	function stateWords(data) {
+		const list = element('dl', 'tl-words');
+		for (const name of data.states.concat('racy'))
+			if (STATES[name])
+				list.append(element('dt', '', name), element('dd', '', STATES[name]));
+		return element('details', '', element('summary', '', 'What the columns mean'), list);
+	}
+
 	function stateTable(data, d) {
 		const e = d.explained, t = table('States of the VM\u2019s vCPUs at decision ' + d.id, 'tl-states');
 		heading(t.head, 'vCPU');
-		for (const name of data.states)
-			heading(t.head, name, 'tl-turned');
-		heading(t.head, 'racy', 'tl-turned');
+		for (const name of data.states.concat('racy'))
+			heading(t.head, name, 'tl-turned').title = STATES[name] || '';
 		heading(t.head, '');
 		e.states.forEach((word, idx) => {
 			const row = t.body.insertRow(), th = element('th', '', idx);
@@ -125,7 +154,7 @@
 		for (const name of ['policy', 'picks', 'outcome', 'its scan, vCPU by vCPU'])
 			heading(t.head, name);
 		policyRow(t, 'the kernel', '', pickWords(d.pick, d.source), false, d.outcome,
-			  d.tried.length ? 'tried ' + triedWords(d.tried) : d.source === 'unknown' ? '' : 'tried nobody')
+			  d.tried.length ? 'tried ' + timeline.scanWords(d.tried, []) : d.source === 'unknown' ? '' : 'tried nobody')
 			.className = 'tl-recorded';
 		data.policies.forEach((p, i) => {
 			const pick = d.picks[i];
@@ -150,7 +179,7 @@
 		if (e)
 			facts += 'yield_to_kernel_mode ' + known(e.mode) + ', last_boosted_vcpu ' + known(e.lastBoosted) +
 				', nr_running ' + known(e.nrRunning) + '. Its unicast IPIs out: ' +
-				(e.receivers.length ? 'to vCPU ' + e.receivers.join(', ') : 'none') + '. ';
+				(e.receivers.length ? 'to ' + receiverWords(e.receivers) : 'none') + '. ';
 		facts += 'The kernel\u2019s pick is ' + (d.source === 'unknown' ? 'not known' : d.source) + '.' +
 			(d.tainted ? ' It touches a gap.' : '');
 		panel.append(element('p', 'tl-facts', facts));
@@ -158,7 +187,7 @@
 		if (e) {
 			const how = '1 yes, \u00b7 no, ? not known. ' + sourceSentence(data, e.states);
 			body.append(element('div', 'tl-column', element('h4', '', 'What it saw'), stateTable(data, d),
-					    element('p', 'tl-note', how)));
+					    element('p', 'tl-note', how), stateWords(data)));
 		}
 		const right = element('div', 'tl-column tl-wide', element('h4', '', 'What each policy makes of it'),
 				      policyTable(data, d));
@@ -237,10 +266,17 @@
 		return lines;
 	}
 
+	function nameTip(row, names) {
+		return row.type === 'vcpu' || row.type === 'other' ?
+			['vCPU ' + row.of.idx + ' of ' + names(row.of.vm)] : [row.label];
+	}
+
 	/** Lines about what Picture.hit() found. */
 	function tip(hit, data, names, time) {
 		if (hit.mark)
 			return decisionTip(hit.mark.list, data.policies.map(p => p.name), time);
+		if (hit.name)
+			return nameTip(hit.name, names);
 		if (hit.ipi)
 			return ipiTip(hit.ipi);
 		if (hit.gap)
@@ -252,18 +288,19 @@
 
 	const LEGEND = [
 		['running', 'running'], ['spinning', 'spinning (PAUSE exits)'], ['preempted', 'preempted, runnable'],
-		['preempted-user', 'preempted in user mode'], ['waking', 'woken, waits for a CPU'], ['blocked', 'blocked'],
+		['preempted-user', 'preempted in user mode'], ['waking', 'waking: waits for a CPU'], ['blocked', 'blocked'],
 		['unknown', 'state not known'], ['wait', 'the wait'], ['ipi', 'IPI: sent, pending, acknowledged'],
-		['mark', 'decision'], ['mark-nobody', 'yielded to nobody'], ['mark-unknown', 'to whom is not known'],
-		['mark-differs', 'a policy picks another'],
+		['mark', 'decision'], ['yield', 'whom the kernel yielded to'],
+		 ['mark-nobody', 'yielded to nobody'], ['mark-unknown', 'to whom is not known'],
+		['mark-differs', 'a policy picks another'], ['pick', 'whom other policies pick'],
 		['other', 'another thread'], ['gap', 'lost'],
 	];
 
 	/** Swatches in list; VMs by their colours. */
 	function legend(list, moment, vmName) {
-		const vms = new Map([['vm0', [vmName(moment.vm)]]]);
+		const vms = new Map([[timeline.vmColour(moment.vm), [vmName(moment.vm)]]]);
 		for (const v of moment.others) {
-			const colour = timeline.vmColour(moment.vm, v.vm), name = vmName(v.vm);
+			const colour = timeline.vmColour(v.vm), name = vmName(v.vm);
 			vms.set(colour, (vms.get(colour) || []).filter(n => n !== name).concat(name));
 		}
 		list.replaceChildren();

@@ -10,7 +10,8 @@
 	const GUTTER = 104, RIGHT = 14;
 	const OVERVIEW = { y: 2, h: 18 };
 	const COLOURS = ['bg', 'panel', 'text', 'muted', 'line', 'running', 'spinning', 'preempted', 'waking', 'blocked',
-			 'accent', 'ipi', 'wait', 'other', 'vm0', 'vm1', 'vm2', 'vm3', 'gap', 'focus'];
+			 'accent', 'ipi', 'wait', 'other', 'gap', 'focus'];
+	const VM_COLOURS = 8;		// --c0... of the page
 
 	function luminance(hex) {
 		const channel = i => {
@@ -31,9 +32,9 @@
 		return [1, 2, 5, 10].map(f => f * power).find(s => s >= least * 0.999);
 	}
 
-	/** The moment's own VM has the first colour, the others share the rest. */
-	function vmColour(own, vm) {
-		return vm === own ? 'vm0' : 'vm' + (1 + vm % 3);
+	/** As everywhere on the page: by the VM's place among all of them. */
+	function vmColour(vm) {
+		return 'c' + vm % VM_COLOURS;
 	}
 
 	/** First place in list, sorted by t and without overlap, whose span ends after t. */
@@ -65,6 +66,8 @@
 			this.colour = {};
 			for (const name of COLOURS)
 				this.colour[name] = style.getPropertyValue('--tl-' + name).trim();
+			for (let i = 0; i < VM_COLOURS; i++)
+				this.colour['c' + i] = style.getPropertyValue('--c' + i).trim();
 			this.family = style.fontFamily || 'sans-serif';
 			this.hatches = {};
 		}
@@ -173,6 +176,18 @@
 			return n ? text.slice(0, n) + '\u2026' : '';
 		}
 
+		/** Both ends of text, as much as fits: names of VMs differ at the end, too. */
+		clippedInside(text, width) {
+			const whole = Array.from(text);
+			let n = whole.length, shown = text;
+			while (n > 2 && this.g.measureText(shown).width > width) {
+				n--;
+				const head = Math.max(1, Math.floor(n * 0.4));
+				shown = whole.slice(0, head).join('') + '\u2026' + whole.slice(head - n).join('');
+			}
+			return shown;
+		}
+
 		/** state: {view, policies: places of those compared, current, hover}. */
 		draw(state) {
 			const g = this.g, c = this.colour;
@@ -184,6 +199,7 @@
 			g.fillRect(0, 0, this.width, this.height);
 			this.drawOverview();
 			this.drawAxes();
+			this.picks = this.placePicks();
 			g.save();
 			g.beginPath();
 			g.rect(GUTTER, this.top - 2, this.width - GUTTER - RIGHT, this.bottom - this.top + 4);
@@ -308,11 +324,12 @@
 				g.lineTo(b, y + 4);
 			g.stroke();
 			this.font(12, '600');
-			const whom = wait.awaited === null ? '' : ' for vCPU ' + wait.awaited;
+			const many = wait.whom.length > 1, last = many ? ', vCPU ' + wait.awaited + ' last' : '';
+			const whom = wait.whom.length ? ' for vCPU' + (many ? 's ' : ' ') + wait.whom.join(', ') : '';
 			const cause = wait.vector !== null ? 'IPI, vector ' + timeline.vector(wait.vector) :
 				wait.cause === 'unknown' ? 'why is not known' : wait.cause;
 			const text = this.clipped('vCPU ' + wait.idx + ' waits ' + timeline.duration(wait.len) + whom +
-						  ' (' + cause + ')', right - GUTTER);
+						  ' (' + cause + ')' + last, right - GUTTER);
 			const w = g.measureText(text).width;
 			const x = Math.min(Math.max((a + b) / 2 - w / 2, GUTTER), right - w);
 			g.fillStyle = c.bg;
@@ -343,7 +360,7 @@
 		}
 
 		vmColour(vm) {
-			return this.colour[timeline.vmColour(this.moment.vm, vm)];
+			return this.colour[timeline.vmColour(vm)];
 		}
 
 		drawRow(row) {
@@ -355,7 +372,16 @@
 				this.drawOther(row);
 		}
 
-		label(texts, a, b, y, colour) {
+		/** Of a bar from a to b, the larger part that no pick's name is on. */
+		uncovered(a, b, y) {
+			for (const { box } of this.picks)
+				if (y > box.y - 5 && y < box.y + box.h + 5 && box.x < b && box.x + box.w > a)
+					return box.x - a > b - box.x - box.w ? [a, box.x] : [box.x + box.w, b];
+			return [a, b];
+		}
+
+		label(texts, from, to, y, colour) {
+			const [a, b] = this.uncovered(from, to, y);
 			for (const text of texts)
 				if (this.g.measureText(text).width + 8 <= b - a) {
 					this.text(text, (a + b) / 2, y, ink(colour), 'center');
@@ -410,7 +436,8 @@
 
 		stateLabel(s, spun, top, h) {
 			const c = this.colour;
-			const a = Math.max(GUTTER, this.x(s.t)), b = Math.min(this.width - RIGHT, this.x(s.t + s.len));
+			const [a, b] = this.uncovered(Math.max(GUTTER, this.x(s.t)),
+						      Math.min(this.width - RIGHT, this.x(s.t + s.len)), top + h / 2);
 			if (b - a < 40)
 				return;
 			const time = ' \u00b7 ' + timeline.duration(s.len);
@@ -458,14 +485,15 @@
 					const { top, h } = this.geometry(row);
 					y = top + h / 2;
 					if (wait)
-						note = row.of.idx === wait.idx ? 'waits' : row.of.idx === wait.awaited ? 'awaited' : '';
+						note = row.of.idx === wait.idx ? 'waits' : !wait.whom.includes(row.of.idx) ? '' :
+							wait.whom.length > 1 && row.of.idx === wait.awaited ? 'awaited, last' : 'awaited';
 					g.fillStyle = c.line;
 					g.fillRect(8, row.y + row.h - 0.5, this.width - RIGHT - 8, 0.5);
 				} else if (row.type === 'other') {
 					y = row.y + row.h - 5;
 				}
 				this.font(row.type === 'other' ? 11 : 12, row.type === 'header' || note ? '600' : '400');
-				this.text(this.clipped(row.label, GUTTER - 16), GUTTER - 8, note ? y - 6 : y,
+				this.text(this.clippedInside(row.label, GUTTER - 16), GUTTER - 8, note ? y - 6 : y,
 					  row.type === 'other' ? c.muted : c.text, 'right');
 				if (note) {
 					this.font(11);

@@ -13,7 +13,7 @@
 		}
 
 		isAwaited(i) {
-			return Boolean(this.moment.wait) && this.moment.wait.ipi === i.id;
+			return Boolean(this.moment.wait) && this.moment.wait.ipis.includes(i);
 		}
 
 		drawIpis() {
@@ -81,7 +81,7 @@
 		arrow(fromIdx, toIdx, x, colour, width, dash) {
 			const g = this.g, from = this.byIdx.get(fromIdx), to = this.byIdx.get(toIdx);
 			if (!from || !to || from === to)
-				return null;
+				return;
 			const f = this.geometry(from), t = this.geometry(to), down = to.y > from.y;
 			const y0 = down ? f.top + f.h : f.top, y1 = down ? t.top + 2 : t.top + t.h - 2;
 			const head = down ? -6 : 6;
@@ -98,7 +98,6 @@
 			g.lineTo(x - 4, y1 + head);
 			g.lineTo(x + 4, y1 + head);
 			g.fill();
-			return t.top + t.h / 2;
 		}
 
 		/** Decisions as triangles over the spinner's row; those too close to tell apart share one. */
@@ -163,16 +162,13 @@
 			}
 		}
 
-		/** The current decision: whom the kernel yielded to, and whom policies would. */
-		drawPicks() {
-			const d = this.state.current, c = this.colour;
+		/** Whom the kernel yielded to at the current decision, and whom policies would: arrows, and boxes with names. */
+		placePicks() {
+			const d = this.state.current, c = this.colour, targets = new Map();
 			if (!d || d.t < this.view.t0 || d.t >= this.view.t1)
-				return;
-			const x = this.x(d.t), row = this.byIdx.get(d.idx), targets = new Map();
-			if (!row)
-				return;
-			if (d.pick !== null)
-				this.arrow(d.idx, d.pick, x, c.text, 2, []);
+				return [];
+			const picks = d.pick === null ? [] :
+				[{ idx: d.pick, x: this.x(d.t), names: 'the kernel', colour: c.text, dash: [] }];
 			d.picks.forEach((p, i) => {
 				if (timeline.policyDiffers(d, i) && p.idx !== null)
 					targets.set(p.idx, (targets.get(p.idx) || []).concat(this.state.names[i]));
@@ -180,37 +176,38 @@
 			let shift = 0;
 			for (const [idx, names] of targets) {
 				shift += 7;
-				const y = this.arrow(d.idx, idx, x + shift, c.accent, 2, [4, 3]);
-				if (y !== null)
-					this.note(names.join(', '), x + shift, y, c.accent);
+				picks.push({ idx, x: this.x(d.t) + shift, names: names.join(', '), colour: c.accent, dash: [4, 3] });
 			}
-			if (d.pick !== null)
-				this.pickNote(d, x, targets.has(d.pick));
+			return picks.filter(p => this.byIdx.get(p.idx) && p.idx !== d.idx).map(p => this.withBox(p));
 		}
 
-		pickNote(d, x) {
-			const to = this.byIdx.get(d.pick);
-			if (to && to.of.idx !== d.idx) {
-				const { top, h } = this.geometry(to);
-				this.note('the kernel', x, top + h / 2, this.colour.text);
-			}
-		}
-
-		note(text, x, y, colour) {
-			const g = this.g, right = this.width - timeline.RIGHT;
+		/** A pick and the box of its names, on its target's row. */
+		withBox(pick) {
+			const left = timeline.GUTTER, right = this.width - timeline.RIGHT;
+			const { top, h } = this.geometry(this.byIdx.get(pick.idx));
 			this.font(11, '600');
-			text = this.clipped(text, Math.max(60, right - timeline.GUTTER - 40));
-			const w = g.measureText(text).width + 8;
-			const at = x + 8 + w > right ? Math.max(timeline.GUTTER, x - 10 - w) : x + 8;
-			g.fillStyle = this.colour.bg;
-			g.fillRect(at, y - 8, w, 16);
-			g.strokeStyle = colour;
-			g.lineWidth = 1;
-			g.strokeRect(at, y - 8, w, 16);
-			this.text(text, at + 4, y + 0.5, colour);
+			pick.names = this.clipped(pick.names, Math.max(60, right - left - 40));
+			const w = this.g.measureText(pick.names).width + 8, x = pick.x;
+			const at = x + 8 + w > right ? Math.max(left, x - 10 - w) : x + 8;
+			return Object.assign(pick, { box: { x: at, y: top + h / 2 - 8, w, h: 16 } });
 		}
 
-		/** What is at a place: {mark}, {ipi}, {span, row}, {gap}, or null. */
+		drawPicks() {
+			const g = this.g;
+			for (const p of this.picks)
+				this.arrow(this.state.current.idx, p.idx, p.x, p.colour, 2, p.dash);
+			this.font(11, '600');
+			for (const { box, names, colour } of this.picks) {
+				g.fillStyle = this.colour.bg;
+				g.fillRect(box.x, box.y, box.w, box.h);
+				g.strokeStyle = colour;
+				g.lineWidth = 1;
+				g.strokeRect(box.x, box.y, box.w, box.h);
+				this.text(names, box.x + 4, box.y + box.h / 2 + 0.5, colour);
+			}
+		}
+
+		/** What is at a place: {mark}, {ipi}, {span, row}, {gap}, {name: row}, or null. */
 		hit(x, y) {
 			let best = null, distance = 8;
 			for (const mark of this.marks) {
@@ -222,8 +219,10 @@
 			}
 			if (best)
 				return { mark: best };
-			if (x < timeline.GUTTER || x > this.width - timeline.RIGHT)
+			if (x > this.width - timeline.RIGHT)
 				return null;
+			if (x < timeline.GUTTER)
+				return this.hitName(y);
 			const ipi = this.hitIpi(x, y);
 			if (ipi)
 				return { ipi };
@@ -236,6 +235,11 @@
 			if (gap)
 				return { gap };
 			return row.type === 'header' ? null : this.hitSpan(row, t);
+		}
+
+		hitName(y) {
+			const name = this.rows.find(r => y >= r.y && y < r.y + r.h && r.label);
+			return name ? { name } : null;
 		}
 
 		hitSpan(row, t) {

@@ -6,6 +6,7 @@
 	const parts = window.counterspin = window.counterspin || {};
 	const timeline = parts.timelineParts = parts.timelineParts || {};
 
+	const LOOP_NS = 30000;	// replay/estimate/sends.c
 	const UNITS = [[1e9, 's'], [1e6, 'ms'], [1e3, 'us'], [1, 'ns']];
 
 	function unit(ns) {
@@ -43,12 +44,6 @@
 		return (ns < 0 ? '\u2212' : '') + whole + (n ? '.' + rest : '') + ' s';
 	}
 
-	/** Names of VMs by place; those that several share are told apart by vm.id. */
-	function vmNames(vms) {
-		const shared = name => vms.filter(v => v[1] === name).length > 1;
-		return vms.map(([id, name]) => shared(name) ? name + ' (VM ' + id + ')' : name);
-	}
-
 	/** As elsewhere: "0xfc". */
 	function vector(n) {
 		return '0x' + n.toString(16).padStart(2, '0');
@@ -83,19 +78,19 @@
 
 	const RESULTS = { '+': 'yielded', '-': 'not yielded', '!': '-ESRCH', '': 'result not seen' };
 
-	/** "1 not ready; 2, 3 preempted in user mode; 0 tried → yielded". */
+	/** "vCPU 1: not ready; vCPUs 2, 3: preempted in user mode; vCPU 0: tried, yielded". */
 	function scanWords(steps, names) {
 		const out = [];
 		let round = 1, group = [], what = null;
 		const flush = () => {
 			if (group.length)
-				out.push(group.join(', ') + ' ' + what);
+				out.push((group.length > 1 ? 'vCPUs ' : 'vCPU ') + group.join(', ') + ': ' + what);
 			group = [];
 		};
 		for (const s of steps) {
-			const result = s.result || s.step < 0 ? '\u2192 ' + RESULTS[s.result] : '';
+			const result = s.result || s.step < 0 ? RESULTS[s.result] : '';
 			const step = s.step < 0 ? '' : names[s.step] || '';
-			const text = [step, result, s.certain || s.step < 0 ? '' : '(not certain)'].filter(w => w).join(' ');
+			const text = [step, result].filter(w => w).join(', ') + (s.certain || s.step < 0 ? '' : ' (not certain)');
 			if (s.round !== round || text !== what)
 				flush();
 			if (s.round !== round)
@@ -140,7 +135,7 @@
 
 	const WAIT_KINDS = [
 		['preempted', 'preempted'], ['preempted', 'preempted in kernel mode'],
-		['preempted-user', 'preempted in user mode'], ['waking', 'woken, waits for a CPU'], ['blocked', 'blocked'],
+		['preempted-user', 'preempted in user mode'], ['waking', 'waking: waits for a CPU'], ['blocked', 'blocked'],
 	];
 
 	/** Stretches of every vCPU, by place in data.vcpus; each in time order. */
@@ -187,6 +182,39 @@
 			 inject: i[7], ack: i[8], end: known[known.length - 1], tracked: i[9] === 1, tainted: i[10] === 1 };
 	}
 
+	/** How long a vCPU ran from t0 to t1. */
+	function ran(spans, t0, t1) {
+		return spans.filter(s => s.kind === 'running').reduce((sum, s) =>
+			sum + Math.max(0, Math.min(s.t + s.len, t1) - Math.max(s.t, t0)), 0);
+	}
+
+	/**
+	 * The IPIs that a wait is for: that of its episode, and those of its vector that the vCPU sent with less than
+	 * LOOP_NS on a CPU between them, as replay takes them together.
+	 */
+	function awaitedIpis(wait, ipis, waiter) {
+		const list = ipis.filter(i => i.from === wait.idx && i.to !== null && i.to !== i.from && i.vector === wait.vector)
+			.sort((a, b) => a.send - b.send);
+		const at = list.findIndex(i => i.id === wait.ipi);
+		const near = (a, b) => a.send === b.send || ran(waiter.spans, a.send, b.send) < LOOP_NS;
+		let first = at, last = at;
+		while (first > 0 && near(list[first - 1], list[first]))
+			first--;
+		while (at >= 0 && last + 1 < list.length && near(list[last], list[last + 1]))
+			last++;
+		return at < 0 ? [] : list.slice(first, last + 1);
+	}
+
+	/** What a moment's wait is for: its ipis, its receivers in order, and the one that answers last. */
+	function addAwaited(wait, ipis, own) {
+		const waiter = own.find(v => v.idx === wait.idx);
+		wait.ipis = waiter && wait.ipi !== null ? awaitedIpis(wait, ipis, waiter) : [];
+		const whom = new Set(wait.ipis.map(i => i.to));
+		if (wait.awaited !== null)
+			whom.add(wait.awaited);
+		wait.whom = [...whom].sort((a, b) => a - b);
+	}
+
 	/** One moment, ready to draw. */
 	function moment(data, m) {
 		const words = data.names;
@@ -206,17 +234,19 @@
 			}
 			return c;
 		}).sort((a, b) => a.cpu - b.cpu);
+		const wait = episodes.find(e => e.id === m.episode) || null, ipis = m.ipis.map(i => ipi(words, i));
+		if (wait)
+			addAwaited(wait, ipis, own);
 		return {
 			raw: m, len: m.len, t0: m.t0, vm: m.vm, cpus, own, episodes,
 			others: vcpus.filter(v => v.vm !== m.vm && v.spans.length),
-			wait: episodes.find(e => e.id === m.episode) || null,
-			ipis: m.ipis.map(i => ipi(words, i)),
+			wait, ipis,
 			gaps: m.gaps.map(g => ({ cpu: g[0], t: g[1], len: g[2], events: g[3], why: words[g[4]] })),
 			decisions: m.decisions.map((row, index) => decision(data, row, index)),
 		};
 	}
 
 	Object.assign(timeline, {
-		duration, offset, seconds, vector, vmNames, vcpuName, scan, scanWords, policyDiffers, differs, nearest, moment,
+		duration, offset, seconds, vector, vcpuName, scan, scanWords, policyDiffers, differs, nearest, moment,
 	});
 })();

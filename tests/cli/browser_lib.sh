@@ -149,6 +149,21 @@ wheel() {
 	wd POST actions "$scratch/actions" > "$scratch/wd.null"
 }
 
+# zoom_wheel SELECTOR FX FY DY [N]: the same, while Ctrl is held.
+zoom_wheel() {
+	local key
+
+	for key in keyDown wheel keyUp; do
+		if [ $key = wheel ]; then
+			wheel "$@"
+		else
+			jq -n --arg type $key '{actions: [{type: "key", id: "modifiers", actions: [{type: $type, value: "\uE009"}]}]}' \
+				> "$scratch/actions"
+			wd POST actions "$scratch/actions" > "$scratch/wd.null"
+		fi
+	done
+}
+
 # keys N KEY: pressed N times; names of keys are those of WebDriver, as \uE004 for Tab.
 keys() {
 	jq -n --argjson n "$1" --argjson key "\"$2\"" '{actions: [{type: "key", id: "keyboard",

@@ -91,16 +91,21 @@ press '#timeline canvas' $(jq -r '.[]' mark)
 wait_js "$panel.querySelector('h3')" 'a click on a mark opens its decision'
 expect_js "return counterspin.timeline.decisions().includes($(shown))" true 'which is one that is shown'
 
-# --- the wheel zooms to microseconds, at the pointer; dragging moves; a double click shows all again
+# --- the wheel scrolls the page, and with Ctrl zooms to microseconds, at the pointer; dragging moves; a double click shows all again
 before=$(span)
+js 'document.querySelector("#timeline canvas").scrollIntoView({ block: "center" }); return 0' > "$scratch/null"
+top=$(js 'return Math.round(scrollY)')
 wheel '#timeline canvas' 0.5 0.5 -240
-wait_js "counterspin.timeline.view().t1 - counterspin.timeline.view().t0 < 0.7 * $before" 'the wheel zooms'
-wheel '#timeline canvas' 0.5 0.5 -300 16
+wait_js "scrollY < $top" 'the wheel scrolls the page'
+expect "$(span)" "$before" 'and does not zoom'
+zoom_wheel '#timeline canvas' 0.5 0.5 -240
+wait_js "counterspin.timeline.view().t1 - counterspin.timeline.view().t0 < 0.7 * $before" 'the wheel zooms with Ctrl'
+zoom_wheel '#timeline canvas' 0.5 0.5 -300 16
 wait_js 'counterspin.timeline.view().t1 - counterspin.timeline.view().t0 <= 10000' 'to microseconds'
 js 'return counterspin.timeline.view().t0' > before
 drag '#timeline canvas' 0.7 0.5 0.4 0.5
 wait_js "counterspin.timeline.view().t0 > $(cat before)" 'dragging to the left shows what is later'
-wheel '#timeline canvas' 0.5 0.5 240
+zoom_wheel '#timeline canvas' 0.5 0.5 240
 press '#timeline canvas' 0.9 0.98	# not on a mark: nothing happens
 js 'document.querySelector("#timeline canvas").dispatchEvent(new MouseEvent("dblclick", {bubbles: true}))' > "$scratch/null"
 wait_js "counterspin.timeline.view().t1 - counterspin.timeline.view().t0 === $before" 'a double click shows all of the moment'

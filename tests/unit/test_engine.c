@@ -31,6 +31,7 @@ static sqlite3 *small_database(void)
 	g_assert_cmpint(sqlite3_open(":memory:", &db), ==, SQLITE_OK);
 	sql(db, sql_facts);
 	sql(db, sql_results);
+	sql(db, sql_views);
 	sql(db, "INSERT INTO recording (path, sha256, format, kernel, clock, n_cpu, t0, t1, "
 	    "events, used, ignored, lost, probes, importer) "
 	    "VALUES ('', '', '', '6.18.3', '', 1, 0, 1000, 0, 0, 0, 0, 1, '');"

@@ -50,6 +50,7 @@ static void setup(struct fixture *f, const void *params)
 	g_assert_cmpint(sqlite3_open(":memory:", &f->db), ==, SQLITE_OK);
 	sql(f, sql_facts);
 	sql(f, sql_results);
+	sql(f, sql_views);
 	sql(f, params);
 	sql(f,
 	    "INSERT INTO vm VALUES (1, NULL, 1, 3, 'tgid', 1, 0, 1, 0, 0);"

@@ -33,6 +33,7 @@ static void set_up(struct fixture *f, gconstpointer data)
 	g_assert_cmpint(sqlite3_open(":memory:", &f->db), ==, SQLITE_OK);
 	sql(f, sql_facts);
 	sql(f, sql_results);
+	sql(f, sql_views);
 	sql(f, "INSERT INTO recording VALUES('r', '', 'trace.dat 6', NULL, NULL, 'mono', 'svm', 2, 5000000, 405000000, "
 	       "NULL, 0, 0, 0, 0, NULL, 1, 'test');"
 	       "INSERT INTO vm VALUES(1, 'a', 1, 2, 'tgid', 1, 0, 1, 0, 0), (2, NULL, 2, 2, 'tgid', 1, 0, 1, 0, 0);"
