@@ -106,7 +106,7 @@ static bool keep_policy(sqlite3 *db, const struct run *run, const struct run_pol
 {
 	g_autoptr(db_stmt) add = db_prepare(db,
 		"INSERT OR REPLACE INTO replay VALUES((SELECT id FROM replay WHERE policy = ?1 AND parameters = ?2 AND "
-		"state = ?3),?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14) RETURNING id");
+		"state = ?3),?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) RETURNING id");
 	cJSON *parameters = p->policy ? policy_spec_parameters(p->policy, &p->params) : cJSON_CreateObject();
 	char *text = cJSON_PrintUnformatted(parameters);
 	const int64_t counts[] = {
@@ -122,6 +122,7 @@ static bool keep_policy(sqlite3 *db, const struct run *run, const struct run_pol
 	for (unsigned int i = 0; i < G_N_ELEMENTS(counts); i++)
 		db_bind_int(add, 4 + i, counts[i]);
 	db_bind_text(add, 4 + G_N_ELEMENTS(counts), "counterspin " COUNTERSPIN_VERSION);
+	db_bind_text(add, 5 + G_N_ELEMENTS(counts), p->policy ? p->policy->summary : "what the kernel did");
 	ok = drop_policy(db, p->name, text, state, error) && db_next(add, error);
 	if (ok)
 		id = db_column(add, 0);

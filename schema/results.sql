@@ -21,6 +21,7 @@ CREATE TABLE replay (
 	attempts_failed   INTEGER NOT NULL,-- 0
 	attempts_esrch    INTEGER NOT NULL,-- -ESRCH
 	importer          TEXT NOT NULL,
+	summary           TEXT NOT NULL,   -- what the policy does, in a line
 	UNIQUE (policy, parameters, state)
 );
 

@@ -26,6 +26,21 @@ CREATE VIEW vm_label AS
 	            ELSE name END AS label
 	  FROM vm;
 
+-- What a replayed policy is called: by its name alone as it was replayed first, else with what is different.
+CREATE VIEW policy_label AS
+	WITH first AS (
+		SELECT policy, state, min(id) AS id FROM replay GROUP BY policy, state)
+	SELECT replay.id AS replay,        -- replay.id
+	       replay.policy || coalesce(':' || (
+		SELECT group_concat(own.key || '=' || own.value, ',')
+		  FROM json_each(replay.parameters) own
+		  LEFT JOIN json_each(origin.parameters) other ON other.key = own.key
+		 WHERE own.value IS NOT other.value), '') ||
+	       CASE WHEN replay.state <> 'probed' AND count(*) OVER (PARTITION BY replay.policy, replay.parameters) > 1
+	            THEN ' (' || replay.state || ')' ELSE '' END AS label
+	  FROM replay JOIN first ON first.policy = replay.policy AND first.state = replay.state
+	  JOIN replay origin ON origin.id = first.id;
+
 -- A thread and the VM whose thread group it is of.
 CREATE VIEW vm_thread AS
 	SELECT thread.id AS thread,        -- thread.id

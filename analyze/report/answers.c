@@ -61,6 +61,8 @@ static char *causes(sqlite3 *db, GError **error)
 	while (db_next(s, error)) {
 		const char *cause = (const char *)sqlite3_column_text(s, 0);
 
+		if (sqlite3_column_double(s, 1) < 0.5)
+			continue;
 		g_string_append_printf(text, "%s%.0f %% %s%s", text->len ? ", " : "", sqlite3_column_double(s, 1),
 				       strcmp(cause, "unknown") ? "" : "for what is ",
 				       !strcmp(cause, "IPI") ? "for the answer to an IPI" :
@@ -70,12 +72,51 @@ static char *causes(sqlite3 *db, GError **error)
 	return g_string_free(text, FALSE);
 }
 
+/* The VM that spins most of its time on a CPU; NULL: only one does, or it is not known. */
+static const struct cell *worst_vm(const struct result *r)
+{
+	const struct table *t = result_table(r, "observed");
+	unsigned int value = column_index(t, "value");
+	const struct cell *worst = NULL;
+	guint n = 0;
+
+	for (guint i = 0; i < t->rows->len; i++) {
+		const struct cell *row = t->rows->pdata[i];
+
+		if (strcmp(row[1].text, "spin_share") || !strcmp(row[0].text, "all VMs") || !row[value].known)
+			continue;
+		n++;
+		if (!worst || row[value].value > worst[value].value)
+			worst = row;
+	}
+	return n > 1 ? worst : NULL;
+}
+
+/* Without a replay the PAUSE exits are all there is: their number, and what handling them took. */
+static void answer_exits(struct result *r, sqlite3 *db, const char *exits, const char *why)
+{
+	g_autoptr(db_stmt) s = db_prepare(db, "SELECT (SELECT sum(n_pause) FROM vcpu) * 1e9 / span_ns, "
+		"(SELECT sum(handling_ns) FROM exit_cost WHERE reason IN ('PAUSE_INSTRUCTION', 'pause')) / span_ns "
+		"FROM recorded_time");
+	double rate = 0, cpus = 0;
+
+	if (db_next(s, NULL)) {
+		rate = sqlite3_column_double(s, 0);
+		cpus = sqlite3_column_double(s, 1);
+	}
+	result_answer(r, "problem", problem, ANSWER_UNKNOWN, "Not known yet: %s PAUSE exits were recorded, %.0f a second, and "
+		      "handling them took %.2f CPUs; what the spinning between them cost is not known, %s.", exits, rate, cpus,
+		      why);
+}
+
 static bool answer_problem(struct result *r, sqlite3 *db, GError **error)
 {
-	const struct cell *share = observed(r, "spin_share"), *cpus = observed(r, "spin_cpus");
+	const struct cell *share = observed(r, "spin_share"), *cpus = observed(r, "spin_cpus"), *worst = worst_vm(r);
+	unsigned int value = column_index(result_table(r, "observed"), "value");
 	int64_t n = db_value(db, "SELECT sum(n_pause) FROM vcpu");
-	g_autofree char *exits = format_count(n == DB_NULL ? 0 : n), *why = NULL;
+	g_autofree char *exits = format_count(n == DB_NULL ? 0 : n), *why = NULL, *most = NULL;
 	GError *broken = NULL;
+	double highest;
 
 	if (n == DB_NULL || !n) {
 		result_answer(r, "problem", problem, ANSWER_NO, "No: no PAUSE exit was recorded. (Where PAUSE exits are not "
@@ -83,9 +124,8 @@ static bool answer_problem(struct result *r, sqlite3 *db, GError **error)
 		return true;
 	}
 	if (!share || !share->known || !cpus || !cpus->known) {
-		result_answer(r, "problem", problem, ANSWER_UNKNOWN, "Not known: %s PAUSE exits were recorded, %s.", exits,
-			      share ? "but too little to say what they cost" :
-			      "but no policy has been replayed ('counterspin replay' does it)");
+		answer_exits(r, db, exits, share ? "too little was recorded for that" :
+			     "as no policy has been replayed ('counterspin replay' does it)");
 		return true;
 	}
 	why = causes(db, &broken);
@@ -93,101 +133,126 @@ static bool answer_problem(struct result *r, sqlite3 *db, GError **error)
 		g_propagate_error(error, broken);
 		return false;
 	}
-	result_answer(r, "problem", problem, share->value >= MUCH ? ANSWER_YES : share->value >= SOME ? ANSWER_PARTLY : ANSWER_NO,
-		      "%s: vCPUs spin in %.2f CPUs, %.1f %% of the CPU time that they get: %s. "
-		      "(%s PAUSE exits; shorter waits do not show.)",
-		      share->value >= MUCH ? "Yes" : share->value >= SOME ? "A little" : "No", cpus->value, share->value,
-		      why, exits);
+	highest = worst ? MAX(worst[value].value, share->value) : share->value;
+	most = worst ? g_strdup_printf("; most in %s, %.1f %% of its", worst[0].text, worst[value].value) : g_strdup("");
+	result_answer(r, "problem", problem, highest >= MUCH ? ANSWER_YES : highest >= SOME ? ANSWER_PARTLY : ANSWER_NO,
+		      "%s: vCPUs spin in %.2f CPUs, %.1f %% of the CPU time that they get%s: %s. (%s PAUSE exits; shorter waits "
+		      "do not show. From %d %% on of a VM's time it is called a problem.)",
+		      highest >= MUCH ? "Yes" : highest >= SOME ? "A little" : "No", cpus->value, share->value, most, why, exits,
+		      MUCH);
 	return true;
 }
 
-/* What is to be said of one policy's gain. */
-static char *gain_text(const struct result *r, const char *policy, enum answer_kind *kind)
+/* A policy's figure and verdict, as far as there are any. */
+struct gain {
+	enum answer_kind kind;
+	double value;
+	char *text;		/* NULL: it was not replayed */
+};
+
+static struct gain gain_of(const struct result *r, const char *policy)
 {
 	const struct table *gains = result_table(r, "gains"), *verdicts = result_table(r, "verdicts");
 	const struct cell *gain = find_row(gains, policy, NULL), *verdict = find_row(verdicts, policy, NULL);
-	const struct column *column = &gains->spec->columns[1];
+	struct gain g = { ANSWER_UNKNOWN, NAN, NULL };
 	g_autofree char *text = NULL;
-	const char *word;
 
 	if (!gain || !verdict || !verdict[1].known)
-		return NULL;
-	word = verdict[1].text;
+		return g;
+	g.value = gain[1].value;
 	if (!gain[1].known) {
-		*kind = ANSWER_UNKNOWN;
-		return g_strdup_printf("%s cannot be told (%s%s%s)", policy, word, verdict[3].known ? ": " : "",
-				       verdict[3].known ? verdict[3].text : "");
+		g.text = g_strdup_printf("%s cannot be told (%s%s%s)", policy, verdict[1].text, verdict[3].known ? ": " : "",
+					 verdict[3].known ? verdict[3].text : "");
+		return g;
 	}
-	text = format_cell(column, &gain[1]);
-	*kind = !strcmp(word, "gain") ? ANSWER_YES : !strcmp(word, "loss") ? ANSWER_NO : ANSWER_PARTLY;
-	return g_strdup_printf("%s %s %% useful work%s%s", policy, text, *kind == ANSWER_PARTLY ? ": " : "",
-			       *kind == ANSWER_PARTLY ? word : "");
+	g.kind = !strcmp(verdict[1].text, "gain") ? ANSWER_YES : !strcmp(verdict[1].text, "loss") ? ANSWER_NO : ANSWER_PARTLY;
+	text = format_cell(&gains->spec->columns[1], &gain[1]);
+	g.text = g_strdup_printf("%s %s %%", policy, text);
+	return g;
 }
 
-/* Those that help first, and then those of which it is not known. */
+/* Relaxed boost alone does as much of it as this share, and the IPIs have no part in the gain. */
+#define BY_RELAXED 0.8
+
+/*
+ * The series has two parts: knowing of IPIs, and a relaxed second round that does not. What
+ * the second does alone is no merit of the first.
+ */
 static void answer_helps(struct result *r, sqlite3 *db)
 {
-	static const char *const policies[] = { "ipi-aware", "ipi-aware+relaxed" };
-	static const struct {
-		enum answer_kind kind;
-		const char *word;
-	} order[] = {
-		{ ANSWER_YES, "Yes" }, { ANSWER_PARTLY, "No clear effect" }, { ANSWER_NO, "No, it would cost" },
-		{ ANSWER_UNKNOWN, "Not known" },
+	static const char *const words[] = {
+		[ANSWER_YES] = "Yes, in useful work", [ANSWER_PARTLY] = "No clear effect on useful work",
+		[ANSWER_NO] = "No, it would cost useful work", [ANSWER_UNKNOWN] = "Not known",
 	};
+	struct gain ipi = gain_of(r, "ipi-aware"), both = gain_of(r, "ipi-aware+relaxed"), relaxed = gain_of(r, "relaxed");
+	const struct table *fidelity = result_table(r, "fidelity");
+	const char *recorded = fidelity->rows->len ? table_cell(fidelity, 0, "policy")->text : NULL;
+	enum answer_kind kind = ipi.kind == ANSWER_YES || !both.text ? ipi.kind : both.kind == ANSWER_UNKNOWN && ipi.text ?
+				ipi.kind : both.kind;
 	g_autoptr(GString) text = g_string_new(NULL);
-	guint first = G_N_ELEMENTS(order);
+	const char *word = words[kind];
 
-	if (!db_value(db, "SELECT count(*) FROM decision")) {
+	for (unsigned int i = 0; i < 3; i++) {
+		const struct gain *g = (const struct gain *[]){ &ipi, &both, &relaxed }[i];
+
+		if (g->text)
+			g_string_append_printf(text, "%s%s%s", text->len ? "; " : "", g == &relaxed ? "without knowing of IPIs, " : "",
+					       g->text);
+	}
+	if (kind == ANSWER_YES && ipi.kind != ANSWER_YES && relaxed.value >= BY_RELAXED * both.value) {
+		kind = ANSWER_PARTLY;
+		word = "The series would, but by its relaxed boost, not by knowing of IPIs";
+	}
+	if (!db_value(db, "SELECT count(*) FROM decision"))
 		result_answer(r, "helps", helps, ANSWER_NO, "No: there is nothing to gain, as nobody spun long enough for a "
 			      "directed yield.");
-		return;
-	}
-	for (guint k = 0; k < G_N_ELEMENTS(order); k++)
-		for (unsigned int i = 0; i < G_N_ELEMENTS(policies); i++) {
-			enum answer_kind kind;
-			g_autofree char *said = gain_text(r, policies[i], &kind);
-
-			if (!said || kind != order[k].kind)
-				continue;
-			g_string_append_printf(text, "%s%s", text->len ? "; " : "", said);
-			first = MIN(first, k);
-		}
-	if (text->len)
-		result_answer(r, "helps", helps, order[first].kind, "%s: %s.", order[first].word, text->str);
-	else
+	else if (!ipi.text && !both.text)
 		result_answer(r, "helps", helps, ANSWER_UNKNOWN, "Not known: the IPI-aware policies have not been replayed "
 			      "('counterspin replay' does it).");
+	else if (recorded && g_str_has_prefix(recorded, "ipi-aware"))
+		result_answer(r, "helps", helps, ANSWER_PARTLY, "This kernel already ran %s; against that: %s.", recorded,
+			      text->str);
+	else
+		result_answer(r, "helps", helps, kind, "%s: %s.", word, text->str);
+	g_free(ipi.text);
+	g_free(both.text);
+	g_free(relaxed.text);
 }
 
-static void answer_which(struct result *r)
+static void answer_which(struct result *r, sqlite3 *db)
 {
-	const struct table *t = result_table(r, "window_choice"), *why = result_table(r, "window_reasons");
-	const struct cell *chosen, *verdict, *over;
+	const struct table *t = result_table(r, "window_choice"), *reasons = result_table(r, "window_reasons");
+	const struct cell *chosen, *verdict, *policy, *chain, *why;
 	g_autofree char *window = NULL, *by_default = NULL, *gain = NULL;
 
 	if (!t->rows->len) {
-		result_answer(r, "window", which, ANSWER_UNKNOWN, "Not known: no window has been looked for "
-			      "('counterspin tune' does it).");
+		result_answer(r, "window", which, ANSWER_UNKNOWN, db_value(db, "SELECT count(*) FROM window_choice") > 0 ?
+			      "Not known: only multiples of the mean response were looked for ('counterspin tune' without "
+			      "--adaptive looks for a window)." :
+			      "Not known: no window has been looked for ('counterspin tune' does it).");
 		return;
 	}
+	policy = table_cell(t, 0, "policy");
 	chosen = table_cell(t, 0, "chosen");
 	verdict = table_cell(t, 0, "verdict");
-	over = table_cell(t, 0, "over_default");
+	chain = table_cell(result_table(r, "window_throughput"), 0, "throughput_at_chosen");
+	why = find_row(reasons, policy->text, NULL);
 	by_default = format_ns(table_cell(t, 0, "default_window")->value);
 	if (!chosen->known) {
-		result_answer(r, "window", which, ANSWER_UNKNOWN, "None can be chosen: %s%s%s.", verdict->text,
-			      why->rows->len ? ": " : "", why->rows->len ? table_cell(why, 0, "why")->text : "");
+		result_answer(r, "window", which, ANSWER_UNKNOWN, "None can be chosen for %s: %s%s%s.", policy->text, verdict->text,
+			      why ? ": " : "", why ? why[1].text : "");
 		return;
 	}
 	window = format_ns(chosen->value);
-	gain = format_cell(&t->spec->columns[column_index(t, "over_default")], over);
+	gain = format_cell(&t->spec->columns[column_index(t, "over_default")], table_cell(t, 0, "over_default"));
 	if (!strcmp(verdict->text, "better than the default"))
-		result_answer(r, "window", which, ANSWER_YES, "%s (ipi_window_ns=%.0f): better than the default of %s by %s "
-			      "points.", window, chosen->value, by_default, gain);
+		result_answer(r, "window", which, ANSWER_YES, "For %s %s (ipi_window_ns=%.0f): by single decisions better than the "
+			      "default of %s by %s points.", policy->text, window, chosen->value, by_default, gain);
 	else
-		result_answer(r, "window", which, ANSWER_NO, "The default, %s: nothing speaks for another (the best was "
-			      "reached at %s, where the gain differs by %s points).", by_default, window, gain);
+		result_answer(r, "window", which, chain->known ? ANSWER_NO : ANSWER_UNKNOWN, "For %s the default, %s: nothing "
+			      "speaks for another. (By single decisions %s is the smallest window that does about as well: %s "
+			      "points%s.)", policy->text, by_default, window, gain, chain->known ? "" :
+			      "; what either does for throughput cannot be told");
 }
 
 static void say(GString *text, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -202,43 +267,59 @@ static void say(GString *text, const char *format, ...)
 	va_end(args);
 }
 
+/* What was lost, in words; pauses between bursts are no losses. */
+static void say_losses(sqlite3 *db, int64_t decisions, GString *good, GString *bad)
+{
+	int64_t gaps = db_value(db, "SELECT count(*) FROM gap WHERE why NOT LIKE 'between two bursts%'");
+	int64_t uncounted = db_value(db, "SELECT count(*) FROM gap WHERE events IS NULL AND why NOT LIKE 'between two bursts%'");
+	int64_t tainted = db_value(db, "SELECT count(*) FROM decision WHERE tainted");
+	int64_t lost = db_value(db, "SELECT lost FROM recording");
+
+	if (lost <= 0 && !gaps && !tainted)
+		say(good, "nothing was lost");
+	else
+		say(100 * tainted > LEFT_OUT * decisions ? bad : good, "%" G_GINT64_FORMAT " events%s were lost in %" G_GINT64_FORMAT
+		    " gaps, and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " decisions are left out for that", MAX(lost, 0),
+		    uncounted ? " and more that nobody counted" : "", gaps, tainted, decisions);
+}
+
 static void answer_sure(struct result *r, sqlite3 *db)
 {
-	const struct table *fidelity = result_table(r, "fidelity");
-	g_autoptr(GString) good = g_string_new(NULL), bad = g_string_new(NULL);
+	const struct table *fidelity = result_table(r, "fidelity"), *unknowable = result_table(r, "unknowable");
+	g_autoptr(GString) good = g_string_new(NULL), bad = g_string_new(NULL), shares = g_string_new(NULL);
 	int64_t decisions = db_value(db, "SELECT count(*) FROM decision");
-	int64_t tainted = db_value(db, "SELECT count(*) FROM decision WHERE tainted");
-	int64_t lost = db_value(db, "SELECT lost FROM recording"), gaps = db_value(db, "SELECT count(*) FROM gap");
-	double seconds = db_value(db, "SELECT t1 - t0 FROM recording") / 1e9;
+	double seconds = db_value(db, "SELECT span_ns FROM recorded_time") / 1e9, worst = 100;
 	int64_t used = db_value(db, "SELECT CAST(100.0 * sum(used) / count(*) AS INTEGER) FROM episode");
 
 	for (guint i = 0; i < fidelity->rows->len; i++) {
 		double share = table_cell(fidelity, i, "attempts_share")->value;
 
-		say(share >= FAITHFUL ? good : bad, "the kernel's own policy, replayed from %s state, tries the same as the "
-		    "kernel at %.1f %% of decisions", table_cell(fidelity, i, "state")->text, share);
+		worst = MIN(worst, share);
+		g_string_append_printf(shares, "%s%.1f %%%s from %s state", shares->len ? ", " : "", share,
+				       shares->len ? "" : " of decisions", table_cell(fidelity, i, "state")->text);
 	}
-	if (!fidelity->rows->len && decisions)
+	if (shares->len)
+		say(worst >= FAITHFUL ? good : bad, "the kernel's own policy, replayed, tries the same as the kernel did: at %s",
+		    shares->str);
+	else if (decisions)
 		say(bad, db_value(db, "SELECT probes FROM recording") ? "no policy has been replayed, so nothing is checked yet" :
-		    "what the kernel did was not probed, so nothing checks the replay");
-	if (lost > 0 || gaps > 0)
-		say(100 * tainted > LEFT_OUT * decisions ? bad : good, "%" G_GINT64_FORMAT " events lost, %" G_GINT64_FORMAT
-		    " gaps, and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " decisions left out for them", lost, gaps, tainted,
-		    decisions);
-	else
-		say(good, "nothing was lost");
+		    "what the kernel did was not probed, so nothing checks the replay ('counterspin record' probes where it can)");
+	say_losses(db, decisions, good, bad);
 	if (used != DB_NULL)
 		say(100 - used > LEFT_OUT ? bad : good, "%d %% of the waits can be used", (int)used);
 	if (seconds < ENOUGH && decisions)
 		say(bad, "only %.3g s were recorded, %d s and more are better", seconds, ENOUGH);
-	for (guint i = 0; i < r->warnings->len; i++)
-		say(bad, "%s", (const char *)r->warnings->pdata[i]);
+	if (unknowable->rows->len)
+		say(bad, "%u thing%s cannot be known from this recording (see below)", unknowable->rows->len,
+		    unknowable->rows->len == 1 ? "" : "s");
+	if (r->warnings->len)
+		say(bad, "mind the warning%s", r->warnings->len == 1 ? "" : "s");
 	if (!decisions)
 		result_answer(r, "sure", sure, ANSWER_UNKNOWN, "There is nothing to be sure of: no decision was recorded; %s.",
 			      good->str);
 	else if (bad->len)
-		result_answer(r, "sure", sure, ANSWER_PARTLY, "With reservations: %s. For it speaks: %s.", bad->str,
-			      good->len ? good->str : "nothing");
+		result_answer(r, "sure", sure, ANSWER_PARTLY, "With reservations: %s.%s%s%s", bad->str,
+			      good->len ? " In its favour: " : "", good->str, good->len ? "." : "");
 	else
 		result_answer(r, "sure", sure, ANSWER_YES, "Quite: %s.", good->str);
 }
@@ -248,7 +329,7 @@ bool answers_add(struct result *r, sqlite3 *db, GError **error)
 	if (!answer_problem(r, db, error))
 		return false;
 	answer_helps(r, db);
-	answer_which(r);
+	answer_which(r, db);
 	answer_sure(r, db);
 	return true;
 }

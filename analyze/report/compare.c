@@ -11,7 +11,7 @@ static const struct table_spec recordings = {
 	.id = "recordings", .title = "The recordings", .empty = "none",
 	.columns = {
 		{ "which", "", COLUMN_TEXT }, { "database", "database", COLUMN_TEXT },
-		{ "kernel", "kernel", COLUMN_TEXT }, { "n_cpu", "CPUs", COLUMN_COUNT },
+		{ "kernel", "kernel", COLUMN_TEXT }, { "policy", "policy", COLUMN_TEXT }, { "n_cpu", "CPUs", COLUMN_COUNT },
 		{ "vms", "VMs", COLUMN_COUNT }, { "vcpus", "vCPUs", COLUMN_COUNT },
 		{ "duration_ns", "length", COLUMN_NS }, { "decisions", "decisions", COLUMN_COUNT },
 		{ "lost", "lost events", COLUMN_COUNT }, { "gaps", "gaps", COLUMN_COUNT },
@@ -32,12 +32,13 @@ static const struct table_spec observed = {
 
 static const struct table_spec gains = {
 	.id = "gains_difference", .title = "What each policy would have gained in throughput, percent",
-	.about = "Each against the policy that its own kernel ran; intervals with the method's error.",
+	.about = "Each against the policy that its own kernel ran; intervals with the method's error. Less than before is no "
+		 "loss: where the kernel has got better, less is left to gain.",
 	.empty = "Not known: 'counterspin replay' has not been run on both, or no policy can be told on either.",
 	.columns = {
 		{ "policy", "policy", COLUMN_TEXT }, { "before", "before", COLUMN_ESTIMATE, 1, true },
 		{ "after", "after", COLUMN_ESTIMATE, 1, true },
-		{ "difference", "difference", COLUMN_ESTIMATE, 1, true }, { "verdict", "verdict", COLUMN_TEXT },
+		{ "difference", "difference", COLUMN_ESTIMATE, 1, true }, { "verdict", "left to gain", COLUMN_TEXT },
 	},
 };
 
@@ -157,19 +158,23 @@ static void set_difference(struct cell *cells, const struct figure *a, const str
 		cell_set_text(cells + 1, widest[0] > 0 ? "higher" : widest[1] < 0 ? "lower" : "no clear difference");
 }
 
+/* Pauses between bursts are no losses. */
+#define LOSSES "(SELECT count(*) FROM gap WHERE why NOT LIKE 'between two bursts%')"
+
 static bool add_recording(struct table *t, const char *which, const char *name, sqlite3 *db, GError **error)
 {
-	g_autoptr(db_stmt) s = db_prepare(db, "SELECT kernel, n_cpu, (SELECT count(*) FROM vm), (SELECT count(*) FROM vcpu), "
-					      "t1 - t0, (SELECT count(*) FROM decision), lost, (SELECT count(*) FROM gap) "
-					      "FROM recording");
+	g_autoptr(db_stmt) s = db_prepare(db, "SELECT kernel, (SELECT policy FROM fidelity), n_cpu, "
+					      "(SELECT count(*) FROM vm), (SELECT count(*) FROM vcpu), span_ns, "
+					      "(SELECT count(*) FROM decision), lost, " LOSSES " FROM recording JOIN recorded_time");
 	struct cell *row = table_row(t);
 	GError *broken = NULL;
 
 	cell_set_text(&row[0], which);
 	cell_set_text(&row[1], name);
 	if (db_next(s, &broken)) {
-		cell_set_text(&row[2], (const char *)sqlite3_column_text(s, 0));
-		for (int i = 1; i < 8; i++)
+		for (int i = 0; i < 2; i++)
+			cell_set_text(&row[2 + i], (const char *)sqlite3_column_text(s, i));
+		for (int i = 2; i < 9; i++)
 			cell_set(&row[2 + i], real(s, i));
 	}
 	if (broken)
@@ -241,7 +246,7 @@ static bool add_gains(struct section *s, sqlite3 *before, sqlite3 *after, GError
 static const struct {
 	const char *metric, *name;
 } headlines[] = {
-	{ "spin_cpus", "CPUs spent spinning" }, { "ipi_response", "mean IPI response (us)" },
+	{ "pause_exits", "PAUSE exits (1/s)" }, { "spin_cpus", "CPUs spent spinning" }, { "ipi_response", "mean IPI response (us)" },
 	{ "wasted_yields", "wasted yields (percent)" }, { "steal_share", "steal (percent)" },
 };
 
@@ -268,7 +273,19 @@ static void answer_changed(struct result *r)
 		result_answer(r, "changed", "What has changed?", ANSWER_UNKNOWN, "%s", t->spec->empty);
 	else
 		result_answer(r, "changed", "What has changed?", lower && !higher ? ANSWER_YES : lower || higher ? ANSWER_PARTLY :
-			      ANSWER_NO, "Over all VMs: %s. That the load was the same, nothing here can tell.", text->str);
+			      ANSWER_NO, "Over all VMs: %s. Whether the load was the same cannot be told from this.", text->str);
+}
+
+/* What replay has to say of one of them. */
+static void add_sentences(struct result *r, const char *which, sqlite3 *db)
+{
+	g_autoptr(db_stmt) s = db_prepare(db, "SELECT sentence FROM warning");
+
+	while (db_next(s, NULL)) {
+		g_autofree char *sentence = g_utf8_make_valid((const char *)sqlite3_column_text(s, 0), -1);
+
+		g_ptr_array_add(r->warnings, g_strdup_printf("%s: %s", which, sentence));
+	}
 }
 
 static void add_warnings(struct result *r, sqlite3 *before, sqlite3 *after)
@@ -284,8 +301,10 @@ static void add_warnings(struct result *r, sqlite3 *before, sqlite3 *after)
 	for (unsigned int i = 0; i < G_N_ELEMENTS(same); i++)
 		if (db_value(before, same[i].sql) != db_value(after, same[i].sql))
 			g_ptr_array_add(r->warnings, g_strdup(same[i].sentence));
-	if (db_value(before, "SELECT count(*) FROM gap") + db_value(after, "SELECT count(*) FROM gap"))
+	if (db_value(before, "SELECT " LOSSES) + db_value(after, "SELECT " LOSSES) > 0)
 		g_ptr_array_add(r->warnings, g_strdup("events were lost, see 'gaps'; what touches a gap is left out"));
+	add_sentences(r, "before", before);
+	add_sentences(r, "after", after);
 }
 
 struct result *compare(sqlite3 *before, const char *before_name, sqlite3 *after, const char *after_name,

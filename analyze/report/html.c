@@ -12,7 +12,7 @@
 #include "analyze/report/timeline.h"
 
 /* A page is to be sent by mail. */
-enum { MAX_PAGE = 1000000, MAX_TIMELINE = 400000, MAX_ROWS = 400, OPEN_ROWS = 16 };
+enum { MAX_PAGE = 1000000, MAX_TIMELINE = 400000, MAX_ROWS = 400, OPEN_ROWS = 24 };
 
 void html_text(GString *page, const char *text)
 {
@@ -130,7 +130,7 @@ static void add_table(GString *page, const struct table *t)
 	folded = t->spec->page_only || t->rows->len > OPEN_ROWS || !strcmp(t->spec->id, "moments");
 	if (folded) {
 		g_string_append(page, "<details><summary>");
-		html_printf(page, "%s%s: %u rows", drawn ? "The figure as a table: " : "", t->spec->title, t->rows->len);
+		html_printf(page, "%s, %u rows", drawn ? "The figure as a table" : t->spec->title, t->rows->len);
 		g_string_append(page, "</summary>\n");
 	}
 	add_rows(page, t);

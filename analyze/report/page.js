@@ -183,7 +183,7 @@
 		const x = t.t.map(v => v / 1e9);
 		const rows = keys => x.map((v, i) => [v].concat(keys.map(key => t[key][i])));
 		const axis = { x: { axisLabelFormatter: seconds }, y: { axisLabelFormatter: number } };
-		const time = { axes: axis, underlayCallback: stripes, connectSeparatedPoints: true };
+		const time = { axes: axis, underlayCallback: stripes, connectSeparatedPoints: false };
 		const when = v => 'at ' + v.toFixed(3) + ' s';
 		const graphs = [
 			chart('rate', rows(['pause_exits', 'yields']),
@@ -287,7 +287,7 @@
 
 		rows.push([end, last[1]]);
 		chart('window', rows.filter((row, i) => i + 1 === rows.length || rows[i + 1][0] > row[0]),
-			[{ name: 'gain, percent (single decisions)', format: number }], v => 'from a window of ' + ns(Math.pow(10, v)), {
+			[{ name: 'gain, percent (single decisions)', format: number }], v => v <= least ? 'with no window' : 'from a window of ' + ns(Math.pow(10, v)), {
 				customBars: true, stepPlot: true, fillAlpha: 0.25, includeZero: false,
 				axes: { x: { ticker: logTicks }, y: { axisLabelFormatter: percent } },
 				underlayCallback: (context, area, graph) => {

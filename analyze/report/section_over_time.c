@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The recording in steps of time: what spins when. Each step keeps its extremes,
- * so that none is lost however long the recording.
+ * The recording in steps of time: what spins when. Of responses each step keeps the
+ * longest, so that none is lost however long the recording.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -53,7 +53,7 @@ static struct steps steps_of(int64_t t0, int64_t t1, guint max)
 }
 
 struct step {
-	double pauses, yields, known, wasted;
+	double pauses, yields, outcomes, known, wasted;
 	GArray *responses;	/* of double */
 	bool lost;
 };
@@ -79,6 +79,7 @@ static bool each_row(sqlite3 *db, const char *sql, const struct steps *steps, st
 static void add_decision(struct step *step, sqlite3_stmt *s)
 {
 	step->pauses++;
+	step->outcomes += sqlite3_column_type(s, 1) != SQLITE_NULL;
 	step->yields += sqlite3_column_int(s, 1);
 	step->known += sqlite3_column_type(s, 2) != SQLITE_NULL;
 	step->wasted += sqlite3_column_int(s, 2);
@@ -120,25 +121,52 @@ static double rank(const GArray *values, double p)
 	return values->len ? g_array_index(values, double, MAX((guint)ceil(p * values->len), 1) - 1) : NAN;
 }
 
-/* The last step may be a short one; of an event at the very end there is no rate but that of a whole one. */
-static double step_seconds(const struct steps *steps, int64_t i)
-{
-	int64_t ns = MIN(steps->ns, steps->t1 - steps->t0 - i * steps->ns);
+/* Steps of which less than this share was recorded have no rates. */
+#define ENOUGH 0.1
 
-	return (ns > 0 ? ns : steps->ns) / 1e9;
+/* What of outcomes has to be known for yields to be told. */
+#define MOST 0.8
+
+/*
+ * The seconds of each step that were recorded: the last may be a short one, and between
+ * bursts there are none. NaN: too little for a rate. NULL: the database cannot be read.
+ */
+static double *recorded_seconds(sqlite3 *db, const struct steps *steps, GError **error)
+{
+	g_autoptr(db_stmt) s = db_prepare(db, "SELECT t0, t1 FROM gap WHERE cpu IS NULL AND why LIKE 'between two bursts%'");
+	g_autofree double *seconds = g_new(double, steps->n);
+	GError *broken = NULL;
+
+	for (guint i = 0; i < steps->n; i++)
+		seconds[i] = MIN(steps->ns, steps->t1 - steps->t0 - (int64_t)i * steps->ns) / 1e9;
+	while (db_next(s, &broken)) {
+		double from = (double)db_column(s, 0) - steps->t0, to = (double)db_column(s, 1) - steps->t0;
+
+		for (guint i = MAX(from, 0) / steps->ns; i < steps->n && i * (double)steps->ns < to; i++)
+			seconds[i] -= (MIN(to, (i + 1.0) * steps->ns) - MAX(from, i * (double)steps->ns)) / 1e9;
+	}
+	if (broken) {
+		g_propagate_error(error, broken);
+		return NULL;
+	}
+	for (guint i = 0; i < steps->n; i++)
+		if (seconds[i] < ENOUGH * steps->ns / 1e9)
+			seconds[i] = NAN;
+	return g_steal_pointer(&seconds);
 }
 
-static void add_totals(struct table *t, const struct steps *steps, struct step *list)
+static void add_totals(struct table *t, const struct steps *steps, const double *recorded, struct step *list)
 {
 	for (guint i = 0; i < steps->n; i++) {
 		struct step *step = &list[i];
-		double seconds = step_seconds(steps, i);
+		double seconds = recorded[i];
 		struct cell *row = table_row(t);
 
 		g_array_sort(step->responses, by_value);
 		cell_set(&row[0], (double)i * steps->ns);
 		cell_set(&row[1], step->pauses / seconds);
-		cell_set(&row[2], step->yields / seconds);
+		cell_set(&row[2], step->outcomes < MOST * step->pauses ? NAN : step->pauses ?
+			 step->yields / seconds * step->pauses / step->outcomes : 0 / seconds);
 		cell_set(&row[3], step->known ? 100 * step->wasted / step->known : NAN);
 		cell_set(&row[4], rank(step->responses, 0.5));
 		cell_set(&row[5], rank(step->responses, 0.9));
@@ -147,19 +175,25 @@ static void add_totals(struct table *t, const struct steps *steps, struct step *
 	}
 }
 
+/* A decision's time; did it yield to somebody, and in vain? NULL: that is not known. */
+#define YIELDS \
+	"SELECT w.t, CASE WHEN d.pick_source NOT NULL OR o.source NOT NULL THEN w.pick_idx NOT NULL END, w.wasted " \
+	"FROM decision_wait AS w JOIN decision AS d ON d.id = w.decision LEFT JOIN outcome AS o ON o.decision = d.id"
+
 static bool fill_totals(struct section *section, sqlite3 *db, const struct steps *steps, GError **error)
 {
 	struct table *t = section_table(section, &totals);
 	g_autofree struct step *list = g_new0(struct step, steps->n);
-	bool ok;
+	g_autofree double *recorded = recorded_seconds(db, steps, error);
+	bool ok = recorded;
 
 	for (guint i = 0; i < steps->n; i++)
 		list[i].responses = g_array_new(FALSE, FALSE, sizeof(double));
-	ok = each_row(db, "SELECT t, pick_idx NOT NULL, wasted FROM decision_wait", steps, list, add_decision, error) &&
+	ok = ok && each_row(db, YIELDS, steps, list, add_decision, error) &&
 	     each_row(db, "SELECT t_send, response_ns FROM " WAITED_RESPONSE, steps, list, add_response, error) &&
 	     mark_gaps(db, steps, list, error);
 	if (ok)
-		add_totals(t, steps, list);
+		add_totals(t, steps, recorded, list);
 	for (guint i = 0; i < steps->n; i++)
 		g_array_unref(list[i].responses);
 	return ok;
@@ -177,19 +211,20 @@ static bool fill_by_vm(struct section *section, sqlite3 *db, const struct steps 
 		"SELECT step.i, " VM_LABEL("most.vm") ", coalesce(counted.n, 0) FROM most JOIN step "
 		"LEFT JOIN counted ON counted.vm = most.vm AND counted.i = step.i ORDER BY most.n DESC, most.vm, step.i",
 		MAX_VMS, steps->n, steps->t0, steps->ns, steps->t0);
+	g_autofree double *recorded = recorded_seconds(db, steps, error);
 	g_autoptr(db_stmt) s = db_prepare(db, sql);
 	GError *broken = NULL;
 
-	while (db_next(s, &broken)) {
+	while (recorded && db_next(s, &broken)) {
 		struct cell *row = table_row(t);
 
 		cell_set(&row[0], db_column(s, 0) * (double)steps->ns);
 		cell_set_text(&row[1], (const char *)sqlite3_column_text(s, 1));
-		cell_set(&row[2], db_column(s, 2) / step_seconds(steps, db_column(s, 0)));
+		cell_set(&row[2], db_column(s, 2) / recorded[db_column(s, 0)]);
 	}
 	if (broken)
 		g_propagate_error(error, broken);
-	return !broken;
+	return recorded && !broken;
 }
 
 bool sections_over_time(struct result *r, sqlite3 *db, GError **error)

@@ -6,6 +6,12 @@
 
 #define NOT_REPLAYED "No policy has been replayed yet: 'counterspin replay' does it."
 
+static const struct table_spec summaries = {
+	.id = "summaries", .title = "The policies ('counterspin policies' has their limits)", .empty = NOT_REPLAYED,
+	.sql = "SELECT " POLICY_LABEL("id") ", summary FROM replay ORDER BY id",
+	.columns = { { "policy", "policy", COLUMN_TEXT }, { "summary", "what it does", COLUMN_TEXT } },
+};
+
 static const struct table_spec policies = {
 	.id = "policies", .title = "Decisions",
 	.about = "no target: the policy yields to nobody; IPI out: the spinner has a unicast IPI of its own "
@@ -117,6 +123,7 @@ bool sections_policies(struct result *r, sqlite3 *db, GError **error)
 	struct section *outcome;
 
 	if (!section_query(gain, &gains, db, error) || !section_query(gain, &verdicts, db, error) ||
+	    !section_query(gain, &summaries, db, error) ||
 	    !section_query(gain, &side_effects, db, error) || !section_query(gain, &estimators, db, error) ||
 	    !section_query(gain, &tests, db, error))
 		return false;

@@ -6,13 +6,15 @@
 
 static const struct table_spec recording = {
 	.id = "recording", .title = "The recording", .empty = "none",
-	.sql = "SELECT path, kernel, isa, n_cpu, (SELECT count(*) FROM vm), (SELECT count(*) FROM vcpu), t1 - t0, "
-	       "events, (SELECT count(*) FROM decision), probes FROM recording",
+	.sql = "SELECT path, kernel, (SELECT policy FROM fidelity), n_cpu, (SELECT count(*) FROM vm), "
+	       "(SELECT count(*) FROM vcpu), span_ns, (SELECT count(*) FROM decision), probes "
+	       "FROM recording JOIN recorded_time",
 	.columns = {
-		{ "path", "file", COLUMN_TEXT }, { "kernel", "kernel", COLUMN_TEXT }, { "isa", "ISA", COLUMN_TEXT },
+		{ "path", "file", COLUMN_TEXT }, { "kernel", "kernel", COLUMN_TEXT },
+		{ "policy", "policy", COLUMN_TEXT },
 		{ "n_cpu", "CPUs", COLUMN_COUNT }, { "vms", "VMs", COLUMN_COUNT },
 		{ "vcpus", "vCPUs", COLUMN_COUNT }, { "duration_ns", "length", COLUMN_NS },
-		{ "events", "events", COLUMN_COUNT }, { "decisions", "decisions", COLUMN_COUNT },
+		{ "decisions", "decisions", COLUMN_COUNT },
 		{ "probes", "probed", COLUMN_YES },
 	},
 };

@@ -49,9 +49,10 @@ static const struct table_spec across = {
 
 static const struct table_spec woken = {
 	.id = "yields_woken", .title = "Recorded yields: to vCPUs that were woken, not preempted",
-	.about = "refused: the IPI-aware filter would pass it over.", .empty = "No yield is known.",
-	.sql = "SELECT " VM_LABEL("vm") ", count(*), " KNOWN("woken") ", " SHARE("woken") ", " SHARE("rejected")
-	       " FROM yield_woken GROUP BY vm ORDER BY vm",
+	.about = "refused: the IPI-aware filter would pass it over; '-': of some it is not known.", .empty = "No yield is known.",
+	.sql = "SELECT " VM_LABEL("vm") ", count(*), " KNOWN("woken") ", " SHARE("woken") ", "
+	       "CASE WHEN NOT total(woken AND rejected IS NULL) THEN " SHARE("rejected") " END "
+	       "FROM yield_woken GROUP BY vm ORDER BY vm",
 	.columns = {
 		{ "vm", "VM", COLUMN_TEXT }, { "yields", "yields", COLUMN_COUNT },
 		{ "woken_known", "known of", COLUMN_COUNT }, { "woken", "woken", COLUMN_PERCENT },

@@ -11,12 +11,13 @@ static const struct table_spec vm_time = {
 	.empty = "No VM was seen.",
 	.sql = "SELECT " VM_LABEL("vm") ", n_vcpus, 1.0 * running_ns / span_ns, 1.0 * guest_ns / span_ns, "
 	       "1.0 * spin_ns / span_ns, 1.0 * steal_ns / span_ns, 1.0 * blocked_ns / span_ns, "
-	       "1.0 * other_ns / span_ns FROM vm_time ORDER BY running_ns DESC, vm",
+	       "1.0 * unknown_ns / span_ns, 1.0 * other_ns / span_ns FROM vm_time ORDER BY running_ns DESC, vm",
 	.columns = {
 		{ "vm", "VM", COLUMN_TEXT }, { "n_vcpus", "vCPUs", COLUMN_COUNT },
 		{ "running", "running", COLUMN_NUMBER, 2 }, { "guest", "in guest", COLUMN_NUMBER, 2 },
 		{ "spin", "spinning", COLUMN_NUMBER, 2 }, { "steal", "steal", COLUMN_NUMBER, 2 },
-		{ "blocked", "blocked", COLUMN_NUMBER, 2 }, { "other", "other", COLUMN_NUMBER, 2 },
+		{ "blocked", "blocked", COLUMN_NUMBER, 2 }, { "unknown", "not known", COLUMN_NUMBER, 2 },
+		{ "other", "other", COLUMN_NUMBER, 2 },
 	},
 };
 
@@ -25,8 +26,7 @@ static const struct table_spec vm_time = {
 #define SHOWN_CPUS "96"
 
 static const struct table_spec cpu_time = {
-	.id = "cpu_time", .title = "CPUs: who runs on them",
-	.about = "The " SHOWN_VMS " VMs that run most, and the first " SHOWN_CPUS " CPUs.",
+	.id = "cpu_time", .title = "CPUs: who runs on them (at most " SHOWN_CPUS ", and " SHOWN_VMS " VMs by name)",
 	.empty = "Nothing was seen to run.", .page_only = true,
 	.sql = "WITH most AS (SELECT vm, row_number() OVER (ORDER BY running_ns DESC, vm) AS rank FROM vm_time) "
 	       "SELECT cpu, CASE WHEN cpu_time.vm IS NULL THEN 'other threads' WHEN rank <= " SHOWN_VMS " THEN "
@@ -41,14 +41,14 @@ static const struct table_spec cpu_time = {
 
 static const struct table_spec vcpu_steal = {
 	.id = "vcpu_steal", .title = "vCPUs that wait most for a CPU",
-	.about = "steal: of the time in which the vCPU could run.",
+	.about = "of runnable: steal as a share of the time in which the vCPU could run (observed.steal_share is of all time).",
 	.empty = "No vCPU was seen.",
 	.sql = "SELECT " VM_LABEL("vm") ", vcpu_idx, running_ns, steal_ns, steal_share, waits, longest_wait_ns "
 	       "FROM vcpu_steal ORDER BY steal_share DESC, vm, vcpu_idx LIMIT 16",
 	.columns = {
 		{ "vm", "VM", COLUMN_TEXT }, { "vcpu_idx", "vCPU", COLUMN_COUNT },
 		{ "running_ns", "running", COLUMN_NS }, { "steal_ns", "steal", COLUMN_NS },
-		{ "steal_share", "steal", COLUMN_PERCENT }, { "waits", "waits", COLUMN_COUNT },
+		{ "steal_of_runnable", "of runnable", COLUMN_PERCENT }, { "waits", "waits", COLUMN_COUNT },
 		{ "longest_wait_ns", "longest", COLUMN_NS },
 	},
 };

@@ -27,7 +27,7 @@ static const struct table_spec latency = {
 	.id = "ipi_latency", .title = "IPIs by vector: from the send to the last acknowledgement",
 	.empty = "No IPI was seen.",
 	.sql = "SELECT " VM_LABEL("vm") ", printf('0x%02x', vector), sends, answered, p50_ns, p90_ns, p99_ns, max_ns, "
-	       "100 * waited_share FROM ipi_latency ORDER BY vm, sends DESC, vector LIMIT 40",
+	       "100 * waited_share FROM ipi_latency ORDER BY sends DESC, vm, vector",
 	.columns = {
 		{ "vm", "VM", COLUMN_TEXT }, { "vector", "vector", COLUMN_TEXT }, { "sends", "sends", COLUMN_COUNT },
 		{ "answered", "answered", COLUMN_COUNT }, { "p50_ns", "median", COLUMN_NS },

@@ -40,23 +40,36 @@ static const struct table_spec at = {
 };
 
 static const struct table_spec choice = {
-	.id = "window_choice", .title = "The choice", .empty = NOT_TUNED,
-	.about = "On data that did not choose it. over default: with the method's error.",
-	.sql = "SELECT policy, CASE WHEN statistic = 'ipi_window_ns' THEN chosen END, "
-	       "CASE WHEN statistic = 'ipi_window_ns' THEN default_window END, "
-	       "held_out, held_out_lo, held_out_hi, NULL, NULL, "
+	.id = "window_choice", .title = "The choice, by single decisions on data that did not choose it", .empty = NOT_TUNED,
+	.about = "chosen: the smallest window within one standard error of the best. over default: in points, with the "
+		 "method's error.",
+	.sql = "SELECT policy, chosen, default_window, held_out, held_out_lo, held_out_hi, NULL, NULL, "
 	       "over_default, over_default_stat_lo, over_default_stat_hi, over_default_total_lo, over_default_total_hi, "
 	       "verdict FROM window_choice WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, "
 	       "parameters",
 	.columns = {
 		{ "policy", "policy", COLUMN_TEXT }, { "chosen", "chosen", COLUMN_NS },
-		{ "default_window", "default", COLUMN_NS }, { "held_out", "gain %", COLUMN_ESTIMATE, 2, true },
-		{ "over_default", "over default", COLUMN_ESTIMATE, 2, true }, { "verdict", "verdict", COLUMN_TEXT },
+		{ "default_window", "default", COLUMN_NS }, { "held_out", "gain %", COLUMN_ESTIMATE, 1, true },
+		{ "over_default", "over default", COLUMN_ESTIMATE, 2, true },
+		{ "verdict", "verdict", COLUMN_TEXT },
+	},
+};
+
+static const struct table_spec throughput = {
+	.id = "window_throughput", .title = "Throughput there, by the episode chain, percent against the recorded policy",
+	.empty = NOT_TUNED,
+	.sql = "SELECT policy, throughput_at_chosen, NULL, NULL, throughput_at_chosen_lo, throughput_at_chosen_hi, "
+	       "throughput_at_default, NULL, NULL, throughput_at_default_lo, throughput_at_default_hi "
+	       "FROM window_choice WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, parameters",
+	.columns = {
+		{ "policy", "policy", COLUMN_TEXT },
+		{ "throughput_at_chosen", "at the chosen window", COLUMN_ESTIMATE, 1, true },
+		{ "throughput_at_default", "at the default", COLUMN_ESTIMATE, 1, true },
 	},
 };
 
 static const struct table_spec reasons = {
-	.id = "window_reasons", .title = "Why", .empty = "No reservations, or no window has been looked for.",
+	.id = "window_reasons", .title = "Reservations", .empty = "No reservations, or no window has been looked for.",
 	.sql = "SELECT policy, reason FROM window_choice WHERE reason NOT NULL AND statistic = 'ipi_window_ns' ORDER BY 1",
 	.columns = { { "policy", "policy", COLUMN_TEXT }, { "why", "why", COLUMN_TEXT } },
 };
@@ -65,6 +78,7 @@ bool sections_window(struct result *r, sqlite3 *db, GError **error)
 {
 	struct section *s = result_section(r, "window", "Which ipi_window_ns");
 
-	return section_query(s, &choice, db, error) && section_query(s, &reasons, db, error) &&
+	return section_query(s, &choice, db, error) && section_query(s, &throughput, db, error) &&
+	       section_query(s, &reasons, db, error) &&
 	       section_query(s, &curve, db, error) && section_query(s, &at, db, error);
 }

@@ -7,16 +7,14 @@
 
 #include "analyze/report/result.h"
 
-/* What a VM is called, by an SQL expression for its id. */
-#define VM_LABEL(id) "(SELECT label FROM vm_label WHERE vm_label.vm = " id ")"
+/* What a VM is called, by an SQL expression for its id, in which a column of the view would be meant first. */
+#define VM_LABEL(id) "(SELECT label FROM (SELECT vm AS labelled, label FROM vm_label) WHERE labelled = " id ")"
 
-/* What a row of table replay is called: by its policy, and what else tells it from others. */
-#define POLICY_LABEL(id) \
-	"(SELECT label.policy || CASE WHEN (SELECT count(DISTINCT parameters) FROM replay AS other " \
-	"WHERE other.policy = label.policy) > 1 THEN ':' || replace(replace(replace(replace(" \
-	"label.parameters, '{', ''), '}', ''), '\"', ''), ':', '=') ELSE '' END || " \
-	"CASE WHEN (SELECT count(DISTINCT state) FROM replay) > 1 AND label.state <> 'probed' " \
-	"THEN ' (' || label.state || ')' ELSE '' END FROM replay AS label WHERE label.id = " id ")"
+/*
+ * What a row of table replay is called: its policy; where there are several of it, and
+ * it is not the first, with what it has otherwise than that, as replay takes it.
+ */
+#define POLICY_LABEL(id) "(SELECT label FROM (SELECT replay AS labelled, label FROM policy_label) WHERE labelled = " id ")"
 
 /* The order to show policies in: as they were replayed, the recorded one first. */
 #define POLICY_ORDER "replay.id"

@@ -170,12 +170,6 @@ width() {
 	wd POST goog/cdp/execute "$scratch/cdp" > "$scratch/wd.null"
 }
 
-# screenshot FILE: all of the page.
-screenshot() {
-	jq -n '{cmd: "Page.captureScreenshot", params: {captureBeyondViewport: true}}' > "$scratch/cdp"
-	wd POST goog/cdp/execute "$scratch/cdp" | jq -r .data | base64 -d > "$1"
-}
-
 # print_pdf FILE
 print_pdf() {
 	jq -n '{background: true, shrinkToFit: true}' > "$scratch/print"

@@ -38,8 +38,7 @@ events() {
 # the trace (grandparent, parent); marks are details of an event.
 same() {
 	local head="ATTACH '$1.pftrace.events' AS e; CREATE TEMP VIEW vcpus AS SELECT vcpu.id AS vcpu, 'vCPU ' || vcpu_idx AS parent,
-		CASE WHEN name IS NULL THEN 'VM ' || vm.id WHEN count(*) OVER (PARTITION BY name) > n_vcpus THEN name || ' ' || tgid
-		ELSE name END AS grandparent FROM vcpu JOIN vm ON vm.id = vm;
+		label AS grandparent FROM vcpu JOIN vm_label USING (vm);
 		CREATE TEMP VIEW marks AS SELECT n, key, value FROM e.detail WHERE dict = '';"
 
 	expect "$(sql "$1" "$head SELECT count(*) > 0 FROM ($4)")" 1 "$1: $2: there are some"

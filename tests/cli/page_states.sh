@@ -91,7 +91,7 @@ import lossy.dat -o lossy.db
 page lossy.db
 expect "$(jq -c '[([.gaps[].events] | add), (.loss[] | select(.what == "lost events") | .n), ([.over_time[].lost] | any)]' lossy.db.json)" \
 	'[5,5,true]' 'events are lost'
-says lossy.db '5 events lost, 1 gaps' 'Stripes: steps of time that touch a gap.' 'tainted decisions'
+says lossy.db '5 events were lost in 1 gaps' 'Stripes: steps of time that touch a gap.' 'tainted decisions'
 says_not lossy.db 'No policy has been replayed'
 expect_js 'const g = counterspin.charts.rate, t = arg.over_time, i = t.findIndex(row => row.lost), k = t.findIndex(row => !row.lost);
 	const at = n => [...g.hidden_ctx_.getImageData((g.toDomXCoord(t[n].t / 1e9) + 3) * devicePixelRatio, 20 * devicePixelRatio, 1, 1).data];
@@ -117,7 +117,7 @@ says refused.db "$(jq -r '.answers[] | select(.id == "window") | .sentence' refu
 # --- imported, and no more
 import "$DATA/ipi-heavy-icount.dat" -o imported.db
 page imported.db
-says imported.db "but no policy has been replayed ('counterspin replay' does it)" "No policy has been replayed yet: 'counterspin replay' does it." \
+says imported.db "as no policy has been replayed ('counterspin replay' does it)" "No policy has been replayed yet: 'counterspin replay' does it." \
 	"Not known: the IPI-aware policies have not been replayed ('counterspin replay' does it)." \
 	"Not known: no window has been looked for ('counterspin tune' does it)."
 says imported.db 'Of no yield is it known whether it was wasted.'

@@ -56,8 +56,8 @@ static void set_up(struct fixture *f, gconstpointer data)
 	       "INSERT INTO episode VALUES(1, 1, 15000000, 45000000, 40000000, 46000000, 1, 5, 21, 5, 'IPI', 1, 3, 251, 4, "
 	       "NULL, 0, 1);"
 	       "INSERT INTO gap VALUES(1, 20000000, 21000000, 7, 'overrun'), (NULL, 300000000, 300000001, NULL, 'clock');"
-	       "INSERT INTO replay VALUES(1, 'observed', '{}', 'probed', 200, 200, 0, 0, 0, 0, 0, 0, 0, 0, 'test'), "
-	       "(2, 'ipi-aware', '{\"w\":5}', 'probed', 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'test');"
+	       "INSERT INTO replay VALUES(1, 'observed', '{}', 'probed', 200, 200, 0, 0, 0, 0, 0, 0, 0, 0, 'test', ''), "
+	       "(2, 'ipi-aware', '{\"w\":5}', 'probed', 200, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'test', '');"
 	       "INSERT INTO verdict VALUES(2, 5, NULL, 'no target', 1, 'lost opportunity', 'hit');");
 }
 
