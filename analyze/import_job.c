@@ -163,6 +163,39 @@ static bool check_content(const struct import *im, GError **error)
 	return !what;
 }
 
+/*
+ * Bursts of one recording have VMs in common. Of other boots, or hosts, times do not tell: monotonic clocks
+ * begin anywhere.
+ */
+static void check_bursts(struct import *im)
+{
+	enum { BEFORE = 1, AFTER = 2 };
+	const GPtrArray *threads = identity_threads(im->identity);
+	const GArray *gaps = identity_gaps(im->identity);
+	guint n_vms = identity_vms(im->identity)->len;
+
+	for (guint i = 0; im->job->n_inputs > 1 && i < gaps->len; i++) {
+		const struct identity_gap *gap = &g_array_index(gaps, struct identity_gap, i);
+		g_autofree uint8_t *seen = g_new0(uint8_t, n_vms + 1);
+		uint8_t any = 0, common = 0;
+
+		for (guint k = 0; gap->why == LOSS_BURST && k < threads->len; k++) {
+			const struct thread *t = threads->pdata[k];
+
+			if (!t->vcpu)
+				continue;
+			seen[t->vcpu->vm->id] |= (t->t0 <= gap->t0 ? BEFORE : 0) | (t->t1 >= gap->t1 ? AFTER : 0);
+			any |= seen[t->vcpu->vm->id];
+			common |= seen[t->vcpu->vm->id] == (BEFORE | AFTER);
+		}
+		if (any != (BEFORE | AFTER) || common)
+			continue;
+		warn(im, "no VM is seen both before and after the pause at %.3f s: these are no bursts of one recording "
+		     "if the host was booted in between, or is another", (gap->t0 - identity_span(im->identity)->t0) / 1e9);
+		return;
+	}
+}
+
 static void second_pass(void *user, const struct event *ev)
 {
 	model_event(((struct import *)user)->model, ev);
@@ -335,6 +368,7 @@ static bool run(struct import *im, GError **error)
 	identity_settle(im->identity, im->host_facts);
 	if (!check_content(im, error))
 		return false;
+	check_bursts(im);
 
 	im->facts = facts_new(db_build_handle(job->build));
 	input = (struct model_input){

@@ -240,11 +240,12 @@ static void print_coverage(const cJSON *root)
 {
 	const cJSON *c = cJSON_GetObjectItemCaseSensitive(root, "coverage");
 
-	printf("\n%.0f decisions: %.0f probed, %.0f imputed from exits; outcome not known of %.0f; %.0f touch a gap%s\n"
-	       "%.0f yield_to() calls, %.0f interprocessor interrupts\n", number_of(c, "decisions"),
-	       number_of(c, "probed"), number_of(c, "imputed"), number_of(c, "outcome_unknown"),
-	       number_of(c, "tainted"), number_of(c, "tainted") ?
+	printf("\n%.0f decisions: %.0f probed, %.0f imputed from exits; %.0f touch a gap%s\n"
+	       "outcome not known of %.0f%s\n%.0f yield_to() calls, %.0f interprocessor interrupts\n", number_of(c, "decisions"),
+	       number_of(c, "probed"), number_of(c, "imputed"), number_of(c, "tainted"), number_of(c, "tainted") ?
 	       ",\nor begin before every CPU that was busy has shown an event" : "",
+	       number_of(c, "outcome_unknown"), number_of(c, "outcome_unknown") ?
+	       " by what followed alone; replay infers what it can" : "",
 	       number_of(root, "attempts"), number_of(root, "ipis"));
 }
 

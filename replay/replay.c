@@ -48,17 +48,18 @@ static int replay(const char *path, enum state_kind state)
 	} else if (run && run_execute(run, recorded, &error) && run_gather(run, option_seed, &error) &&
 		   run_estimate(run, &error)) {
 		const char *shown = recorded->probes ? state_kind_names[state] : "reconstructed";
-		bool readonly = sqlite3_db_readonly(db, "main");
+		bool readonly = sqlite3_db_readonly(db, "main"), kept;
 
 		progress_begin("keeping results", 0);
-		if (readonly || !run_keep(run, db, shown, &error))
+		kept = !readonly && run_keep(run, db, shown, &error);
+		if (!kept)
 			command_warn(&command, "results are not kept in '%s': %s", path,
 				     readonly ? "it cannot be written" : error->message);
 		progress_end();
 		if (option_json)
 			command_print_json(run_json(run, recorded, option_disagreements));
 		else
-			run_print_text(run, recorded, option_disagreements);
+			run_print_text(run, recorded, kept ? path : NULL, option_disagreements);
 		status = EXIT_FINE;
 	} else {
 		command_fail(&command, error);

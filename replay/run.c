@@ -290,6 +290,22 @@ struct estimates_query run_query(const struct run *run, guint policy)
 	};
 }
 
+/* What the picks amount to wherever a policy's is not the kernel's; of waits that cannot be used nobody knows. */
+static void classify(struct run *run, struct run_policy *rp, const guint *episodes)
+{
+	for (guint i = 0; i < rp->verdicts->len; i++) {
+		struct run_verdict *v = &g_array_index(rp->verdicts, struct run_verdict, i);
+		const int picks[N_PICKERS] = { v->pick, v->observed };
+		guint episode = episodes[v->at];
+
+		for (unsigned int k = 0; k < N_PICKERS; k++) {
+			v->outcomes[k] = episode == G_MAXUINT ? OUTCOME_CLASS_UNKNOWN :
+					 episode_outcome(run->rescore, episode, v->at, picks[k], k == PICKER_KERNEL);
+			rp->n_outcomes[k][v->outcomes[k]]++;
+		}
+	}
+}
+
 /* Verdicts on the headline hold for all policies together. */
 static void compare(struct run *run)
 {
@@ -307,6 +323,8 @@ static void compare(struct run *run)
 
 bool run_estimate(struct run *run, GError **error)
 {
+	g_autofree guint *episodes = evidence_used_episodes(run->evidence);
+
 	run->observed = observed_new(run->evidence, error);
 	if (!run->observed || !estimators_compare(run->rescore, run->recorded, run->recorded_policy, &run->recorded_params,
 						  run->state, &run->estimators, error))
@@ -319,6 +337,7 @@ bool run_estimate(struct run *run, GError **error)
 		query.estimators = &run->estimators;
 
 		rp->gains = estimates_make(run->evidence, run->rescore, &query, rp->estimates);
+		classify(run, rp, episodes);
 		rp->agreement = estimators_agreement(run->evidence, run->scores->picks[i + 1]);
 		progress_show(i + 1);
 	}

@@ -12,12 +12,17 @@
 #include "replay/estimate/observed.h"
 #include "replay/fidelity.h"
 
+/* Whose pick: the policy's, or what the kernel did at the same decision. */
+enum { PICKER_POLICY, PICKER_KERNEL, N_PICKERS };
+
+/* A decision at which the policy's pick is not the observed one. */
 struct run_verdict {
 	int64_t decision;
 	guint at;		/* the same, in scores */
 	int pick;		/* NO_TARGET: nobody */
 	int observed;		/* likewise */
 	unsigned int n_attempts;
+	enum outcome_class outcomes[N_PICKERS];	/* what the picks amount to; after run_estimate() */
 };
 
 struct run_outcome {
@@ -42,6 +47,7 @@ struct run_policy {
 	/* after run_estimate() */
 	struct estimate estimates[N_METRICS];
 	struct episode_gains *gains;
+	guint n_outcomes[N_PICKERS][N_OUTCOME_CLASSES];	/* of verdicts */
 	double agreement;		/* see estimators_agreement() */
 };
 

@@ -5,6 +5,8 @@
 
 #include "schema/text_table.h"
 
+#define REASON_WIDTH 34		/* so that figures of thousands of us leave the table within 100 columns */
+
 static const char *const test_names[N_NATURAL_TESTS] = { "T1", "T2", "T3", "T4" };
 
 /* A natural experiment that was not turned away before its tests. */
@@ -18,8 +20,8 @@ static int worst_balanced(const struct natural_result *r)
 {
 	int worst = 0;
 
-	for (int c = 1; c < N_COVARIATES && !isnan(r->balance[worst]); c++)
-		if (!(fabs(r->balance[c]) <= fabs(r->balance[worst])))
+	for (int c = 1; c < N_COVARIATES && !isnan(text_number(r->balance[worst], 2)); c++)
+		if (!(fabs(r->balance[c]) <= fabs(text_number(r->balance[worst], 2))))
 			worst = c;
 	return worst;
 }
@@ -100,9 +102,10 @@ static void print_figures(const struct estimators *e)
 		if (isnan(f->us))
 			text_table_cell(t, "-");
 		else
-			text_table_cell(t, "%+.1f [%+.1f, %+.1f]", f->us, f->lo, f->hi);
+			text_table_cell(t, "%+.1f [%+.1f, %+.1f]", text_number(f->us, 1), text_number(f->lo, 1),
+					text_number(f->hi, 1));
 		text_table_count(t, f->n);
-		text_table_cell(t, "%s", f->reason ? f->reason : "");
+		text_table_wrapped(t, f->reason ? f->reason : "", REASON_WIDTH);
 	}
 	text_table_print(t, "  ", stdout);
 	estimator_figures_clear(figures);
@@ -114,16 +117,17 @@ static char *found_by(enum natural_test test, const struct natural_result *r)
 
 	switch (test) {
 	case TEST_COUNT:
-		return g_strdup_printf("%.3f times as often, z %+.1f", r->count_ratio, r->count_z);
+		return g_strdup_printf("%.3f times as often, z %+.1f", r->count_ratio, text_number(r->count_z, 1));
 	case TEST_BALANCE:
-		if (isnan(r->balance[worst]))
+		if (isnan(text_number(r->balance[worst], 2)))
 			return g_strdup_printf("%s: not known", natural_covariate_names[worst]);
-		return g_strdup_printf("%s: %+.2f standard deviations", natural_covariate_names[worst], r->balance[worst]);
+		return g_strdup_printf("%s: %+.2f s.d.", natural_covariate_names[worst], text_number(r->balance[worst], 2));
 	case TEST_RECENT_BOOST:
-		return g_strdup_printf("moves by %+.1f us, s.e. %.1f", (r->without_recent_ns - r->effect_ns) / 1e3,
+		return g_strdup_printf("moves by %+.1f us, s.e. %.1f", text_number((r->without_recent_ns - r->effect_ns) / 1e3, 1),
 				       r->se_ns / 1e3);
 	case TEST_PLACEBO:
-		return g_strdup_printf("%+.1f us, s.e. %.1f", r->placebo_ns / 1e3, r->placebo_se_ns / 1e3);
+		return g_strdup_printf("%+.1f us, s.e. %.1f", text_number(r->placebo_ns / 1e3, 1),
+				       r->placebo_se_ns / 1e3);
 	case N_NATURAL_TESTS:
 		break;
 	}

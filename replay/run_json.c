@@ -47,7 +47,7 @@ static cJSON *fidelity_json(const struct run *run, enum state_kind kind, bool de
 	return o;
 }
 
-/* Decisions that a policy changes, by what a pick amounts to. */
+/* Decisions at which a policy's pick is not the kernel's, by what a pick amounts to. */
 static cJSON *outcomes_json(const guint *n)
 {
 	cJSON *o = cJSON_CreateObject();
@@ -169,8 +169,8 @@ cJSON *run_json(const struct run *run, const struct recorded *recorded, bool dis
 		cJSON_AddNumberToObject(attempts, "yielded", p->attempts_yielded);
 		cJSON_AddNumberToObject(attempts, "failed", p->attempts_failed);
 		cJSON_AddNumberToObject(attempts, "esrch", p->attempts_esrch);
-		cJSON_AddItemToObject(o, "outcomes", outcomes_json(p->gains->outcomes));
-		cJSON_AddItemToObject(o, "observed_outcomes", outcomes_json(p->gains->recorded_outcomes));
+		cJSON_AddItemToObject(o, "outcomes", outcomes_json(p->n_outcomes[PICKER_POLICY]));
+		cJSON_AddItemToObject(o, "observed_outcomes", outcomes_json(p->n_outcomes[PICKER_KERNEL]));
 		cJSON_AddItemToObject(o, "estimates", estimates_json(p->estimates));
 		cJSON_AddNumberToObject(o, "agreement_share", p->agreement);
 		cJSON_AddItemToArray(list, o);

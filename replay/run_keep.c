@@ -13,17 +13,7 @@ static const char *class_of(const struct run_verdict *v)
 	return v->pick == NO_TARGET ? "no target" : v->observed == NO_TARGET ? "new target" : "other target";
 }
 
-static void bind_outcome(sqlite3_stmt *s, int i, const struct run *run, guint episode, guint at, int pick,
-			 bool recorded)
-{
-	enum outcome_class class = episode == G_MAXUINT ? OUTCOME_CLASS_UNKNOWN :
-				   episode_outcome(run->rescore, episode, at, pick, recorded);
-
-	db_bind_text(s, i, class == OUTCOME_CLASS_UNKNOWN ? NULL : outcome_class_names[class]);
-}
-
-static bool keep_verdicts(sqlite3 *db, const struct run *run, const struct run_policy *p, const guint *episodes,
-			  int64_t replay, GError **error)
+static bool keep_verdicts(sqlite3 *db, const struct run_policy *p, int64_t replay, GError **error)
 {
 	g_autoptr(db_stmt) verdict = db_prepare_insert(db, "verdict");
 	bool ok = true;
@@ -36,8 +26,9 @@ static bool keep_verdicts(sqlite3 *db, const struct run *run, const struct run_p
 		db_bind_int(verdict, 3, v->pick == NO_TARGET ? DB_NULL : v->pick);
 		db_bind_text(verdict, 4, class_of(v));
 		db_bind_int(verdict, 5, v->n_attempts);
-		bind_outcome(verdict, 6, run, episodes[v->at], v->at, v->pick, false);
-		bind_outcome(verdict, 7, run, episodes[v->at], v->at, v->observed, true);
+		for (unsigned int k = 0; k < N_PICKERS; k++)
+			db_bind_text(verdict, 6 + k, v->outcomes[k] == OUTCOME_CLASS_UNKNOWN ? NULL :
+				     outcome_class_names[v->outcomes[k]]);
 		ok = db_run(verdict, error);
 	}
 	return ok;
@@ -110,8 +101,8 @@ static bool drop_policy(sqlite3 *db, const char *name, const char *parameters, c
 	return ok;
 }
 
-static bool keep_policy(sqlite3 *db, const struct run *run, const struct run_policy *p, const guint *episodes,
-			const char *state, GError **error)
+static bool keep_policy(sqlite3 *db, const struct run *run, const struct run_policy *p, const char *state,
+			GError **error)
 {
 	g_autoptr(db_stmt) add = db_prepare(db,
 		"INSERT OR REPLACE INTO replay VALUES((SELECT id FROM replay WHERE policy = ?1 AND parameters = ?2 AND "
@@ -136,7 +127,7 @@ static bool keep_policy(sqlite3 *db, const struct run *run, const struct run_pol
 	if (ok)
 		id = db_column(add, 0);
 	sqlite3_reset(add);
-	ok = ok && keep_verdicts(db, run, p, episodes, id, error) && keep_gains(db, run, p, id, error) &&
+	ok = ok && keep_verdicts(db, p, id, error) && keep_gains(db, run, p, id, error) &&
 	     keep_estimates(db, p, id, error);
 	cJSON_free(text);
 	cJSON_Delete(parameters);
@@ -248,17 +239,15 @@ static bool keep_vectors(sqlite3 *db, const struct run *run, GError **error)
 
 bool run_keep(struct run *run, sqlite3 *db, const char *state, GError **error)
 {
-	guint *episodes = evidence_used_episodes(run->evidence);
 	bool ok = db_exec(db, "BEGIN IMMEDIATE; DELETE FROM fidelity; DELETE FROM disagreement; DELETE FROM outcome; "
 			  "DELETE FROM episode_gain; DELETE FROM episode; DELETE FROM ipi_vector", error) &&
 		  keep_episodes(db, run, error) && keep_vectors(db, run, error);
 
 	for (guint i = 0; ok && i < run->policies->len; i++)
-		ok = keep_policy(db, run, run->policies->pdata[i], episodes, state, error);
+		ok = keep_policy(db, run, run->policies->pdata[i], state, error);
 	for (unsigned int k = 0; ok && k < N_STATE_KINDS; k++)
 		ok = keep_fidelity(db, run, k, error);
 	ok = ok && keep_outcomes(db, run, error) && run_keep_observed(run, db, error) && run_keep_moments(run, db, error);
-	g_free(episodes);
 	if (ok && db_exec(db, "COMMIT", error))
 		return true;
 	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

@@ -7,7 +7,10 @@
 
 #include "replay/run.h"
 
-/* disagreements: list the decisions that the replayed kernel policy does not reproduce. */
-void run_print_text(const struct run *run, const struct recorded *recorded, bool disagreements);
+/*
+ * path: of the database that keeps it, NULL if none does. disagreements: list the decisions that the
+ * replayed kernel policy does not reproduce.
+ */
+void run_print_text(const struct run *run, const struct recorded *recorded, const char *path, bool disagreements);
 
 #endif

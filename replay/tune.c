@@ -14,6 +14,8 @@
 #include "schema/progress.h"
 #include "schema/text_table.h"
 
+enum { WIDTH = 100 };		/* columns of a line */
+
 #define NO_DEFAULT G_MININT64	/* --default is not given; 0 is a window */
 #define DEFAULT_WINDOW_NS 50000000
 #define DEFAULT_WINDOW_PPM 2000000
@@ -145,25 +147,50 @@ static void print_curve(const struct tuning *t)
 		g_autofree char *text = window_text(t, window);
 
 		text_table_cell(table, "%s", text);
-		text_table_cell(table, "%+.2f", tuning_gain(t, p->value.spin_ns));
-		text_table_cell(table, "[%+.2f, %+.2f]", tuning_gain(t, t->low[at]), tuning_gain(t, t->high[at]));
+		text_table_cell(table, "%+.2f", text_number(tuning_gain(t, p->value.spin_ns), 2));
+		text_table_cell(table, "[%+.2f, %+.2f]", text_number(tuning_gain(t, t->low[at]), 2),
+				text_number(tuning_gain(t, t->high[at]), 2));
 		text_table_cell(table, window == t->default_window ? "the default" : "");
 	}
 	text_table_print(table, "  ", stdout);
 }
 
+static void print_wrapped(char *text, unsigned int indent)
+{
+	g_autofree char *lines = text_wrap(text, WIDTH, indent);
+
+	puts(lines);
+	g_free(text);
+}
+
+static void print_interval(const char *what, double value, double low, double high)
+{
+	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", what, text_number(value, 2), text_number(low, 2),
+	       text_number(high, 2));
+}
+
 static void print_gain(const char *what, const struct tuning *t, const struct window_estimate *e)
 {
-	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", what, tuning_gain(t, e->ns), tuning_gain(t, e->low),
-	       tuning_gain(t, e->high));
+	print_interval(what, tuning_gain(t, e->ns), tuning_gain(t, e->low), tuning_gain(t, e->high));
 }
 
 static void print_chain(const char *what, const struct estimate *e)
 {
 	if (isnan(e->value))
-		printf("  %-38s %s: %s\n", what, verdict_names[e->verdict], e->reason);
+		print_wrapped(g_strdup_printf("  %-38s %s: %s", what, verdict_names[e->verdict], e->reason), 41);
 	else
-		printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", what, e->value, e->total[0], e->total[1]);
+		print_interval(what, e->value, e->total[0], e->total[1]);
+}
+
+/* The recorded policy; where it is the one that is tuned, with the window that the kernel had. */
+static char *recorded_name(const struct tuning *t)
+{
+	const struct policy *policy = t->run->recorded_policy;
+
+	if (policy != t->policy)
+		return g_strdup(policy->name);
+	return g_strdup_printf("the recorded kernel's %s (ipi_window_ns=%" PRId64 ")", policy->name,
+			       (int64_t)t->run->recorded_params.ipi_window_ns);
 }
 
 static void print_text(const struct tuning *t)
@@ -171,16 +198,19 @@ static void print_text(const struct tuning *t)
 	const struct window_choice *c = &t->choice;
 	g_autofree char *chosen = window_text(t, c->window_ns);
 	g_autofree char *low = window_text(t, c->fold_low), *high = window_text(t, c->fold_high);
+	g_autofree char *recorded = recorded_name(t);
 
-	printf("Gain of %s over %s in useful work, by the window in which a pending IPI counts\n"
-	       "%s(single decisions, all else as recorded). %zu steps; %u decisions at which a hint\n"
-	       "changes the pick, %u at which it does not. The band holds the whole curve at once.\n\n",
-	       t->policy->name, t->run->recorded_policy->name,
-	       t->statistic == WINDOW_ADAPTIVE ? "as a multiple of the sender's mean response time " : "",
-	       t->curve->n_steps, t->n_live, t->n_inert);
+	print_wrapped(g_strdup_printf("Gain of %s over %s in useful work, by the window in which a pending IPI counts%s "
+				      "(single decisions, all else as recorded). %zu steps; %u decisions at which a hint "
+				      "changes the pick, %u at which it does not. The band holds the whole curve at once.\n",
+				      t->policy->name, recorded,
+				      t->statistic == WINDOW_ADAPTIVE ?
+				      " as a multiple of the sender's mean response time" : "",
+				      t->curve->n_steps, t->n_live, t->n_inert), 0);
 	print_curve(t);
 	if (!t->chosen) {
-		printf("\nNo choice: %s: %s.\n", verdict_names[t->refusal], t->reason);
+		puts("");
+		print_wrapped(g_strdup_printf("No choice: %s: %s.", verdict_names[t->refusal], t->reason), 0);
 		return;
 	}
 	printf("\nChosen: %s", chosen);
@@ -190,16 +220,17 @@ static void print_text(const struct tuning *t)
 	     "On data that did not choose it, with 95 % intervals:");
 	print_gain("gain", t, &c->held_out);
 	print_gain("gain at the default", t, &c->by_default);
-	printf("  %-38s %+.2f %% [%+.2f, %+.2f]\n", "difference, with the method's error",
-	       tuning_over_default(t, c->over_default.ns), t->over_default[0], t->over_default[1]);
+	print_interval("difference, with the method's error", tuning_over_default(t, c->over_default.ns),
+		       t->over_default[0], t->over_default[1]);
 	printf("  %-38s %s to %s\n", "windows chosen in replicates, 95 %", low, high);
 	printf("Verdict: %s.\n", tuning_verdict(t));
 	if (t->reason)
-		printf("(%s.)\n", t->reason);
+		print_wrapped(g_strdup_printf("(%s.)", t->reason), 0);
 	if (t->verdict != WINDOW_BETTER)
 		puts("Nothing here speaks for another window than the default.");
-	printf("\nBy the episode chain (see 'counterspin replay'), against %s, with the method's error:\n",
-	       t->run->recorded_policy->name);
+	puts("");
+	print_wrapped(g_strdup_printf("By the episode chain (see 'counterspin replay'), against %s, with the method's error:",
+				      recorded), 0);
 	print_chain("throughput at the chosen window", &t->at_chosen);
 	print_chain("throughput at the default", &t->at_default);
 }

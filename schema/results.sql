@@ -35,7 +35,7 @@ CREATE TABLE verdict (
 	-- What the two picks amount to: 'hit' (a vCPU that is waited for, and the scheduler runs it), 'scheduler
 	-- mismatch' (it does not), 'nominated' (what it does is not known), 'lost opportunity' (such a vCPU was
 	-- left aside), 'overboost' (one that is not waited for, as none was ready), 'nothing to gain'. NULL: whom
-	-- the spinner waits for is not known. The kernel's by what was seen to follow, the policy's by the shadow.
+	-- the spinner waits for is not known, or episode.used is 0. The kernel's by what was seen to follow, the policy's by the shadow.
 	outcome          TEXT,
 	observed_outcome TEXT,
 	PRIMARY KEY (replay, decision)
@@ -128,7 +128,7 @@ CREATE TABLE estimate (
 	stat_lo REAL, stat_hi REAL,        -- 95 %, of the recording's own variation
 	total_lo REAL, total_hi REAL,      -- 95 %, with the method's own error
 	worst   REAL, best REAL,           -- if what is not known is at its worst, at its best; NULL: none
-	support REAL NOT NULL,             -- share of the evidence that it rests on, 0 to 1
+	support REAL,                      -- share of the evidence that it rests on, 0 to 1; NULL: refused
 	verdict TEXT NOT NULL,             -- 'gain', 'no clear effect', 'loss', 'not identifiable', ...
 	reason  TEXT,
 	PRIMARY KEY (replay, metric)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "schema/text_table.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -45,6 +46,47 @@ void text_table_count(struct text_table *t, gint64 n)
 		g_string_append_c(out, digits[i]);
 	}
 	g_ptr_array_add(t->cells, g_string_free(out, FALSE));
+}
+
+double text_number(double value, unsigned int decimals)
+{
+	return fabs(value) * pow(10, decimals) <= 0.5 ? 0 : value;
+}
+
+char *text_wrap(const char *text, unsigned int width, unsigned int indent)
+{
+	g_auto(GStrv) words = g_strsplit(text, " ", -1);
+	GString *out = g_string_new(NULL);
+	glong at = 0;
+
+	for (char **word = words; *word; word++) {
+		glong n = g_utf8_strlen(*word, -1);
+
+		if (word == words) {
+			at = n;
+		} else if (at + 1 + n > width) {
+			g_string_append_printf(out, "\n%*s", (int)indent, "");
+			at = indent + n;
+		} else {
+			g_string_append_c(out, ' ');
+			at += 1 + n;
+		}
+		g_string_append(out, *word);
+	}
+	return g_string_free(out, FALSE);
+}
+
+void text_table_wrapped(struct text_table *t, const char *text, unsigned int width)
+{
+	g_autofree char *wrapped = text_wrap(text, width, 0);
+	g_auto(GStrv) lines = g_strsplit(wrapped, "\n", -1);
+
+	text_table_cell(t, "%s", *lines ? *lines : "");
+	for (char **line = lines; *line && line[1]; line++) {
+		for (unsigned int column = 1; column < t->n_columns; column++)
+			text_table_cell(t, "%s", "");
+		text_table_cell(t, "%s", line[1]);
+	}
 }
 
 void text_table_print(struct text_table *t, const char *indent, FILE *to)

@@ -19,6 +19,18 @@ void text_table_cell(struct text_table *table, const char *format, ...) G_GNUC_P
 /* A whole number with thousands marked, so that columns of counts can be read. */
 void text_table_count(struct text_table *table, gint64 n);
 
+/* The last cell of a row, in as many lines of width columns as it takes; those are rows of their own. */
+void text_table_wrapped(struct text_table *table, const char *text, unsigned int width);
+
+/* value, but plain 0 where so many decimals would make it -0. */
+double text_number(double value, unsigned int decimals);
+
+/*
+ * text broken at spaces into lines of width columns, all but the first indented by so many; words
+ * that are longer stand alone. Newly allocated, without a newline at the end.
+ */
+char *text_wrap(const char *text, unsigned int width, unsigned int indent);
+
 /* Print, each line indented, and free. to may be NULL: only free. */
 void text_table_print(struct text_table *table, const char *indent, FILE *to);
 

@@ -208,6 +208,7 @@ CREATE VIEW policy_vs_observed AS
 	  FROM replay LEFT JOIN estimate ON estimate.replay = replay.id AND metric = 'throughput_gain';
 
 -- What picks amount to where a policy's differs from the kernel's: a row for each replay, for whose, outcome.
+-- n of a replay's rows sum up to its different_pick, for whose either way.
 CREATE VIEW outcome_by_policy AS
 	WITH pair AS MATERIALIZED (
 		SELECT replay, outcome, observed_outcome, count(*) AS n FROM verdict GROUP BY 1, 2, 3)
@@ -332,7 +333,9 @@ CREATE VIEW loss AS
 		       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), t0))) AS ns
 		  FROM gap WHERE why NOT LIKE 'between two bursts%'),
 	seen AS (SELECT count(*) AS n, coalesce(sum(tainted), 0) AS tainted,
-		       coalesce(sum(d.pick_source IS NULL AND outcome.source IS NULL), 0) AS unknown
+		       -- where replay has a word on it, it is the last
+		       coalesce(sum(CASE WHEN outcome.decision IS NULL THEN pick_source ELSE outcome.source END IS NULL), 0)
+		       AS unknown
 		  FROM decision d LEFT JOIN outcome ON outcome.decision = d.id)
 	SELECT 'lost events' AS what,      -- what there is n of
 	       lost AS n,                  -- NULL: not known
@@ -351,8 +354,9 @@ CREATE VIEW loss AS
 	  FROM seen
 	UNION ALL
 	SELECT 'decisions of unknown outcome', unknown,
-	       printf('of %,d: whom the kernel yielded to is not known%s', n, CASE WHEN EXISTS (SELECT * FROM replay)
-		      THEN '' ELSE '; replay may infer it' END) FROM seen
+	       printf('of %,d: whom the kernel yielded to is not known%s', n, CASE WHEN unknown = 0 THEN ''
+		      WHEN EXISTS (SELECT * FROM replay) THEN ', and replay cannot infer it'
+		      ELSE ' by what followed alone; replay infers what it can' END) FROM seen
 	UNION ALL
 	SELECT 'unusable episodes', CASE WHEN EXISTS (SELECT * FROM replay) THEN count(*) - coalesce(sum(used), 0) END,
 	       CASE WHEN EXISTS (SELECT * FROM replay)

@@ -31,11 +31,12 @@ static const struct table_spec policies = {
 #define OUTCOME(name) "sum(CASE WHEN outcome = '" name "' THEN n ELSE 0 END)"
 
 static const struct table_spec outcomes = {
-	.id = "outcomes", .title = "What the picks amount to where they differ from the recorded policy's",
+	.id = "outcomes", .title = "What the picks amount to where they differ from the kernel's",
 	.about = "kernel there: what the kernel did at the same decisions. hit: a vCPU that is waited for, and the scheduler "
 		 "runs it; nominated: what the scheduler does is not known; mismatch: it runs another; lost: another or "
 		 "nobody, though such a vCPU was ready; overboost: one that is not waited for, none that is was ready; "
-		 "nothing: nobody, or such a vCPU, none that is waited for was ready.",
+		 "nothing: nobody, or such a vCPU, none that is waited for was ready; unknown: whom the spinner waits for is not "
+		 "known, or its wait cannot be used.",
 	.empty = "No pick is known to differ, or no policy has been replayed.",
 	.sql = "SELECT " POLICY_LABEL("replay") ", whose, sum(n), " OUTCOME("hit") ", " OUTCOME("nominated") ", "
 	       OUTCOME("scheduler mismatch") ", " OUTCOME("lost opportunity") ", " OUTCOME("overboost") ", "
@@ -70,7 +71,7 @@ static const struct table_spec gains = {
 
 static const struct table_spec verdicts = {
 	.id = "verdicts", .title = "Verdicts on throughput",
-	.about = "support: share of the evidence that the figure rests on.", .empty = NOT_REPLAYED,
+	.about = "support: share of the evidence that the figure rests on; none where it is refused.", .empty = NOT_REPLAYED,
 	.sql = "SELECT " POLICY_LABEL("replay") ", verdict, 100 * support, reason FROM policy_vs_observed ORDER BY replay",
 	.columns = {
 		{ "policy", "policy", COLUMN_TEXT }, { "verdict", "verdict", COLUMN_TEXT },

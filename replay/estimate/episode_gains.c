@@ -227,11 +227,8 @@ static void count_changes(struct episode_gains *g, const struct rescore *rs, con
 	for (guint i = 0; i < changes->len; i++) {
 		const struct evidence_change *c = &g_array_index(changes, struct evidence_change, i);
 		int pick = g_array_index(picks, int, c->decision), base = g_array_index(baseline, int, c->decision);
-		int recorded = scored_at(rs->evidence->scores, c->decision)->pick;
 
 		cost[rs->evidence->cells[c->episode]] += ((pick >= 0) - (base >= 0)) * rs->yield_ns;
-		g->outcomes[episode_outcome(rs, c->episode, c->decision, pick, false)]++;
-		g->recorded_outcomes[episode_outcome(rs, c->episode, c->decision, recorded, true)]++;
 	}
 }
 

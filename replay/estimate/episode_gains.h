@@ -22,8 +22,6 @@ struct episode_gains {
 	/* [n_replicates]: ns; response: ns per wait */
 	double *spin_replicates, *response_replicates, *yield_cost_replicates, *displaced_replicates;
 	guint n_replicates;
-	/* decisions that it changes in used episodes, by what the two picks amount to */
-	guint outcomes[N_OUTCOME_CLASSES], recorded_outcomes[N_OUTCOME_CLASSES];
 };
 
 /* picks, baseline: by decision, of int. The same array gives exactly 0. */

@@ -41,11 +41,11 @@ static void judge(struct estimate *e)
 						    verdict_of(e->total[0], e->total[1], true, true, false);
 }
 
-void estimate_refuse(struct estimate *e, enum metric metric, enum verdict verdict, double support, char *reason)
+void estimate_refuse(struct estimate *e, enum metric metric, enum verdict verdict, char *reason)
 {
 	*e = (struct estimate){
 		.metric = metric, .value = NAN, .statistical = { NAN, NAN }, .total = { NAN, NAN }, .bounds = { NAN, NAN },
-		.support = support, .verdict = verdict, .reason = reason,
+		.support = NAN, .verdict = verdict, .reason = reason,
 	};
 }
 
@@ -58,7 +58,7 @@ void estimate_set(struct estimate *e, enum metric metric, double value, double *
 
 	*e = (struct estimate){ .metric = metric, .value = value, .bounds = { NAN, NAN }, .support = support };
 	if (!interval_percentile(replicates, n, 0.95, &lo, &hi, &missing)) {
-		estimate_refuse(e, metric, VERDICT_INSUFFICIENT_DATA, support,
+		estimate_refuse(e, metric, VERDICT_INSUFFICIENT_DATA,
 				g_strdup_printf("%zu of %zu replicates of the recording have no value", missing, n));
 		return;
 	}

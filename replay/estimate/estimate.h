@@ -36,7 +36,7 @@ struct estimate {
 	double value;			/* NAN: refused, see reason */
 	double statistical[2], total[2]; /* 95 % intervals; NAN with value */
 	double bounds[2];		/* what it may be if what is not known is at its worst, at its best; NAN: none */
-	double support;			/* share of the evidence that the figure rests on, 0 to 1 */
+	double support;			/* share of the evidence that the figure rests on, 0 to 1; NAN: refused */
 	enum verdict verdict;
 	char *reason;			/* of a refusal, or what to mind; NULL */
 };
@@ -53,6 +53,6 @@ void estimate_set(struct estimate *e, enum metric metric, double value, double *
 void estimate_cover(struct estimate *e, double lo, double hi, char *reason);
 
 /* No figure, and why. Takes reason. */
-void estimate_refuse(struct estimate *e, enum metric metric, enum verdict verdict, double support, char *reason);
+void estimate_refuse(struct estimate *e, enum metric metric, enum verdict verdict, char *reason);
 
 #endif

@@ -134,7 +134,7 @@ static void set_throughput(const struct evidence *ev, const struct estimates_que
 		double support = t->support * ev->spin_used;
 
 		if (m == METRIC_IPI_RESPONSE_CHANGE && ev->n_ipi < MIN_EPISODES)
-			estimate_refuse(&estimates[m], m, VERDICT_INSUFFICIENT_DATA, support,
+			estimate_refuse(&estimates[m], m, VERDICT_INSUFFICIENT_DATA,
 					g_strdup_printf("%u visible waits for IPIs, of %d that are needed", ev->n_ipi,
 							MIN_EPISODES));
 		else
@@ -174,7 +174,7 @@ static void set_single(const struct evidence *ev, struct episode_gains *g, struc
 	e->bounds[1] = g->best / ns;
 	if (ev->n_ipi < MIN_EPISODES)
 		estimate_refuse(&estimates[METRIC_EPISODE_RESPONSE_CHANGE], METRIC_EPISODE_RESPONSE_CHANGE,
-				VERDICT_INSUFFICIENT_DATA, support,
+				VERDICT_INSUFFICIENT_DATA,
 				g_strdup_printf("%u visible waits for IPIs, of %d that are needed", ev->n_ipi, MIN_EPISODES));
 	else
 		estimate_set(&estimates[METRIC_EPISODE_RESPONSE_CHANGE], METRIC_EPISODE_RESPONSE_CHANGE,
@@ -199,7 +199,7 @@ static void doubt(const struct estimators *check, struct estimate *e)
 	if (isnan(value) || !estimators_suspect(check, &lo, &hi))
 		return;
 	if (isnan(lo))
-		estimate_refuse(e, e->metric, VERDICT_REFUSED, e->support,
+		estimate_refuse(e, e->metric, VERDICT_REFUSED,
 				g_strdup("direct method suspect: it says no gain, the natural experiment says otherwise"));
 	else
 		estimate_cover(e, MIN(value * lo, value * hi), MAX(value * lo, value * hi),
@@ -208,11 +208,11 @@ static void doubt(const struct estimators *check, struct estimate *e)
 					       check->doubly_robust.dr_ns / check->doubly_robust.dm_ns));
 }
 
-static void refuse(struct estimate *estimates, unsigned int first, unsigned int last, enum verdict verdict, double support,
+static void refuse(struct estimate *estimates, unsigned int first, unsigned int last, enum verdict verdict,
 		   const char *why)
 {
 	for (unsigned int m = first; m <= last; m++)
-		estimate_refuse(&estimates[m], m, verdict, support, g_strdup(why));
+		estimate_refuse(&estimates[m], m, verdict, g_strdup(why));
 }
 
 struct episode_gains *estimates_make(struct evidence *ev, struct rescore *rs, const struct estimates_query *q,
@@ -228,12 +228,11 @@ struct episode_gains *estimates_make(struct evidence *ev, struct rescore *rs, co
 	if (nothing) {
 		set_nothing(estimates, ev);
 	} else if (why) {
-		refuse(estimates, 0, N_METRICS - 1, verdict, t->support * ev->spin_used, why);
+		refuse(estimates, 0, N_METRICS - 1, verdict, why);
 	} else {
 		set_throughput(ev, q, t, g, estimates);
 		if (why_single)
-			refuse(estimates, N_THROUGHPUT_METRICS, N_METRICS - 1, VERDICT_NOT_IDENTIFIABLE, ev->spin_used,
-			       why_single);
+			refuse(estimates, N_THROUGHPUT_METRICS, N_METRICS - 1, VERDICT_NOT_IDENTIFIABLE, why_single);
 		else
 			set_single(ev, g, estimates);
 		for (unsigned int m = METRIC_EPISODE_SPIN_SAVED; q->estimators && m <= METRIC_EPISODE_RESPONSE_CHANGE; m++)

@@ -4,12 +4,14 @@
 /* A cell is a quarter of a block; of a long recording blocks are longer, not more. */
 #define MAX_BLOCKS 500
 
-/* The recording without its gaps; false with error set. */
+/* The recording without its gaps; false with error set. A pause between bursts is none, but no time either. */
 static bool find_segments(struct evidence *ev, GError **error)
 {
 	const struct recorded *r = ev->scores->recorded;
-	g_autoptr(db_stmt) s = db_prepare(r->db, "SELECT t0, t1 FROM gap ORDER BY t0");
+	g_autoptr(db_stmt) s = db_prepare(r->db, "SELECT t0, t1, cpu IS NULL AND why LIKE 'between two bursts%' "
+					  "FROM gap ORDER BY t0");
 	struct segment segment = { r->t0, r->t1 };
+	double recorded_ns = r->t1 - r->t0;
 	GError *failed = NULL;
 
 	while (db_next(s, &failed)) {
@@ -19,6 +21,8 @@ static bool find_segments(struct evidence *ev, GError **error)
 		if (segment.t1 > segment.t0)
 			g_array_append_val(ev->segments, segment);
 		segment.t0 = MAX(segment.t0, t1);
+		if (db_column(s, 2))
+			recorded_ns -= MAX(MIN(t1, r->t1) - MAX(t0, r->t0), 0);
 	}
 	segment.t1 = r->t1;
 	if (segment.t1 > segment.t0)
@@ -28,7 +32,7 @@ static bool find_segments(struct evidence *ev, GError **error)
 
 		ev->ns += sg->t1 - sg->t0;
 	}
-	ev->lost = r->t1 > r->t0 ? 1 - ev->ns / (r->t1 - r->t0) : 0;
+	ev->lost = recorded_ns > 0 ? 1 - ev->ns / recorded_ns : 0;
 	if (failed)
 		g_propagate_error(error, failed);
 	return !failed;

@@ -84,7 +84,7 @@ struct throughput *throughput_of(struct evidence *ev, const GArray *picks, const
 	evaluate(ev, policy, &now[n_replicates], NULL, &then, t->value);
 	if (now[n_replicates].pauses > 0)
 		t->pauses_ratio = then.pauses / now[n_replicates].pauses;
-	t->support = 1 - then.unsupported;
+	t->support = isnan(t->value[METRIC_THROUGHPUT_GAIN]) ? NAN : CLAMP(1 - then.unsupported, 0, 1);
 	t->lacking = then.lacking;
 	for (unsigned int m = 0; m < N_THROUGHPUT_METRICS; m++)
 		t->replicates[m] = g_new(double, n_replicates + 1);

@@ -16,7 +16,8 @@ enum { N_THROUGHPUT_METRICS = METRIC_YIELDS_CHANGE + 1 };
 /* Of one policy's picks, against the recorded policy's. */
 struct throughput {
 	guint n_changed;	/* decisions that the policy changes, in episodes that are used */
-	double support;		/* share of the policy's decisions of whose kind the recording has enough */
+	double support;		/* share of the policy's decisions of whose kind the recording has enough, 0 to 1;
+				 * NAN: no gain can be worked out */
 	enum chain_action lacking; /* the kind that it has fewest of */
 	double pauses_ratio;	/* PAUSE exits of a wait, against the baseline's */
 	double value[N_THROUGHPUT_METRICS];

@@ -120,6 +120,21 @@ sqlite3 lost.db "INSERT INTO gap SELECT NULL, t0 + (t1 - t0) / 2, t1 - 100000000
 replay lost.db -p relaxed
 expect "$(query "SELECT group_concat(DISTINCT verdict) FROM e WHERE policy = 'relaxed'")" 'not identifiable' 'much is lost'
 grep -q '% of the recording is lost' out.json || fail 'does not say that much is lost'
+# a pause between bursts is no loss
+cp balanced.db paused.db
+sqlite3 paused.db "INSERT INTO gap SELECT NULL, t0 + (t1 - t0) / 2, t1 - 1000000000, NULL, 'between two bursts of the recording'
+	FROM recording"
+replay paused.db -p relaxed
+expect "$(query "SELECT j ->> '\$.evidence.lost' FROM f")" 0 'lost in a pause'
+expect "$(query "SELECT e.value BETWEEN m.value ->> '\$.total[0]' AND m.value ->> '\$.total[1]' FROM e,
+	json_each(readfile('first.json'), '\$.policies') AS p, json_each(p.value, '\$.estimates') AS m
+	WHERE e.policy = 'relaxed' AND e.metric = 'throughput_gain' AND p.value ->> 'name' = 'relaxed' AND
+	m.value ->> 'metric' = e.metric")" 1 'two bursts gain what all of it does'
+"$COUNTERSPIN" tune paused.db > text || fail 'tune of two bursts'
+sqlite3 paused.db "INSERT INTO gap SELECT NULL, t0 + 500000000, t0 + 700000000, NULL, 'a test' FROM recording"
+replay paused.db -p relaxed
+expect "$(query "SELECT abs((j ->> '\$.evidence.lost') - $(sql paused.db 'SELECT 2e8 / span_ns FROM recorded_time')) < 1e-9 FROM f")" 1 \
+	'lost of what was recorded'
 # a kernel that did something else
 cp balanced.db other.db
 sqlite3 other.db "UPDATE attempt SET target_idx = (target_idx + 1) % 4; UPDATE decision SET pick_idx = (pick_idx + 1) % 4"
@@ -127,14 +142,25 @@ replay other.db -p relaxed
 expect "$(query "SELECT group_concat(DISTINCT verdict) FROM e WHERE policy = 'relaxed'")" 'not identifiable' 'infidelity'
 grep -q "of the kernel's own attempts" out.json || fail 'does not say that replay does not reproduce it'
 
-# --- tables fit 120 columns, refusals and their reasons, too
+# --- text fits 100 columns, refusals and their reasons, too; nothing is less than nothing; and support is a share
 import "$DATA/lock-heavy-instance.dat" -o instance.db
-for db in balanced.db instance.db; do
+import "$DATA/ipi-heavy-relaxed.dat" -o patched.db
+for db in balanced.db instance.db patched.db; do
 	"$COUNTERSPIN" replay "$db" > text || fail "replay $db"
-	expect "$(awk 'length > 120' text)" '' "width of the tables of $db"
+	"$COUNTERSPIN" tune "$db" > tuned || [ $? -eq 1 ] || fail "tune $db"
+	expect "$(awk 'length > 100' text tuned)" '' "width of the text of $db"
+	expect "$(grep -E -- '-0(\.0+)?([^.0-9]|$)' text tuned)" '' "less than nothing in $db"
+	expect "$(tail -n 1 text)" "'counterspin report $db' says what this comes to." "what is next after $db"
+	expect "$(sql "$db" "SELECT count(*) FROM estimate WHERE (support IS NULL) <> (value IS NULL) OR support < 0 OR support > 1")" 0 \
+		"support in $db"
 	expect "$(grep -c 'not identifiable' text)" "$(sql "$db" "SELECT count(*) FROM estimate JOIN replay ON replay.id = replay
 		WHERE metric = 'throughput_gain' AND verdict = 'not identifiable'")" "refusals in the text of $db"
 done
+# where the kernel ran what is tuned, the two are told apart
+tr '\n' ' ' < tuned | grep -q "Gain of ipi-aware+relaxed over the recorded kernel's ipi-aware+relaxed (ipi_window_ns=[0-9]*) in" ||
+	fail "what the gain is over: $(head -n 2 tuned)"
+expect "$(sql patched.db "SELECT count(*) > 0, count(support) FROM estimate WHERE reason GLOB 'no gain can be worked out*'")" '1|0' \
+	'support of no figure'
 
 # --- nothing decided: nothing to compare
 cp balanced.db nothing.db

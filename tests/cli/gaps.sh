@@ -305,6 +305,12 @@ record one.dat < one
 record two.dat < two
 import two.dat one.dat -o both.db
 expect "$(why both.db)" 'NULL|2501|6001|between two bursts of the recording' 'two files'
+grep -q 'no VM is seen' "$scratch/log" && fail 'a VM that goes on is not seen on both sides of a pause'
+# Other VMs after the pause: perhaps the host was booted in between.
+sed 's/\b11\b/21/g; s/\b12\b/22/g' two | record booted.dat
+import one.dat booted.dat -o booted.db
+expect "$(grep -c 'warning: no VM is seen both before and after the pause at 2.5.. s: these are no bursts' "$scratch/log")" 1 \
+	'bursts without a VM in common'
 expect "$(sql both.db 'SELECT path, events, (SELECT count(*) FROM decision), (SELECT sum(n) FROM event_type) FROM recording')" \
 	"two.dat one.dat|$(cat one two | wc -l)|$(grep -c 0x77 <(cat one two))|$(cat one two | wc -l)" 'both files are in it'
 {

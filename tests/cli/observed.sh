@@ -68,14 +68,15 @@ cmp -s json.out table.out || fail "JSON and table: $(diff json.out table.out | h
 expect "$(sqlite3 :memory: "SELECT json_extract(readfile('out.json'), '\$.evidence.spin_cpus')")" \
 	"$(sql balanced.db "SELECT value FROM observed WHERE metric = 'spin_cpus' AND vm IS NULL")" 'one name, one figure'
 "$COUNTERSPIN" replay balanced.db -p ipi-aware > text
-grep -q "; $(sql balanced.db "SELECT printf('%.2f', value) FROM observed WHERE metric = 'spin_cpus' AND vm IS NULL") CPUs spent" text ||
+grep -q "^  $(sql balanced.db "SELECT printf('%.2f', value) FROM observed WHERE metric = 'spin_cpus' AND vm IS NULL") CPUs spent" text ||
 	fail 'spinning in the text'
 expect "$(sql balanced.db 'SELECT sentence FROM warning')" "$(sed -n 's/^WARNING: \(.*\)\.$/\1/p' text)" 'warnings'
 expect "$(sql balanced.db 'SELECT count(*) FROM warning')" 1 'a warning'
+# without thousands marked, and without the breaks of lines
+sed ':a; s/\([0-9]\),\([0-9]\{3\}\)/\1\2/; ta' text | tr -s ' \n' ' ' > squeezed
 while IFS='|' read -r name us lo hi decisions reason; do
 	[ "$us" = NULL ] && figure=- || figure=$(printf '%+.1f [%+.1f, %+.1f]' "$us" "$lo" "$hi")
-	grep -F " $name " text | tr -d , | grep -F -- "$(tr -d , <<< "$figure")" | grep -F " $decisions " |
-		grep -qF "$(tr -d , <<< "$reason")" || fail "the text has no: $name $figure $decisions $reason"
+	grep -qF -- " $name $figure $decisions $reason" squeezed || fail "the text has no: $name $figure $decisions $reason"
 done < <(sql balanced.db 'SELECT * FROM estimator')
 expect "$(sql balanced.db 'SELECT count(*), count(us) FROM estimator')" '3|1' 'estimators'
 expect "$(sql balanced.db "SELECT name, what, found, iif(passed, 'passed', 'FAILED') FROM natural_test" | tr '|' ' ')" \

@@ -93,6 +93,9 @@ check() {	# DB: figures by other ways
 		"SELECT replay, column1, count(*) FROM verdict, (VALUES ('kernel there'), ('policy')) GROUP BY 1, 2"
 	same "$db" 'outcomes by policy' "SELECT policy, outcome, n FROM outcome_by_policy WHERE whose = 'policy' ORDER BY 1, 2" \
 		"SELECT policy, coalesce(outcome, 'unknown'), count(*) FROM verdict JOIN replay ON id = replay GROUP BY 1, 2 ORDER BY 1, 2"
+	# and it is what replay counts and prints
+	same "$db" 'different picks' "SELECT replay, n FROM (SELECT replay, sum(n) AS n FROM outcome_by_policy WHERE whose = 'policy' GROUP BY 1)" \
+		'SELECT id, different_pick FROM replay WHERE different_pick > 0'
 	same "$db" 'exits' 'SELECT sum(n), sum(handling_ns) FROM exit_cost' 'SELECT sum(n), sum(handling_ns) FROM exit_stat'
 	expect "$(sql "$db" "SELECT reason FROM exit_cost GROUP BY exit_reason HAVING sum(n) = (SELECT sum(n_pause) FROM vcpu)")" \
 		pause 'the exits for PAUSE'

@@ -90,7 +90,7 @@ static void test_cover_nothing(void)
 {
 	struct estimate e;
 
-	estimate_refuse(&e, METRIC_EPISODE_SPIN_SAVED, VERDICT_INSUFFICIENT_DATA, 1, g_strdup("too few"));
+	estimate_refuse(&e, METRIC_EPISODE_SPIN_SAVED, VERDICT_INSUFFICIENT_DATA, g_strdup("too few"));
 	estimate_cover(&e, -1, 1, g_strdup("not said"));
 	g_assert_true(isnan(e.total[0]) && isnan(e.total[1]));
 	g_assert_cmpint(e.verdict, ==, VERDICT_INSUFFICIENT_DATA);

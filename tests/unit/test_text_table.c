@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Cells in, aligned lines out. */
 #include <glib.h>
+#include <math.h>
 #include <string.h>
 
 #include "schema/text_table.h"
@@ -71,11 +72,36 @@ static void test_utf8(void)
 	free(text);
 }
 
+static void test_number(void)
+{
+	g_assert_cmpfloat(text_number(-0.04, 1), ==, 0);
+	g_assert_false(signbit(text_number(-0.04, 1)));
+	g_assert_false(signbit(text_number(-0.5, 0)));	/* printf() rounds to even */
+	g_assert_cmpfloat(text_number(-0.06, 1), ==, -0.06);
+	g_assert_true(isnan(text_number(NAN, 1)));
+}
+
+static void test_wrap(void)
+{
+	static const struct { const char *text; unsigned int width, indent; const char *wrapped; } rows[] = {
+		{ "", 10, 0, "" }, { "a b", 3, 0, "a b" }, { "a bc", 3, 0, "a\nbc" }, { "abcdef gh", 3, 1, "abcdef\n gh" },
+		{ "  a b c", 5, 4, "  a b\n    c" }, { "·· ··", 5, 0, "·· ··" },
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autofree char *wrapped = text_wrap(rows[i].text, rows[i].width, rows[i].indent);
+
+		g_assert_cmpstr(wrapped, ==, rows[i].wrapped);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/text_table/alignment", test_alignment);
 	g_test_add_func("/text_table/counts", test_counts);
 	g_test_add_func("/text_table/utf8", test_utf8);
+	g_test_add_func("/text_table/number", test_number);
+	g_test_add_func("/text_table/wrap", test_wrap);
 	return g_test_run();
 }
