@@ -202,7 +202,7 @@ static cJSON *chart_json(const struct table *t)
 	return o;
 }
 
-static cJSON *charts_json(const struct result *r, const GPtrArray *vms)
+static cJSON *charts_json(const struct result *r)
 {
 	static const char *const drawn[] = {
 		"over_time", "over_time_by_vm", "ipi_response_histogram", "episode_length_histogram", "percentiles",
@@ -210,7 +210,6 @@ static cJSON *charts_json(const struct result *r, const GPtrArray *vms)
 	};
 	cJSON *root = cJSON_CreateObject();
 
-	cJSON_AddItemToObject(root, "vms", cJSON_CreateStringArray((const char *const *)vms->pdata, vms->len));
 	for (unsigned int i = 0; i < G_N_ELEMENTS(drawn); i++) {
 		const struct table *t = result_table(r, drawn[i]);
 
@@ -359,7 +358,7 @@ static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
 		return NULL;
 	add_head(page, r->title, css, library, js);
 	add_body(page, r, vms);
-	add_json(page, "charts-data", charts_json(r, vms));
+	add_json(page, "charts-data", charts_json(r));
 	rest = page->len + library->len + js->len;
 	timeline = db ? timeline_json(db, rest < MAX_PAGE ? MIN(MAX_PAGE - rest, MAX_TIMELINE) : 0, error) :
 		   cJSON_CreateNull();

@@ -10,6 +10,8 @@
 
 (function () {
 	const data = JSON.parse(document.getElementById('charts-data').textContent);
+	const moments = JSON.parse(document.getElementById('timeline-data').textContent);
+	const vms = moments ? moments.vms.map(vm => vm[1]) : [];	// in the order of their colours
 	const charts = {};
 	const LONG = 50;
 	const looks = [matchMedia('(prefers-color-scheme: dark)'), matchMedia('print')];
@@ -213,7 +215,7 @@
 					at.set(v, [v / 1e9].concat(names.map(() => null)));
 				at.get(v)[1 + names.indexOf(by.vm[i])] = by.pause_exits[i];
 			});
-			graphs.push(chart('by-vm', [...at.values()], names.map(name => ({ name: name, format: number, key: Math.max(0, data.vms.indexOf(name)) % 8 })),
+			graphs.push(chart('by-vm', [...at.values()], names.map(name => ({ name: name, format: number, key: Math.max(0, vms.indexOf(name)) % 8 })),
 				when, Object.assign({}, time, { stepPlot: true })));
 		}
 		link(graphs);
@@ -312,7 +314,7 @@
 	const timeline = document.getElementById('timeline');
 
 	if (timeline)
-		counterspinTimeline(timeline, JSON.parse(document.getElementById('timeline-data').textContent));
+		counterspinTimeline(timeline, moments);
 	window.counterspin = Object.assign(window.counterspin || {}, { charts: charts });
 	/* What is folded on a screen is printed, but for what fills sheets of paper. */
 	const unfolded = [];

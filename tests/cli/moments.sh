@@ -97,7 +97,7 @@ expect "$(sql gaps.db 'SELECT count(*) > 6 FROM moment')" 1 'moments between gap
 cp balanced.db names.db
 sqlite3 names.db "UPDATE vm SET name = '%s%n</script><b>''\"' || char(10) || name"
 "$COUNTERSPIN" replay names.db -p ipi-aware > "$scratch/log"
-expect "$(sql names.db "SELECT count(*) FROM moment JOIN vm ON vm.id = vm WHERE instr(what, ' of ' || name || ' waited ') = 0")" 0 'names'
+expect "$(sql names.db "SELECT count(*) FROM moment JOIN vm_label USING (vm) WHERE instr(what, ' of ' || label || ' waited ') = 0")" 0 'names'
 
 # --- nothing decided: nothing to look at, and nothing of an earlier run is left
 cp balanced.db nothing.db
