@@ -333,16 +333,27 @@ static bool schema_text(sqlite3 *db, sqlite3 *names, GString *text, GError **err
 	return !failed;
 }
 
+sqlite3 *db_model(GError **error)
+{
+	sqlite3 *model = NULL;
+
+	if (sqlite3_open(":memory:", &model) == SQLITE_OK) {
+		if (create(model, error))
+			return model;
+	} else {
+		set_sqlite_error(error, model, "database");
+	}
+	sqlite3_close(model);
+	return NULL;
+}
+
 /* exact: nothing beside our tables and views, such as a trigger, either. */
 static bool check_schema(sqlite3 *db, const char *path, bool exact, GError **error)
 {
-	g_autoptr(sqlite3) model = NULL;
+	g_autoptr(sqlite3) model = db_model(error);
 	g_autoptr(GString) want = g_string_new(NULL), have = g_string_new(NULL);
 
-	if (sqlite3_open(":memory:", &model) != SQLITE_OK)
-		return set_sqlite_error(error, model, "database");
-	if (!create(model, error) || !schema_text(model, model, want, error) ||
-	    !schema_text(db, model, have, error))
+	if (!model || !schema_text(model, model, want, error) || !schema_text(db, model, have, error))
 		return false;
 	if (!strcmp(want->str, have->str) && (!exact || db_value(db, "SELECT count(*) FROM sqlite_schema") ==
 						       db_value(model, "SELECT count(*) FROM sqlite_schema")))

@@ -58,13 +58,19 @@ static int export_perfetto(sqlite3 *db)
 	return ok ? EXIT_FINE : command_fail(&command, error);
 }
 
-/* Names of the tables to write. False: one that was asked for is none. */
-static bool choose_tables(sqlite3 *db, GPtrArray *tables, GError **error)
+/*
+ * Names of the tables to write. False: one that was asked for is none. Whoever made the file may have put
+ * others beside ours, of any name; they are not written.
+ */
+static bool choose_tables(GPtrArray *tables, GError **error)
 {
-	g_autoptr(db_stmt) s = db_prepare(db,
-		"SELECT name, type = 'view' FROM sqlite_schema WHERE type IN ('table', 'view') AND "
-		"name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name");
+	g_autoptr(sqlite3) model = db_model(error);
+	g_autoptr(db_stmt) s = NULL;
 
+	if (!model)
+		return false;
+	s = db_prepare(model, "SELECT name, type = 'view' FROM sqlite_schema WHERE type IN ('table', 'view') AND "
+			      "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name");
 	while (db_next(s, error)) {
 		const char *name = (const char *)sqlite3_column_text(s, 0);
 
@@ -73,7 +79,7 @@ static bool choose_tables(sqlite3 *db, GPtrArray *tables, GError **error)
 	}
 	for (char **name = option_tables; name && *name && !*error; name++)
 		if (!g_ptr_array_find_with_equal_func(tables, *name, g_str_equal, NULL))
-			g_set_error(error, DB_ERROR, 0, "the database has no table or view '%s'", *name);
+			g_set_error(error, DB_ERROR, 0, "a database of counterspin has no table or view '%s'", *name);
 	return !*error;
 }
 
@@ -82,9 +88,10 @@ static uint64_t count_rows(sqlite3 *db, const GPtrArray *tables)
 	uint64_t rows = 0;
 
 	for (guint i = 0; i < tables->len; i++) {
-		g_autofree char *sql = g_strdup_printf("SELECT count(*) FROM \"%s\"", (char *)tables->pdata[i]);
+		char *sql = sqlite3_mprintf("SELECT count(*) FROM \"%w\"", tables->pdata[i]);
 
 		rows += db_value(db, sql);
+		sqlite3_free(sql);
 	}
 	return rows;
 }
@@ -161,7 +168,7 @@ static int export_csv(sqlite3 *db)
 	g_autoptr(GPtrArray) tables = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GError) error = NULL;
 
-	if (!choose_tables(db, tables, &error))
+	if (!choose_tables(tables, &error))
 		return option_tables ? command_usage(&command, "%s", error->message) : command_fail(&command, error);
 	if (to_stdout() && tables->len != 1)
 		return command_usage(&command, "standard output takes one table: name it with --table");
