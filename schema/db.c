@@ -529,12 +529,27 @@ void db_bind_bits(sqlite3_stmt *stmt, int i, uint64_t word)
 	sqlite3_bind_int64(stmt, i, (int64_t)word);
 }
 
+/* As the schema has been compared, a statement that fails does so for what is in the file. */
+static void set_read_error(GError **error, sqlite3 *db)
+{
+	const char *path = sqlite3_db_filename(db, "main");
+	int rc = sqlite3_errcode(db) & 0xff;
+
+	if (path && *path && rc == SQLITE_ERROR)
+		g_set_error(error, DB_ERROR, 0, "'%s' is damaged: what it holds cannot be reckoned with: %s", path,
+			    sqlite3_errmsg(db));
+	else if (path && *path && rc == SQLITE_CORRUPT)
+		g_set_error(error, DB_ERROR, 0, "'%s' is damaged: %s", path, sqlite3_errmsg(db));
+	else
+		set_sqlite_error(error, db, "cannot read the database");
+}
+
 bool db_next(sqlite3_stmt *stmt, GError **error)
 {
 	int rc = sqlite3_step(stmt);
 
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		set_sqlite_error(error, sqlite3_db_handle(stmt), "cannot read the database");
+		set_read_error(error, sqlite3_db_handle(stmt));
 	return rc == SQLITE_ROW;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyze/report/format.h"
+#include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
 /* Spinning of this share of the vCPUs' time on a CPU is a problem; of the other, worth knowing; percent. */
@@ -59,9 +60,9 @@ static char *causes(sqlite3 *db, GError **error)
 	GString *text = g_string_new(NULL);
 
 	while (db_next(s, error)) {
-		const char *cause = (const char *)sqlite3_column_text(s, 0);
+		g_autofree char *cause = reading_word(s, 0);
 
-		g_string_append_printf(text, "%s%.0f %% %s%s", text->len ? ", " : "", sqlite3_column_double(s, 1),
+		g_string_append_printf(text, "%s%.0f %% %s%s", text->len ? ", " : "", reading_real(s, 1),
 				       strcmp(cause, "unknown") ? "" : "for what is ",
 				       !strcmp(cause, "IPI") ? "for the answer to an IPI" :
 				       !strcmp(cause, "lock-holder preemption") ? "for a preempted lock holder" :
@@ -182,7 +183,7 @@ static void answer_which(struct result *r)
 	}
 	window = format_ns(chosen->value);
 	gain = format_cell(&t->spec->columns[column_index(t, "over_default")], over);
-	if (!strcmp(verdict->text, "better than the default"))
+	if (!g_strcmp0(verdict->text, "better than the default"))
 		result_answer(r, "window", which, ANSWER_YES, "%s (ipi_window_ns=%.0f): better than the default of %s by %s "
 			      "points.", window, chosen->value, by_default, gain);
 	else

@@ -12,12 +12,13 @@
 #include <unistd.h>
 
 #include "analyze/interrupt.h"
-#include "schema/progress.h"
 #include "analyze/report/csv.h"
 #include "analyze/report/output.h"
 #include "analyze/report/perfetto.h"
+#include "analyze/report/reading.h"
 #include "schema/command.h"
 #include "schema/db.h"
+#include "schema/progress.h"
 
 static char *option_format, *option_output, **option_tables;
 static gboolean option_force;
@@ -217,9 +218,8 @@ int cmd_export(int argc, char **argv)
 	if (!command_parse(&command, &argc, &argv, &status) || !check_options(&status))
 		return status;
 	tidy_output();
-	db = db_open(argv[1], &error);
-	/* one state of it, whoever writes meanwhile */
-	if (!db || !db_exec(db, "BEGIN", &error))
+	db = reading_open(argv[1], &error);
+	if (!db)
 		return command_fail(&command, error);
 	return strcmp(option_format, "csv") ? export_perfetto(db) : export_csv(db);
 }

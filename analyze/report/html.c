@@ -9,10 +9,11 @@
 #include "analyze/report/format.h"
 #include "analyze/report/html_int.h"
 #include "analyze/report/output.h"
+#include "analyze/report/reading.h"
 #include "analyze/report/timeline.h"
 
 /* A page is to be sent by mail. */
-enum { MAX_PAGE = 1000000, MAX_TIMELINE = 400000, MAX_ROWS = 400, OPEN_ROWS = 16 };
+enum { MAX_PAGE = 1000000, MAX_TIMELINE = 400000, LEAST_TIMELINE = 50000, MAX_ROWS = 400, OPEN_ROWS = 16, LEAST_TEXT = 12 };
 
 void html_text(GString *page, const char *text)
 {
@@ -318,7 +319,18 @@ static void add_body(GString *page, const struct result *r)
 	g_string_append(page, "</pre></details></footer>\n");
 }
 
-static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
+/* All of the page but its data, which script reads, and the scripts. */
+static GString *begin_page(const struct result *r, const GString *css, const GString *library, const GString *js)
+{
+	GString *page = g_string_new(NULL);
+
+	add_head(page, r->title, css, library, js);
+	add_body(page, r);
+	add_json(page, "charts-data", charts_json(r));
+	return page;
+}
+
+static GString *page_of(struct result *r, sqlite3 *db, GError **error)
 {
 	const struct asset styles[] = {
 		asset_of(asset_dygraph_css, asset_dygraph_css_end), asset_of(asset_page_css, asset_page_css_end),
@@ -333,14 +345,16 @@ static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
 		asset_of(asset_timeline_js, asset_timeline_js_end), asset_of(asset_page_js, asset_page_js_end),
 	};
 	g_autoptr(GString) css = join(styles, G_N_ELEMENTS(styles)), js = join(scripts, G_N_ELEMENTS(scripts));
-	g_autoptr(GString) library = join(libraries, G_N_ELEMENTS(libraries)), page = g_string_new(NULL);
-	gsize rest;
+	g_autoptr(GString) library = join(libraries, G_N_ELEMENTS(libraries)), page = begin_page(r, css, library, js);
+	gsize rest, scripts_len = library->len + js->len;
 	cJSON *timeline;
 
-	add_head(page, r->title, css, library, js);
-	add_body(page, r);
-	add_json(page, "charts-data", charts_json(r));
-	rest = page->len + library->len + js->len;
+	for (glong max = READING_TEXT / 2; page->len + scripts_len + LEAST_TIMELINE > MAX_PAGE && max >= LEAST_TEXT; max /= 2) {
+		result_cut_texts(r, max);
+		g_string_free(page, TRUE);
+		page = begin_page(r, css, library, js);
+	}
+	rest = page->len + scripts_len;
 	timeline = db ? timeline_json(db, rest < MAX_PAGE ? MIN(MAX_PAGE - rest, MAX_TIMELINE) : 0, error) :
 		   cJSON_CreateNull();
 	if (!timeline)
@@ -350,7 +364,7 @@ static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
 	return g_steal_pointer(&page);
 }
 
-bool html_write(const struct result *r, sqlite3 *db, const char *path, bool replace, GError **error)
+bool html_write(struct result *r, sqlite3 *db, const char *path, bool replace, GError **error)
 {
 	g_autoptr(GString) page = page_of(r, db, error);
 	struct output *output = page ? output_new(path, NULL, replace, error) : NULL;

@@ -20,6 +20,11 @@ static unsigned int column_index(const struct table *t, const char *key)
 	g_error("table '%s' has no column '%s'", t->spec->id, key);
 }
 
+static const char *text_of(const struct cell *cell)
+{
+	return cell->text ? cell->text : "-";
+}
+
 static void begin(GString *page, const struct table *t, double height, const char *what)
 {
 	g_string_append_printf(page, "<figure id=\"f-%s\"><svg role=img viewBox=\"0 0 %d %.0f\" aria-label=\"", t->spec->id,
@@ -145,13 +150,13 @@ static void draw_gains(GString *page, const struct table *t)
 		double y = ROW * (i + 0.5) + 3;
 		g_autofree char *text = format_cell(&t->spec->columns[column], c);
 
-		label_at(page, y + 4, row[0].text);
+		label_at(page, y + 4, text_of(&row[0]));
 		if (!c->known) {
 			text_at(page, x_of(&a, 0) + 6, y + 4, "none", "cannot be told");
 			continue;
 		}
 		g_string_append(page, "<g><title>");
-		html_printf(page, "%s: %s %%", row[0].text, text);
+		html_printf(page, "%s: %s %%", text_of(&row[0]), text);
 		g_string_append(page, "</title>");
 		whisker(page, &a, c->total, y, "total");
 		whisker(page, &a, c->statistical, y, "statistical");
@@ -199,18 +204,20 @@ static void draw_outcomes(GString *page, const struct table *t)
 		include(&a, row[picks].value);
 		height += i % 2 ? ROW + 8 : ROW - 2;
 	}
-	begin(page, t, draw_key(NULL, height + AXIS, names, classes, G_N_ELEMENTS(names)), "Decisions at which each policy's pick differs, by what the picks amount to");
+	begin(page, t, draw_key(NULL, height + AXIS, names, classes, G_N_ELEMENTS(names)),
+	      "Decisions at which each policy's pick differs, by what the picks amount to");
 	draw_axis(page, &a, height, "");
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i];
-		g_autofree char *label = g_strdup(i % 2 ? "kernel there" : row[0].text);
+		g_autofree char *label = g_strdup(i % 2 ? "kernel there" : text_of(&row[0]));
 		double x = LABEL;
 
 		label_at(page, y + 11, label);
 		for (unsigned int k = 0; k < G_N_ELEMENTS(names); k++) {
 			double width = (row[first + k].known ? row[first + k].value : 0) / (a.hi - a.lo) * (WIDTH - LABEL - 20);
 			g_autofree char *n = format_count(row[first + k].value);
-			g_autofree char *title = g_strdup_printf("%s, %s: %s %s", row[0].text, row[1].text, n, names[k]);
+			g_autofree char *title = g_strdup_printf("%s, %s: %s %s", text_of(&row[0]),
+								text_of(&row[1]), n, names[k]);
 
 			bar(page, x, y, width, classes[k], title);
 			x += width;
@@ -256,7 +263,7 @@ static void draw_cpus(GString *page, const struct table *t)
 
 		height += row[0].value != last ? ROW : 0;
 		last = row[0].value;
-		class_of(&who, row[1].text);
+		class_of(&who, text_of(&row[1]));
 	}
 	begin(page, t, draw_key(NULL, height + AXIS, (const char *const *)names->pdata, NULL, names->len),
 	      "Share of each CPU's time by VM");
@@ -264,8 +271,8 @@ static void draw_cpus(GString *page, const struct table *t)
 	last = -1;
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i];
-		double width = row[2].value / 100 * (WIDTH - LABEL - 20);
-		g_autofree char *title = g_strdup_printf("CPU %.0f, %s: %.1f %%", row[0].value, row[1].text, row[2].value);
+		double share = row[2].known ? row[2].value : 0, width = share / 100 * (WIDTH - LABEL - 20);
+		g_autofree char *title = g_strdup_printf("CPU %.0f, %s: %.1f %%", row[0].value, text_of(&row[1]), share);
 
 		if (row[0].value != last) {
 			g_autofree char *label = g_strdup_printf("CPU %.0f", row[0].value);
@@ -275,7 +282,7 @@ static void draw_cpus(GString *page, const struct table *t)
 			label_at(page, y + 11, label);
 		}
 		last = row[0].value;
-		bar(page, x, y, width, class_of(&who, row[1].text), title);
+		bar(page, x, y, width, class_of(&who, text_of(&row[1])), title);
 		x += width;
 	}
 	draw_key(page, height + AXIS, (const char *const *)names->pdata, (const char *const *)classes->pdata, names->len);

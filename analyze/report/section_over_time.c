@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
 enum { MAX_STEPS = 400, MAX_VMS = 6, MAX_VM_STEPS = 120 };
@@ -66,7 +67,7 @@ static bool each_row(sqlite3 *db, const char *sql, const struct steps *steps, st
 	GError *broken = NULL;
 
 	while (db_next(s, &broken)) {
-		int64_t t = db_column(s, 0);
+		int64_t t = reading_time(s, 0);
 
 		if (t >= steps->t0 && (guint64)(t - steps->t0) / steps->ns < steps->n)
 			add(&list[(t - steps->t0) / steps->ns], s);
@@ -86,9 +87,10 @@ static void add_decision(struct step *step, sqlite3_stmt *s)
 
 static void add_response(struct step *step, sqlite3_stmt *s)
 {
-	double ns = sqlite3_column_double(s, 1);
+	double ns = reading_real(s, 1);
 
-	g_array_append_val(step->responses, ns);
+	if (!isnan(ns))
+		g_array_append_val(step->responses, ns);
 }
 
 static bool mark_gaps(sqlite3 *db, const struct steps *steps, struct step *list, GError **error)
@@ -97,8 +99,8 @@ static bool mark_gaps(sqlite3 *db, const struct steps *steps, struct step *list,
 	GError *broken = NULL;
 
 	while (db_next(s, &broken)) {
-		int64_t from = (MAX(db_column(s, 0), steps->t0) - steps->t0) / steps->ns;
-		int64_t to = db_column(s, 1) <= steps->t0 ? -1 : (db_column(s, 1) - 1 - steps->t0) / steps->ns;
+		int64_t from = (MAX(reading_time(s, 0), steps->t0) - steps->t0) / steps->ns;
+		int64_t end = reading_time(s, 1), to = end <= steps->t0 ? -1 : (end - 1 - steps->t0) / steps->ns;
 
 		for (int64_t i = from; i <= to && i < (int64_t)steps->n; i++)
 			list[i].lost = true;

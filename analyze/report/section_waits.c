@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
 /* Histograms have so many buckets to a factor of ten. */
@@ -129,9 +130,10 @@ static GArray *values_of(sqlite3 *db, const char *sql, GError **error)
 	GError *broken = NULL;
 
 	while (db_next(s, &broken)) {
-		double value = sqlite3_column_double(s, 0);
+		double value = reading_real(s, 0);
 
-		g_array_append_val(values, value);
+		if (!isnan(value))
+			g_array_append_val(values, value);
 	}
 	if (broken) {
 		g_propagate_error(error, broken);
