@@ -36,20 +36,12 @@ static const struct cell *find_row(const struct table *t, const char *first, con
 	return NULL;
 }
 
-static unsigned int column_index(const struct table *t, const char *key)
-{
-	for (unsigned int i = 0; i < t->n_columns; i++)
-		if (!strcmp(t->spec->columns[i].key, key))
-			return i;
-	g_error("table '%s' has no column '%s'", t->spec->id, key);
-}
-
 static const struct cell *observed(const struct result *r, const char *metric)
 {
 	const struct table *t = result_table(r, "observed");
 	const struct cell *row = find_row(t, "all VMs", metric);
 
-	return row ? &row[column_index(t, "value")] : NULL;
+	return row ? &row[table_column(t, "value")] : NULL;
 }
 
 /* "waiting for an IPI 82 %, for a lock holder 12 %": what all VMs together spin for. */
@@ -182,7 +174,7 @@ static void answer_which(struct result *r)
 		return;
 	}
 	window = format_ns(chosen->value);
-	gain = format_cell(&t->spec->columns[column_index(t, "over_default")], over);
+	gain = format_cell(&t->spec->columns[table_column(t, "over_default")], over);
 	if (!g_strcmp0(verdict->text, "better than the default"))
 		result_answer(r, "window", which, ANSWER_YES, "%s (ipi_window_ns=%.0f): better than the default of %s by %s "
 			      "points.", window, chosen->value, by_default, gain);

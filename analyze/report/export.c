@@ -19,6 +19,7 @@
 #include "schema/command.h"
 #include "schema/db.h"
 #include "schema/progress.h"
+#include "schema/temporary.h"
 
 static char *option_format, *option_output, **option_tables;
 static gboolean option_force;
@@ -151,6 +152,8 @@ static bool write_csv(sqlite3 *db, const GPtrArray *tables, GError **error)
 		g_set_error(error, DB_ERROR, 0, "'%s' exists and is not a directory", option_output);
 		return false;
 	}
+	if (!to_stdout())
+		temporary_remove_orphans(dir);
 	progress_begin("writing rows", count_rows(db, tables));
 	ok = write_tables(db, tables, dir, outputs, error);
 	progress_end();

@@ -12,14 +12,6 @@
 /* Geometry, in units of which the page shows about as many as it has pixels. */
 enum { WIDTH = 900, LABEL = 190, ROW = 22, BAR = 14, AXIS = 26 };
 
-static unsigned int column_index(const struct table *t, const char *key)
-{
-	for (unsigned int i = 0; i < t->n_columns; i++)
-		if (!strcmp(t->spec->columns[i].key, key))
-			return i;
-	g_error("table '%s' has no column '%s'", t->spec->id, key);
-}
-
 static const char *text_of(const struct cell *cell)
 {
 	return cell->text ? cell->text : "-";
@@ -127,7 +119,7 @@ static void whisker(GString *page, const struct axis *a, const double *interval,
 /* A dot for each policy's gain in throughput, thick its statistical and thin its total interval. */
 static void draw_gains(GString *page, const struct table *t)
 {
-	unsigned int column = column_index(t, "throughput_gain");
+	unsigned int column = table_column(t, "throughput_gain");
 	struct axis a = { -1, 1 };
 	double height = ROW * t->rows->len + 6, margin;
 
@@ -194,7 +186,7 @@ static void draw_outcomes(GString *page, const struct table *t)
 	static const char *const names[] = {
 		"hit", "nominated", "scheduler mismatch", "lost opportunity", "overboost", "nothing to gain", "unknown",
 	};
-	unsigned int first = column_index(t, "hit"), picks = column_index(t, "picks");
+	unsigned int first = table_column(t, "hit"), picks = table_column(t, "picks");
 	struct axis a = { 0, 1 };
 	double height = 0, y = 4;
 

@@ -182,14 +182,17 @@ void result_cut_texts(struct result *r, glong max)
 	}
 }
 
-const struct cell *table_cell(const struct table *t, guint row, const char *key)
+unsigned int table_column(const struct table *t, const char *key)
 {
-	const struct cell *cells = t->rows->pdata[row];
-
 	for (unsigned int i = 0; i < t->n_columns; i++)
 		if (!strcmp(t->spec->columns[i].key, key))
-			return &cells[i];
+			return i;
 	g_error("table '%s' has no column '%s'", t->spec->id, key);
+}
+
+const struct cell *table_cell(const struct table *t, guint row, const char *key)
+{
+	return (const struct cell *)t->rows->pdata[row] + table_column(t, key);
 }
 
 static void set_cell(struct cell *cell, enum column_kind kind, sqlite3_stmt *s, int *at)

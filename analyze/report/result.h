@@ -106,7 +106,8 @@ void cell_set_text(struct cell *cell, const char *text);	/* NULL: not known */
 /* Cut the text of all cells to so many characters. */
 void result_cut_texts(struct result *result, glong max);
 
-/* The cell of a row by its column's key, which the table has. */
+/* A column, or the cell of a row, by the column's key, which the table has. */
+unsigned int table_column(const struct table *table, const char *key);
 const struct cell *table_cell(const struct table *table, guint row, const char *key);
 
 #endif

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "analyze/report/rank.h"
 #include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
@@ -110,18 +111,6 @@ static bool mark_gaps(sqlite3 *db, const struct steps *steps, struct step *list,
 	return !broken;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static double rank(const GArray *values, double p)
-{
-	return values->len ? g_array_index(values, double, MAX((guint)ceil(p * values->len), 1) - 1) : NAN;
-}
-
 /* The last step may be a short one; of an event at the very end there is no rate but that of a whole one. */
 static double step_seconds(const struct steps *steps, int64_t i)
 {
@@ -137,14 +126,14 @@ static void add_totals(struct table *t, const struct steps *steps, struct step *
 		double seconds = step_seconds(steps, i);
 		struct cell *row = table_row(t);
 
-		g_array_sort(step->responses, by_value);
+		rank_sort(step->responses);
 		cell_set(&row[0], (double)i * steps->ns);
 		cell_set(&row[1], step->pauses / seconds);
 		cell_set(&row[2], step->yields / seconds);
 		cell_set(&row[3], step->known ? 100 * step->wasted / step->known : NAN);
-		cell_set(&row[4], rank(step->responses, 0.5));
-		cell_set(&row[5], rank(step->responses, 0.9));
-		cell_set(&row[6], rank(step->responses, 1));
+		cell_set(&row[4], rank_percentile(step->responses, 0.5));
+		cell_set(&row[5], rank_percentile(step->responses, 0.9));
+		cell_set(&row[6], rank_percentile(step->responses, 1));
 		cell_set(&row[7], step->lost);
 	}
 }

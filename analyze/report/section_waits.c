@@ -4,6 +4,7 @@
  */
 #include <math.h>
 
+#include "analyze/report/rank.h"
 #include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
@@ -65,21 +66,6 @@ static const struct table_spec length_histogram = {
 	.columns = HISTOGRAM_COLUMNS,
 };
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* The nearest-rank percentile of ascending values. */
-static double percentile(const GArray *values, double p)
-{
-	guint rank = ceil(p * values->len);
-
-	return g_array_index(values, double, MAX(rank, 1) - 1);
-}
-
 static void add_percentiles(struct table *t, const char *what, const GArray *values)
 {
 	static const double shares[] = { 0.5, 0.9, 0.99, 0.999, 1 };
@@ -95,7 +81,7 @@ static void add_percentiles(struct table *t, const char *what, const GArray *val
 	cell_set(&row[1], values->len);
 	cell_set(&row[2], sum / values->len);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(shares); i++)
-		cell_set(&row[3 + i], percentile(values, shares[i]));
+		cell_set(&row[3 + i], rank_percentile(values, shares[i]));
 }
 
 /* Buckets of equal width on a logarithmic axis, from the first that holds anything to the last. */
@@ -139,7 +125,7 @@ static GArray *values_of(sqlite3 *db, const char *sql, GError **error)
 		g_propagate_error(error, broken);
 		return NULL;
 	}
-	g_array_sort(values, by_value);
+	rank_sort(values);
 	return g_steal_pointer(&values);
 }
 
