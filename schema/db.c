@@ -333,16 +333,27 @@ static bool schema_text(sqlite3 *db, sqlite3 *names, GString *text, GError **err
 	return !failed;
 }
 
+sqlite3 *db_model(GError **error)
+{
+	sqlite3 *model = NULL;
+
+	if (sqlite3_open(":memory:", &model) == SQLITE_OK) {
+		if (create(model, error))
+			return model;
+	} else {
+		set_sqlite_error(error, model, "database");
+	}
+	sqlite3_close(model);
+	return NULL;
+}
+
 /* exact: nothing beside our tables and views, such as a trigger, either. */
 static bool check_schema(sqlite3 *db, const char *path, bool exact, GError **error)
 {
-	g_autoptr(sqlite3) model = NULL;
+	g_autoptr(sqlite3) model = db_model(error);
 	g_autoptr(GString) want = g_string_new(NULL), have = g_string_new(NULL);
 
-	if (sqlite3_open(":memory:", &model) != SQLITE_OK)
-		return set_sqlite_error(error, model, "database");
-	if (!create(model, error) || !schema_text(model, model, want, error) ||
-	    !schema_text(db, model, have, error))
+	if (!model || !schema_text(model, model, want, error) || !schema_text(db, model, have, error))
 		return false;
 	if (!strcmp(want->str, have->str) && (!exact || db_value(db, "SELECT count(*) FROM sqlite_schema") ==
 						       db_value(model, "SELECT count(*) FROM sqlite_schema")))
@@ -518,12 +529,27 @@ void db_bind_bits(sqlite3_stmt *stmt, int i, uint64_t word)
 	sqlite3_bind_int64(stmt, i, (int64_t)word);
 }
 
+/* As the schema has been compared, a statement that fails does so for what is in the file. */
+static void set_read_error(GError **error, sqlite3 *db)
+{
+	const char *path = sqlite3_db_filename(db, "main");
+	int rc = sqlite3_errcode(db) & 0xff;
+
+	if (path && *path && rc == SQLITE_ERROR)
+		g_set_error(error, DB_ERROR, 0, "'%s' is damaged: what it holds cannot be reckoned with: %s", path,
+			    sqlite3_errmsg(db));
+	else if (path && *path && rc == SQLITE_CORRUPT)
+		g_set_error(error, DB_ERROR, 0, "'%s' is damaged: %s", path, sqlite3_errmsg(db));
+	else
+		set_sqlite_error(error, db, "cannot read the database");
+}
+
 bool db_next(sqlite3_stmt *stmt, GError **error)
 {
 	int rc = sqlite3_step(stmt);
 
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		set_sqlite_error(error, sqlite3_db_handle(stmt), "cannot read the database");
+		set_read_error(error, sqlite3_db_handle(stmt));
 	return rc == SQLITE_ROW;
 }
 

@@ -64,6 +64,9 @@ void db_last_words(void);
  */
 sqlite3 *db_open(const char *path, GError **error);
 
+/* One in memory with our tables and views and no rows. */
+sqlite3 *db_model(GError **error);
+
 /* Is the file at path a database of ours, of whatever version? By its first bytes. */
 bool db_is_ours(const char *path);
 

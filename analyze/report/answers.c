@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyze/report/format.h"
+#include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
 /* Spinning of this share of the vCPUs' time on a CPU is a problem; of the other, worth knowing; percent. */
@@ -35,20 +36,12 @@ static const struct cell *find_row(const struct table *t, const char *first, con
 	return NULL;
 }
 
-static unsigned int column_index(const struct table *t, const char *key)
-{
-	for (unsigned int i = 0; i < t->n_columns; i++)
-		if (!strcmp(t->spec->columns[i].key, key))
-			return i;
-	g_error("table '%s' has no column '%s'", t->spec->id, key);
-}
-
 static const struct cell *observed(const struct result *r, const char *metric)
 {
 	const struct table *t = result_table(r, "observed");
 	const struct cell *row = find_row(t, "all VMs", metric);
 
-	return row ? &row[column_index(t, "value")] : NULL;
+	return row ? &row[table_column(t, "value")] : NULL;
 }
 
 /* "waiting for an IPI 82 %, for a lock holder 12 %": what all VMs together spin for. */
@@ -59,11 +52,11 @@ static char *causes(sqlite3 *db, GError **error)
 	GString *text = g_string_new(NULL);
 
 	while (db_next(s, error)) {
-		const char *cause = (const char *)sqlite3_column_text(s, 0);
+		g_autofree char *cause = reading_word(s, 0);
 
-		if (sqlite3_column_double(s, 1) < 0.5)
+		if (reading_real(s, 1) < 0.5)
 			continue;
-		g_string_append_printf(text, "%s%.0f %% %s%s", text->len ? ", " : "", sqlite3_column_double(s, 1),
+		g_string_append_printf(text, "%s%.0f %% %s%s", text->len ? ", " : "", reading_real(s, 1),
 				       strcmp(cause, "unknown") ? "" : "for what is ",
 				       !strcmp(cause, "IPI") ? "for the answer to an IPI" :
 				       !strcmp(cause, "lock-holder preemption") ? "for a preempted lock holder" :
@@ -76,7 +69,7 @@ static char *causes(sqlite3 *db, GError **error)
 static const struct cell *worst_vm(const struct result *r)
 {
 	const struct table *t = result_table(r, "observed");
-	unsigned int value = column_index(t, "value");
+	unsigned int value = table_column(t, "value");
 	const struct cell *worst = NULL;
 	guint n = 0;
 
@@ -112,7 +105,7 @@ static void answer_exits(struct result *r, sqlite3 *db, const char *exits, const
 static bool answer_problem(struct result *r, sqlite3 *db, GError **error)
 {
 	const struct cell *share = observed(r, "spin_share"), *cpus = observed(r, "spin_cpus"), *worst = worst_vm(r);
-	unsigned int value = column_index(result_table(r, "observed"), "value");
+	unsigned int value = table_column(result_table(r, "observed"), "value");
 	int64_t n = db_value(db, "SELECT sum(n_pause) FROM vcpu");
 	g_autofree char *exits = format_count(n == DB_NULL ? 0 : n), *why = NULL, *most = NULL;
 	GError *broken = NULL;
@@ -244,8 +237,8 @@ static void answer_which(struct result *r, sqlite3 *db)
 		return;
 	}
 	window = format_ns(chosen->value);
-	gain = format_cell(&t->spec->columns[column_index(t, "over_default")], table_cell(t, 0, "over_default"));
-	if (!strcmp(verdict->text, "better than the default"))
+	gain = format_cell(&t->spec->columns[table_column(t, "over_default")], table_cell(t, 0, "over_default"));
+	if (!g_strcmp0(verdict->text, "better than the default"))
 		result_answer(r, "window", which, ANSWER_YES, "For %s %s (ipi_window_ns=%.0f): by single decisions better than the "
 			      "default of %s by %s points.", policy->text, window, chosen->value, by_default, gain);
 	else

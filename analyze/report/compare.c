@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/report/format.h"
+#include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
 static const struct table_spec recordings = {
@@ -68,16 +69,6 @@ void difference_interval(double a, const double *a_interval, double b, const dou
 	interval[1] = difference + sqrt(pow(b_interval[1] - b, 2) + pow(a - a_interval[0], 2));
 }
 
-static double real(sqlite3_stmt *s, int i)
-{
-	return sqlite3_column_type(s, i) == SQLITE_NULL ? NAN : sqlite3_column_double(s, i);
-}
-
-static char *string(sqlite3_stmt *s, int i)
-{
-	return g_strdup((const char *)sqlite3_column_text(s, i));
-}
-
 /* Rows of the members of struct figure; NULL: the database cannot be read. */
 static GArray *figures_of(sqlite3 *db, const char *sql, GError **error)
 {
@@ -88,8 +79,8 @@ static GArray *figures_of(sqlite3 *db, const char *sql, GError **error)
 	g_array_set_clear_func(list, figure_clear);
 	while (db_next(s, &broken)) {
 		struct figure f = {
-			string(s, 0), string(s, 1), string(s, 2), string(s, 3), real(s, 4),
-			{ real(s, 5), real(s, 6) }, { real(s, 7), real(s, 8) },
+			reading_word(s, 0), reading_word(s, 1), reading_text(s, 2), reading_text(s, 3), reading_real(s, 4),
+			{ reading_real(s, 5), reading_real(s, 6) }, { reading_real(s, 7), reading_real(s, 8) },
 		};
 
 		g_array_append_val(list, f);
@@ -135,13 +126,6 @@ static void note_missing(struct section *s, const char *what, const char *where,
 		section_note(s, "%s only %s, and so not compared: %s.", what, where, names->str);
 }
 
-static void set_estimate(struct cell *cell, double value, const double *statistical, const double *total)
-{
-	cell_set(cell, value);
-	memcpy(cell->statistical, statistical, sizeof(cell->statistical));
-	memcpy(cell->total, total, sizeof(cell->total));
-}
-
 /* The difference and what it says, into two cells. */
 static void set_difference(struct cell *cells, const struct figure *a, const struct figure *b)
 {
@@ -149,7 +133,7 @@ static void set_difference(struct cell *cells, const struct figure *a, const str
 
 	difference_interval(a->value, a->statistical, b->value, b->statistical, statistical);
 	difference_interval(a->value, a->total, b->value, b->total, total);
-	set_estimate(cells, b->value - a->value, statistical, total);
+	cell_set_estimate(cells, b->value - a->value, statistical, total);
 	if (isnan(b->value - a->value))
 		cell_set_text(cells + 1, isnan(a->value) ? "not known before" : "not known after");
 	else if (isnan(widest[0]) || isnan(widest[1]))
@@ -173,9 +157,13 @@ static bool add_recording(struct table *t, const char *which, const char *name, 
 	cell_set_text(&row[1], name);
 	if (db_next(s, &broken)) {
 		for (int i = 0; i < 2; i++)
-			cell_set_text(&row[2 + i], (const char *)sqlite3_column_text(s, i));
+			{
+			g_autofree char *text = reading_text(s, i);
+
+			cell_set_text(&row[2 + i], text);
+		}
 		for (int i = 2; i < 9; i++)
-			cell_set(&row[2 + i], real(s, i));
+			cell_set(&row[2 + i], reading_real(s, i));
 	}
 	if (broken)
 		g_propagate_error(error, broken);
@@ -231,8 +219,8 @@ static bool add_gains(struct section *s, sqlite3 *before, sqlite3 *after, GError
 			continue;
 		row = table_row(t);
 		cell_set_text(&row[0], label_of(fa));
-		set_estimate(&row[1], fa->value, fa->statistical, fa->total);
-		set_estimate(&row[2], fb->value, fb->statistical, fb->total);
+		cell_set_estimate(&row[1], fa->value, fa->statistical, fa->total);
+		cell_set_estimate(&row[2], fb->value, fb->statistical, fb->total);
 		set_difference(&row[3], fa, fb);
 	}
 	if (b) {

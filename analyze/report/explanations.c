@@ -10,13 +10,23 @@
 #include <math.h>
 #include <string.h>
 
+#include "analyze/report/reading.h"
 #include "schema/db.h"
 
 enum { MAX_STEPS = 52, MAX_ROUND = 8 };
 
+/* NULL, too, of what is no object: what it is depends on who wrote it. */
 static const cJSON *get(const cJSON *o, const char *key)
 {
-	return cJSON_GetObjectItemCaseSensitive(o, key);
+	return cJSON_IsObject(o) ? cJSON_GetObjectItemCaseSensitive(o, key) : NULL;
+}
+
+/* For cJSON_ArrayForEach(): NULL of what is none. */
+static const cJSON *get_array(const cJSON *o, const char *key)
+{
+	const cJSON *list = get(o, key);
+
+	return cJSON_IsArray(list) ? list : NULL;
 }
 
 /* A number or a bool; else DB_NULL. */
@@ -27,9 +37,10 @@ static int64_t number(const cJSON *item)
 	return cJSON_IsNumber(item) && fabs(item->valuedouble) < 1e15 ? (int64_t)item->valuedouble : DB_NULL;
 }
 
+/* "": none, or so long that it is no word of explain's. */
 static const char *string(const cJSON *item)
 {
-	return cJSON_IsString(item) ? item->valuestring : "";
+	return cJSON_IsString(item) && strlen(item->valuestring) <= READING_TEXT ? item->valuestring : "";
 }
 
 /* The place of text in list, to which it is added; max - 1 for all beyond max. */
@@ -49,10 +60,15 @@ static unsigned int state_word(struct moments *moments, const cJSON *vcpu)
 	g_autoptr(GString) word = g_string_new(NULL);
 	const cJSON *known_by = get(vcpu, "known_by"), *how;
 
+	if (!cJSON_IsObject(known_by))
+		known_by = NULL;
 	cJSON_ArrayForEach(how, known_by) {
 		const cJSON *state = get(vcpu, how->string);
-		unsigned int at = place(moments->states, how->string, 32);
+		unsigned int at;
 
+		if (strlen(how->string) > READING_TEXT)
+			continue;
+		at = place(moments->states, how->string, 32);
 		while (word->len < at)
 			g_string_append_c(word, '?');
 		if (cJSON_IsBool(state) && word->len == at)
@@ -88,19 +104,20 @@ static unsigned int scan_word(struct moments *moments, const cJSON *scan)
 /* Which of the policies; MAX_POLICIES: there are too many. */
 static unsigned int policy_place(struct moments *moments, const cJSON *policy)
 {
-	char *parameters = cJSON_PrintUnformatted(get(policy, "parameters"));
+	char *printed = cJSON_PrintUnformatted(get(policy, "parameters"));
+	g_autofree char *parameters = reading_cut(printed ? printed : "");
 	unsigned int i;
 
 	for (i = 0; i < moments->policies->len; i++) {
 		const struct shown_policy *p = &g_array_index(moments->policies, struct shown_policy, i);
 
-		if (!strcmp(p->name, string(get(policy, "name"))) && !g_strcmp0(p->parameters, parameters))
+		if (!strcmp(p->name, string(get(policy, "name"))) && !strcmp(p->parameters, parameters))
 			break;
 	}
 	if (i == moments->policies->len && i < MAX_POLICIES)
 		g_array_append_vals(moments->policies, &(struct shown_policy){
-			g_strdup(string(get(policy, "name"))), g_strdup(parameters ? parameters : ""), DB_NULL }, 1);
-	cJSON_free(parameters);
+			g_strdup(string(get(policy, "name"))), g_strdup(parameters), DB_NULL }, 1);
+	cJSON_free(printed);
 	return i;
 }
 
@@ -109,15 +126,15 @@ static unsigned int add_explained(struct moments *moments, const cJSON *o, const
 {
 	GArray *flat = g_array_new(FALSE, FALSE, sizeof(int64_t));
 	int64_t head[] = { number(get(o, "yield_to_kernel_mode")), number(get(o, "last_boosted_vcpu")),
-			   number(get(o, "nr_running")), cJSON_GetArraySize(get(o, "unacknowledged_receivers")) };
-	int64_t n = cJSON_GetArraySize(get(o, "vcpus"));
+			   number(get(o, "nr_running")), cJSON_GetArraySize(get_array(o, "unacknowledged_receivers")) };
+	int64_t n = cJSON_GetArraySize(get_array(o, "vcpus"));
 	const cJSON *item;
 
 	g_array_append_vals(flat, head, G_N_ELEMENTS(head));
-	cJSON_ArrayForEach(item, get(o, "unacknowledged_receivers"))
+	cJSON_ArrayForEach(item, get_array(o, "unacknowledged_receivers"))
 		g_array_append_vals(flat, (int64_t[]){ number(item) }, 1);
 	g_array_append_vals(flat, &n, 1);
-	cJSON_ArrayForEach(item, get(o, "vcpus"))
+	cJSON_ArrayForEach(item, get_array(o, "vcpus"))
 		g_array_append_vals(flat, (int64_t[]){ state_word(moments, item) }, 1);
 	n = moments->policies->len;
 	g_array_append_vals(flat, &n, 1);
@@ -148,16 +165,16 @@ static void read_explanation(struct moments *moments, struct asked *a, const cha
 
 	for (unsigned int i = 0; i < MAX_POLICIES; i++)
 		a->scans[i] = none;
-	cJSON_ArrayForEach(policy, get(o, "policies")) {
+	cJSON_ArrayForEach(policy, get_array(o, "policies")) {
 		unsigned int i = policy_place(moments, policy);
 
 		if (i == MAX_POLICIES)
 			continue;
 		g_free(a->picks[i]);
 		a->picks[i] = pick_text(number(get(policy, "pick_idx")), cJSON_IsTrue(get(policy, "certain")));
-		a->scans[i] = scan_word(moments, get(policy, "scan"));
+		a->scans[i] = scan_word(moments, get_array(policy, "scan"));
 	}
-	if (o)
+	if (cJSON_IsObject(o))
 		a->row[DECISION_EXPLAINED] = add_explained(moments, o, a->scans);
 	cJSON_Delete(o);
 }
@@ -175,8 +192,7 @@ static bool read_verdicts(struct moments *moments, struct asked *a, sqlite3_stmt
 		db_bind_int(s, 1, g_array_index(moments->policies, struct shown_policy, i).replay);
 		db_bind_int(s, 2, a->row[DECISION_ID]);
 		if (db_next(s, &local)) {
-			const char *outcome = (const char *)sqlite3_column_text(s, 1);
-			const char *kernel = (const char *)sqlite3_column_text(s, 2);
+			g_autofree char *outcome = reading_text(s, 1), *kernel = reading_text(s, 2);
 
 			g_string_append(outcomes, outcome ? outcome : "");
 			some |= outcome || kernel;
@@ -247,8 +263,7 @@ static bool find_replays(struct moments *moments, GError **error)
 	GError *local = NULL;
 
 	while (db_next(s, &local)) {
-		const char *name = (const char *)sqlite3_column_text(s, 1);
-		const char *parameters = (const char *)sqlite3_column_text(s, 2);
+		g_autofree char *name = reading_word(s, 1), *parameters = reading_word(s, 2);
 
 		if (!explained && moments->policies->len < MAX_POLICIES)
 			g_array_append_vals(moments->policies, &(struct shown_policy){
@@ -285,8 +300,11 @@ static bool read_explanations(struct moments *moments, struct shown_moment *m, G
 		a->row = rows_at(&m->rows[ROWS_DECISIONS], i);
 		g_ptr_array_add(asked, a);
 		db_bind_int(s, 1, a->row[DECISION_ID]);
-		if (db_next(s, &local))
-			read_explanation(moments, a, (const char *)sqlite3_column_text(s, 0));
+		if (db_next(s, &local) && sqlite3_column_type(s, 0) != SQLITE_NULL) {
+			g_autofree char *text = reading_all_text(s, 0);
+
+			read_explanation(moments, a, text);
+		}
 		sqlite3_reset(s);
 	}
 	if (local)

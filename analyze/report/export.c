@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "analyze/interrupt.h"
-#include "schema/progress.h"
 #include "analyze/report/csv.h"
 #include "analyze/report/output.h"
 #include "analyze/report/perfetto.h"
+#include "analyze/report/reading.h"
 #include "schema/command.h"
 #include "schema/db.h"
+#include "schema/progress.h"
+#include "schema/temporary.h"
 
 static char *option_format, *option_output, **option_tables;
 static gboolean option_force;
@@ -58,13 +60,19 @@ static int export_perfetto(sqlite3 *db)
 	return ok ? EXIT_FINE : command_fail(&command, error);
 }
 
-/* Names of the tables to write. False: one that was asked for is none. */
-static bool choose_tables(sqlite3 *db, GPtrArray *tables, GError **error)
+/*
+ * Names of the tables to write. False: one that was asked for is none. Whoever made the file may have put
+ * others beside ours, of any name; they are not written.
+ */
+static bool choose_tables(GPtrArray *tables, GError **error)
 {
-	g_autoptr(db_stmt) s = db_prepare(db,
-		"SELECT name, type = 'view' FROM sqlite_schema WHERE type IN ('table', 'view') AND "
-		"name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name");
+	g_autoptr(sqlite3) model = db_model(error);
+	g_autoptr(db_stmt) s = NULL;
 
+	if (!model)
+		return false;
+	s = db_prepare(model, "SELECT name, type = 'view' FROM sqlite_schema WHERE type IN ('table', 'view') AND "
+			      "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name");
 	while (db_next(s, error)) {
 		const char *name = (const char *)sqlite3_column_text(s, 0);
 
@@ -73,7 +81,7 @@ static bool choose_tables(sqlite3 *db, GPtrArray *tables, GError **error)
 	}
 	for (char **name = option_tables; name && *name && !*error; name++)
 		if (!g_ptr_array_find_with_equal_func(tables, *name, g_str_equal, NULL))
-			g_set_error(error, DB_ERROR, 0, "the database has no table or view '%s'", *name);
+			g_set_error(error, DB_ERROR, 0, "a database of counterspin has no table or view '%s'", *name);
 	return !*error;
 }
 
@@ -82,9 +90,10 @@ static uint64_t count_rows(sqlite3 *db, const GPtrArray *tables)
 	uint64_t rows = 0;
 
 	for (guint i = 0; i < tables->len; i++) {
-		g_autofree char *sql = g_strdup_printf("SELECT count(*) FROM \"%s\"", (char *)tables->pdata[i]);
+		char *sql = sqlite3_mprintf("SELECT count(*) FROM \"%w\"", tables->pdata[i]);
 
 		rows += db_value(db, sql);
+		sqlite3_free(sql);
 	}
 	return rows;
 }
@@ -143,6 +152,8 @@ static bool write_csv(sqlite3 *db, const GPtrArray *tables, GError **error)
 		g_set_error(error, DB_ERROR, 0, "'%s' exists and is not a directory", option_output);
 		return false;
 	}
+	if (!to_stdout())
+		temporary_remove_orphans(dir);
 	progress_begin("writing rows", count_rows(db, tables));
 	ok = write_tables(db, tables, dir, outputs, error);
 	progress_end();
@@ -161,7 +172,7 @@ static int export_csv(sqlite3 *db)
 	g_autoptr(GPtrArray) tables = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GError) error = NULL;
 
-	if (!choose_tables(db, tables, &error))
+	if (!choose_tables(tables, &error))
 		return option_tables ? command_usage(&command, "%s", error->message) : command_fail(&command, error);
 	if (to_stdout() && tables->len != 1)
 		return command_usage(&command, "standard output takes one table: name it with --table");
@@ -210,9 +221,8 @@ int cmd_export(int argc, char **argv)
 	if (!command_parse(&command, &argc, &argv, &status) || !check_options(&status))
 		return status;
 	tidy_output();
-	db = db_open(argv[1], &error);
-	/* one state of it, whoever writes meanwhile */
-	if (!db || !db_exec(db, "BEGIN", &error))
+	db = reading_open(argv[1], &error);
+	if (!db)
 		return command_fail(&command, error);
 	return strcmp(option_format, "csv") ? export_perfetto(db) : export_csv(db);
 }

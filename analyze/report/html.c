@@ -9,11 +9,12 @@
 #include "analyze/report/format.h"
 #include "analyze/report/html_int.h"
 #include "analyze/report/output.h"
+#include "analyze/report/reading.h"
 #include "analyze/report/timeline.h"
 #include "schema/db.h"
 
 /* A page is to be sent by mail. */
-enum { MAX_PAGE = 1000000, MAX_TIMELINE = 400000, MAX_ROWS = 400, OPEN_ROWS = 24 };
+enum { MAX_PAGE = 1000000, MAX_TIMELINE = 400000, LEAST_TIMELINE = 50000, MAX_ROWS = 400, OPEN_ROWS = 24, LEAST_TEXT = 12 };
 
 void html_text(GString *page, const char *text)
 {
@@ -327,14 +328,26 @@ static GPtrArray *labels_of_vms(sqlite3 *db, GError **error)
 	GError *broken = NULL;
 
 	while (s && db_next(s, &broken))
-		g_ptr_array_add(list, g_strdup((const char *)sqlite3_column_text(s, 0)));
+		g_ptr_array_add(list, reading_word(s, 0));
 	if (!broken)
 		return g_steal_pointer(&list);
 	g_propagate_error(error, broken);
 	return NULL;
 }
 
-static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
+/* All of the page but its data, which script reads, and the scripts. */
+static GString *begin_page(const struct result *r, const GPtrArray *vms, const GString *css, const GString *library,
+			   const GString *js)
+{
+	GString *page = g_string_new(NULL);
+
+	add_head(page, r->title, css, library, js);
+	add_body(page, r, vms);
+	add_json(page, "charts-data", charts_json(r));
+	return page;
+}
+
+static GString *page_of(struct result *r, sqlite3 *db, GError **error)
 {
 	const struct asset styles[] = {
 		asset_of(asset_dygraph_css, asset_dygraph_css_end), asset_of(asset_page_css, asset_page_css_end),
@@ -349,17 +362,20 @@ static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
 		asset_of(asset_timeline_js, asset_timeline_js_end), asset_of(asset_page_js, asset_page_js_end),
 	};
 	g_autoptr(GString) css = join(styles, G_N_ELEMENTS(styles)), js = join(scripts, G_N_ELEMENTS(scripts));
-	g_autoptr(GString) library = join(libraries, G_N_ELEMENTS(libraries)), page = g_string_new(NULL);
+	g_autoptr(GString) library = join(libraries, G_N_ELEMENTS(libraries)), page = NULL;
 	g_autoptr(GPtrArray) vms = labels_of_vms(db, error);
-	gsize rest;
+	gsize rest, scripts_len = library->len + js->len;
 	cJSON *timeline;
 
 	if (!vms)
 		return NULL;
-	add_head(page, r->title, css, library, js);
-	add_body(page, r, vms);
-	add_json(page, "charts-data", charts_json(r));
-	rest = page->len + library->len + js->len;
+	page = begin_page(r, vms, css, library, js);
+	for (glong max = READING_TEXT / 2; page->len + scripts_len + LEAST_TIMELINE > MAX_PAGE && max >= LEAST_TEXT; max /= 2) {
+		result_cut_texts(r, max);
+		g_string_free(page, TRUE);
+		page = begin_page(r, vms, css, library, js);
+	}
+	rest = page->len + scripts_len;
 	timeline = db ? timeline_json(db, rest < MAX_PAGE ? MIN(MAX_PAGE - rest, MAX_TIMELINE) : 0, error) :
 		   cJSON_CreateNull();
 	if (!timeline)
@@ -369,7 +385,7 @@ static GString *page_of(const struct result *r, sqlite3 *db, GError **error)
 	return g_steal_pointer(&page);
 }
 
-bool html_write(const struct result *r, sqlite3 *db, const char *path, bool replace, GError **error)
+bool html_write(struct result *r, sqlite3 *db, const char *path, bool replace, GError **error)
 {
 	g_autoptr(GString) page = page_of(r, db, error);
 	struct output *output = page ? output_new(path, NULL, replace, error) : NULL;

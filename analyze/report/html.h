@@ -9,9 +9,10 @@
 #include "analyze/report/result.h"
 
 /*
- * Write the page to path, mode 0600, all or nothing; where it exists, only if replace is set.
+ * Write the page to path, mode 0600, all or nothing; where it exists, only if replace is set. Texts
+ * are cut shorter in result where the page would be too long.
  * db: where the timeline is drawn from; NULL: there is none.
  */
-bool html_write(const struct result *result, sqlite3 *db, const char *path, bool replace, GError **error);
+bool html_write(struct result *result, sqlite3 *db, const char *path, bool replace, GError **error);
 
 #endif

@@ -12,12 +12,9 @@
 /* Geometry, in units of which the page shows about as many as it has pixels. */
 enum { WIDTH = 900, LABEL = 190, ROW = 22, BAR = 14, AXIS = 26 };
 
-static unsigned int column_index(const struct table *t, const char *key)
+static const char *text_of(const struct cell *cell)
 {
-	for (unsigned int i = 0; i < t->n_columns; i++)
-		if (!strcmp(t->spec->columns[i].key, key))
-			return i;
-	g_error("table '%s' has no column '%s'", t->spec->id, key);
+	return cell->text ? cell->text : "-";
 }
 
 static void begin(GString *page, const struct table *t, double height, const char *what)
@@ -122,7 +119,7 @@ static void whisker(GString *page, const struct axis *a, const double *interval,
 /* A dot for each policy's gain in throughput, thick its statistical and thin its total interval. */
 static void draw_gains(GString *page, const struct table *t, const GPtrArray *vms)
 {
-	unsigned int column = column_index(t, "throughput_gain");
+	unsigned int column = table_column(t, "throughput_gain");
 	struct axis a = { -1, 1 };
 	double height = ROW * t->rows->len + 6, margin;
 
@@ -146,13 +143,13 @@ static void draw_gains(GString *page, const struct table *t, const GPtrArray *vm
 		double y = ROW * (i + 0.5) + 3;
 		g_autofree char *text = format_cell(&t->spec->columns[column], c);
 
-		label_at(page, y + 4, row[0].text);
+		label_at(page, y + 4, text_of(&row[0]));
 		if (!c->known) {
 			text_at(page, x_of(&a, 0) + 6, y + 4, "none", "cannot be told");
 			continue;
 		}
 		g_string_append(page, "<g><title>");
-		html_printf(page, "%s: %s %%", row[0].text, text);
+		html_printf(page, "%s: %s %%", text_of(&row[0]), text);
 		g_string_append(page, "</title>");
 		whisker(page, &a, c->total, y, "total");
 		whisker(page, &a, c->statistical, y, "statistical");
@@ -190,7 +187,7 @@ static void draw_outcomes(GString *page, const struct table *t, const GPtrArray 
 	static const char *const names[] = {
 		"hit", "nominated", "scheduler mismatch", "lost opportunity", "overboost", "nothing to gain", "unknown",
 	};
-	unsigned int first = column_index(t, "hit"), picks = column_index(t, "picks");
+	unsigned int first = table_column(t, "hit"), picks = table_column(t, "picks");
 	struct axis a = { 0, 1 };
 	double height = 0, y = 4;
 
@@ -201,18 +198,20 @@ static void draw_outcomes(GString *page, const struct table *t, const GPtrArray 
 		include(&a, row[picks].value);
 		height += i % 2 ? ROW + 8 : ROW - 2;
 	}
-	begin(page, t, draw_key(NULL, height + AXIS, names, classes, G_N_ELEMENTS(names)), "Decisions at which each policy's pick differs, by what the picks amount to");
+	begin(page, t, draw_key(NULL, height + AXIS, names, classes, G_N_ELEMENTS(names)),
+	      "Decisions at which each policy's pick differs, by what the picks amount to");
 	draw_axis(page, &a, height, "");
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i];
-		g_autofree char *label = g_strdup(i % 2 ? "kernel there" : row[0].text);
+		g_autofree char *label = g_strdup(i % 2 ? "kernel there" : text_of(&row[0]));
 		double x = LABEL;
 
 		label_at(page, y + 11, label);
 		for (unsigned int k = 0; k < G_N_ELEMENTS(names); k++) {
 			double width = (row[first + k].known ? row[first + k].value : 0) / (a.hi - a.lo) * (WIDTH - LABEL - 20);
 			g_autofree char *n = format_count(row[first + k].value);
-			g_autofree char *title = g_strdup_printf("%s, %s: %s %s", row[0].text, row[1].text, n, names[k]);
+			g_autofree char *title = g_strdup_printf("%s, %s: %s %s", text_of(&row[0]),
+								text_of(&row[1]), n, names[k]);
 
 			bar(page, x, y, width, classes[k], title);
 			x += width;
@@ -257,7 +256,7 @@ static void draw_cpus(GString *page, const struct table *t, const GPtrArray *vms
 
 		height += row[0].value != last ? ROW : 0;
 		last = row[0].value;
-		class_of(&who, row[1].text);
+		class_of(&who, text_of(&row[1]));
 	}
 	begin(page, t, draw_key(NULL, height + AXIS, (const char *const *)names->pdata, NULL, names->len),
 	      "Share of each CPU's time by VM");
@@ -265,8 +264,8 @@ static void draw_cpus(GString *page, const struct table *t, const GPtrArray *vms
 	last = -1;
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i];
-		double width = row[2].value / 100 * (WIDTH - LABEL - 20);
-		g_autofree char *title = g_strdup_printf("CPU %.0f, %s: %.1f %%", row[0].value, row[1].text, row[2].value);
+		double share = row[2].known ? row[2].value : 0, width = share / 100 * (WIDTH - LABEL - 20);
+		g_autofree char *title = g_strdup_printf("CPU %.0f, %s: %.1f %%", row[0].value, text_of(&row[1]), share);
 
 		if (row[0].value != last) {
 			g_autofree char *label = g_strdup_printf("CPU %.0f", row[0].value);
@@ -276,7 +275,7 @@ static void draw_cpus(GString *page, const struct table *t, const GPtrArray *vms
 			label_at(page, y + 11, label);
 		}
 		last = row[0].value;
-		bar(page, x, y, width, class_of(&who, row[1].text), title);
+		bar(page, x, y, width, class_of(&who, text_of(&row[1])), title);
 		x += width;
 	}
 	draw_key(page, height + AXIS, (const char *const *)names->pdata, (const char *const *)classes->pdata, names->len);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "analyze/report/reading.h"
 #include "schema/db.h"
 
 struct words *words_new(void)
@@ -102,9 +103,10 @@ static bool load_rows(struct moments *moments, struct shown_moment *m, unsigned 
 		db_bind_int(s, vm, g_array_index(moments->vms, struct shown_vm, m->vm).id);
 	while (db_next(s, &local) && (row = add_row(m, queries[query].kind)))
 		for (unsigned int i = 0; i < queries[query].width; i++) {
-			const char *text = queries[query].is_word & 1u << i ? (const char *)sqlite3_column_text(s, i) : NULL;
+			bool is_word = queries[query].is_word & 1u << i && sqlite3_column_type(s, i) != SQLITE_NULL;
+			g_autofree char *text = is_word ? reading_all_text(s, i) : NULL;
 
-			row[i] = text ? words_number(moments->names, text) : db_column(s, i);
+			row[i] = text ? words_number(moments->names, text) : reading_int(s, i);
 		}
 	if (local)
 		g_propagate_error(error, local);
@@ -136,7 +138,7 @@ static void add_wait(struct moments *moments, const struct vcpu_thread *thread, 
 /* As view vcpu_state has it, in one pass for all moments and with the mode in which it was preempted. */
 static void add_waits(struct moments *moments, struct vcpu_thread *thread, sqlite3_stmt *s)
 {
-	int64_t t_ready = db_column(s, 3), t0 = db_column(s, 5);
+	int64_t t_ready = reading_int(s, 3), t0 = reading_time(s, 5);
 	bool in_order = t_ready != DB_NULL && t_ready < t0;
 	enum wait_kind kind = WAIT_PREEMPTED;
 
@@ -152,7 +154,7 @@ static void add_waits(struct moments *moments, struct vcpu_thread *thread, sqlit
 
 static void add_run(struct moments *moments, const struct vcpu_thread *thread, sqlite3_stmt *s)
 {
-	int64_t t0 = db_column(s, 5), t1 = db_column(s, 6), vm = DB_NULL;
+	int64_t t0 = reading_time(s, 5), t1 = reading_time(s, 6), vm = DB_NULL;
 
 	if (thread)
 		vm = g_array_index(moments->vcpus, struct shown_vcpu, thread->vcpu).vm;
@@ -211,7 +213,8 @@ static bool load_stretches(struct moments *moments, GError **error)
 		if (!thread)
 			continue;
 		add_waits(moments, thread, s);
-		*thread = (struct vcpu_thread){ thread->vcpu, true, db_column(s, 7), db_column(s, 6), db_column(s, 8) };
+		*thread = (struct vcpu_thread){ thread->vcpu, true, db_column(s, 7), reading_time(s, 6),
+						db_column(s, 8) };
 	}
 	if (local)
 		g_propagate_error(error, local);
@@ -234,12 +237,12 @@ static struct shown_moment *new_moment(sqlite3_stmt *s)
 	struct shown_moment *m = g_new0(struct shown_moment, 1);
 
 	m->id = db_column(s, 0);
-	m->kind = g_strdup((const char *)sqlite3_column_text(s, 1));
+	m->kind = reading_word(s, 1);
 	m->episode = db_column(s, 3);
 	m->decision = db_column(s, 4);
-	m->t0 = db_column(s, 5);
-	m->t1 = db_column(s, 6);
-	m->what = g_strdup((const char *)sqlite3_column_text(s, 7));
+	m->t0 = reading_time(s, 5);
+	m->t1 = reading_time(s, 6);
+	m->what = reading_word(s, 7);
 	m->rows[ROWS_RUN] = (struct rows){ g_array_new(FALSE, FALSE, sizeof(int64_t)), RUN_WIDTH };
 	m->rows[ROWS_WAITS] = (struct rows){ g_array_new(FALSE, FALSE, sizeof(int64_t)), 5 };
 	for (unsigned int i = 0; i < G_N_ELEMENTS(queries); i++)
@@ -251,13 +254,14 @@ static struct shown_moment *new_moment(sqlite3_stmt *s)
 static bool load_vms(struct moments *moments, GError **error)
 {
 	g_autoptr(db_stmt) vms = db_prepare(moments->db, "SELECT vm, label FROM vm_label ORDER BY vm");
-	g_autoptr(db_stmt) vcpus = db_prepare(moments->db, "SELECT id, vm, vcpu_idx, vcpu_id FROM vcpu ORDER BY vm, vcpu_idx");
+	g_autoptr(db_stmt) vcpus = db_prepare(moments->db, "SELECT vcpu.id, vm, vcpu_idx, vcpu_id FROM vcpu "
+					      "JOIN vm ON vm.id = vm ORDER BY vm, vcpu_idx");
 	GError *local = NULL;
 	unsigned int vm = 0;
 
 	while (db_next(vms, &local))
 		g_array_append_vals(moments->vms, &(struct shown_vm){
-			db_column(vms, 0), g_strdup((const char *)sqlite3_column_text(vms, 1)) }, 1);
+			db_column(vms, 0), reading_word(vms, 1) }, 1);
 	while (!local && db_next(vcpus, &local)) {
 		while (vm < moments->vms->len && g_array_index(moments->vms, struct shown_vm, vm).id < db_column(vcpus, 1))
 			vm++;
@@ -312,7 +316,7 @@ struct moments *moments_load(sqlite3 *db, GError **error)
 	int64_t t0 = db_value(db, "SELECT t0 FROM recording");
 
 	moments->db = db;
-	moments->t0 = t0 == DB_NULL ? 0 : t0;
+	moments->t0 = t0 == DB_NULL ? 0 : CLAMP(t0, -READING_TIME, READING_TIME);
 	moments->list = g_ptr_array_new_with_free_func(free_moment);
 	moments->vms = g_array_new(FALSE, FALSE, sizeof(struct shown_vm));
 	g_array_set_clear_func(moments->vms, clear_vm);

@@ -73,8 +73,9 @@ struct output *output_new(const char *path, const char *dir, bool replace, GErro
 	if (!o->target)
 		o->target = strdup(path);
 	beside = g_path_get_dirname(o->target);
+	if (!dir)
+		temporary_remove_orphans(beside);
 	dir = dir ? dir : beside;
-	temporary_remove_orphans(dir);
 	o->fd = temporary_open(dir, &o->temporary);
 	if (o->fd < 0) {
 		g_set_error(error, OUTPUT_ERROR, 0, "cannot write in '%s': %s", dir, g_strerror(errno));

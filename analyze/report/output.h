@@ -14,7 +14,8 @@
 struct output;
 
 /*
- * Begin what will be at path; "-" is standard output. The file is made in dir (NULL: where path is).
+ * Begin what will be at path; "-" is standard output. The file is made in dir (NULL: where path is,
+ * and what killed programs left there is removed; in dir that is up to the caller, once).
  * Fails if path is there and replace is not set; if it is no file, or a database of ours, in any case.
  */
 struct output *output_new(const char *path, const char *dir, bool replace, GError **error);

@@ -5,10 +5,11 @@
  */
 #include "analyze/report/perfetto.h"
 
-#include "schema/progress.h"
 #include "analyze/report/perfetto_decision.h"
 #include "analyze/report/perfetto_writer.h"
+#include "analyze/report/reading.h"
 #include "schema/db.h"
+#include "schema/progress.h"
 
 enum { SECOND_NS = 1000000000, ROWS_BETWEEN_LOOKS = 4096 };
 
@@ -241,7 +242,7 @@ static void count_to(struct export *x, int64_t t)
 
 static void say_pauses(struct export *x, sqlite3_stmt *s)
 {
-	int64_t vm = db_column(s, 0), t = CLAMP(db_column(s, 1), x->t0, x->t1);
+	int64_t vm = db_column(s, 0), t = CLAMP(reading_time(s, 1), x->t0, x->t1);
 
 	if (vm != x->counted_vm) {
 		count_to(x, x->t1);
@@ -250,7 +251,7 @@ static void say_pauses(struct export *x, sqlite3_stmt *s)
 	}
 	count_to(x, t);
 	perfetto_count(x->writer, track_of(x->pauses, vm), t, db_column(s, 2));
-	x->counted_to = MIN(db_column(s, 1) + SECOND_NS, x->t1);
+	x->counted_to = MIN(reading_time(s, 1) + SECOND_NS, x->t1);
 }
 
 static const struct part {
@@ -324,8 +325,8 @@ static bool begin(struct export *x, GError **error)
 			g_set_error(error, DB_ERROR, 0, "the database holds no recording");
 		return false;
 	}
-	x->t0 = db_column(s, 4);
-	x->t1 = db_column(s, 5);
+	x->t0 = reading_time(s, 4);
+	x->t1 = reading_time(s, 5);
 	x->writer = perfetto_writer_new(x->output, text(s, 0), db_column(s, 1), db_column(s, 2));
 	name = g_strdup_printf("counterspin: %s", text(s, 3));
 	x->root = perfetto_group(x->writer, name, 0);

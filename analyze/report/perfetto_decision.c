@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "analyze/report/perfetto_decision.h"
 
+#include "analyze/report/reading.h"
 #include "schema/db.h"
 
 /* A policy that was replayed, and where its verdicts are at: they are read along with the decisions. */
@@ -64,7 +65,7 @@ static bool read_policies(sqlite3 *db, GPtrArray *policies, GError **error)
 		struct replayed *r = g_new0(struct replayed, 1);
 
 		r->unknown = db_column(s, 1);
-		r->label = g_strdup((const char *)sqlite3_column_text(s, 2));
+		r->label = reading_word(s, 2);
 		r->verdicts = db_prepare(db, "SELECT decision, pick_idx, outcome, observed_outcome FROM verdict "
 					     "WHERE replay = ? ORDER BY decision");
 		db_bind_int(r->verdicts, 1, db_column(s, 0));
@@ -134,7 +135,7 @@ static void say_decision(const struct reading *r, sqlite3_stmt *d)
 	uint64_t *track = g_hash_table_lookup(r->tracks, &(gint64){ db_column(d, VCPU) });
 	bool outcome_known = text(d, SOURCE), known = text(d, KEPT_SOURCE) && !db_column(d, TAINTED);
 	const char *outcome = observed_outcome(r, db_column(d, ID));
-	int64_t pick = db_column(d, PICK), t_end = db_column(d, T_END);
+	int64_t pick = db_column(d, PICK), t_end = reading_int(d, T_END);
 	char name[64] = "outcome not known";
 
 	if (!track)
@@ -153,7 +154,7 @@ static void say_decision(const struct reading *r, sqlite3_stmt *d)
 	perfetto_int(w, "cpu", db_column(d, CPU));
 	perfetto_text(w, "trigger", text(d, TRIGGER));
 	if (t_end != DB_NULL)
-		perfetto_int(w, "took_ns", t_end - db_column(d, T_START));
+		perfetto_int(w, "took_ns", t_end - reading_time(d, T_START));
 	perfetto_int(w, "tainted", db_column(d, TAINTED) ? 1 : DB_NULL);
 	for (guint i = 0; i < r->policies->len; i++)
 		say_policy(r, r->policies->pdata[i], d, known, outcome);

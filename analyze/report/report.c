@@ -11,6 +11,7 @@
 #include "analyze/report/compare.h"
 #include "analyze/report/html.h"
 #include "analyze/report/json.h"
+#include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 #include "analyze/report/text.h"
 #include "schema/command.h"
@@ -56,7 +57,7 @@ static struct result *gather(sqlite3 *db, const char *path, GError **error)
 	return r;
 }
 
-static int show(const struct result *r, sqlite3 *db)
+static int show(struct result *r, sqlite3 *db)
 {
 	g_autoptr(GError) error = NULL;
 	bool ok;
@@ -90,8 +91,8 @@ static void watch(sqlite3 *db)
 static int report(const char *path)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(sqlite3) db = db_open(path, &error);
-	g_autoptr(sqlite3) other = db && option_compare ? db_open(option_compare, &error) : NULL;
+	g_autoptr(sqlite3) db = reading_open(path, &error);
+	g_autoptr(sqlite3) other = db && option_compare ? reading_open(option_compare, &error) : NULL;
 	struct result *r = NULL;
 	int status;
 

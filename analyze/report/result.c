@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "analyze/report/reading.h"
+
 const char *const answer_kind_names[] = { "yes", "no", "partly", "not known" };
 
 static void answer_free(void *p)
@@ -79,14 +81,16 @@ void result_answer(struct result *r, const char *id, const char *question, enum 
 		   const char *format, ...)
 {
 	struct answer *a = g_new0(struct answer, 1);
+	g_autofree char *sentence = NULL;
 	va_list args;
 
 	a->id = id;
 	a->question = question;
 	a->kind = kind;
 	va_start(args, format);
-	a->sentence = g_strdup_vprintf(format, args);
+	sentence = g_strdup_vprintf(format, args);
 	va_end(args);
+	a->sentence = g_utf8_make_valid(sentence, -1);
 	g_ptr_array_add(r->answers, a);
 }
 
@@ -104,11 +108,13 @@ struct section *result_section(struct result *r, const char *id, const char *tit
 
 void section_note(struct section *s, const char *format, ...)
 {
+	g_autofree char *sentence = NULL;
 	va_list args;
 
 	va_start(args, format);
-	g_ptr_array_add(s->notes, g_strdup_vprintf(format, args));
+	sentence = g_strdup_vprintf(format, args);
 	va_end(args);
+	g_ptr_array_add(s->notes, g_utf8_make_valid(sentence, -1));
 }
 
 struct table *section_table(struct section *s, const struct table_spec *spec)
@@ -135,30 +141,74 @@ struct cell *table_row(struct table *t)
 
 void cell_set(struct cell *cell, double value)
 {
-	cell->value = value;
-	cell->known = !isnan(value);
+	cell->value = reading_finite(value);
+	cell->known = !isnan(cell->value);
+}
+
+void cell_set_estimate(struct cell *cell, double value, const double *statistical, const double *total)
+{
+	cell_set(cell, value);
+	for (unsigned int i = 0; i < 2; i++) {
+		cell->statistical[i] = reading_finite(statistical[i]);
+		cell->total[i] = reading_finite(total[i]);
+	}
 }
 
 void cell_set_text(struct cell *cell, const char *text)
 {
 	g_free(cell->text);
-	cell->text = text ? g_utf8_make_valid(text, -1) : NULL;
+	cell->text = text ? reading_cut(text) : NULL;
 	cell->known = text;
+}
+
+static void cut_texts(struct table *t, glong max)
+{
+	for (guint i = 0; i < t->rows->len; i++)
+		for (unsigned int c = 0; c < t->n_columns; c++) {
+			struct cell *cell = (struct cell *)t->rows->pdata[i] + c;
+			g_autofree char *text = g_steal_pointer(&cell->text);
+
+			cell->text = text ? reading_cut_to(text, max) : NULL;
+		}
+}
+
+void result_cut_texts(struct result *r, glong max)
+{
+	for (guint i = 0; i < r->sections->len; i++) {
+		const struct section *s = r->sections->pdata[i];
+
+		for (guint j = 0; j < s->tables->len; j++)
+			cut_texts(s->tables->pdata[j], max);
+	}
+}
+
+unsigned int table_column(const struct table *t, const char *key)
+{
+	for (unsigned int i = 0; i < t->n_columns; i++)
+		if (!strcmp(t->spec->columns[i].key, key))
+			return i;
+	g_error("table '%s' has no column '%s'", t->spec->id, key);
 }
 
 const struct cell *table_cell(const struct table *t, guint row, const char *key)
 {
-	const struct cell *cells = t->rows->pdata[row];
-
-	for (unsigned int i = 0; i < t->n_columns; i++)
-		if (!strcmp(t->spec->columns[i].key, key))
-			return &cells[i];
-	g_error("table '%s' has no column '%s'", t->spec->id, key);
+	return (const struct cell *)t->rows->pdata[row] + table_column(t, key);
 }
 
-static double column_real(sqlite3_stmt *s, int i)
+static void set_cell(struct cell *cell, enum column_kind kind, sqlite3_stmt *s, int *at)
 {
-	return sqlite3_column_type(s, i) == SQLITE_NULL ? NAN : sqlite3_column_double(s, i);
+	double numbers[5];
+
+	if (kind == COLUMN_TEXT) {
+		cell_set_text(cell, (const char *)sqlite3_column_text(s, (*at)++));
+		return;
+	}
+	for (unsigned int i = 0; i < (kind == COLUMN_ESTIMATE ? 5 : 1); i++)
+		numbers[i] = reading_real(s, (*at)++);
+	if (kind == COLUMN_ESTIMATE)
+		cell_set_estimate(cell, numbers[0], numbers + 1, numbers + 3);
+	else
+		cell_set(cell, numbers[0]);
 }
 
 bool section_query(struct section *section, const struct table_spec *spec, sqlite3 *db, GError **error)
@@ -171,14 +221,8 @@ bool section_query(struct section *section, const struct table_spec *spec, sqlit
 		struct cell *row = table_row(t);
 		int at = 0;
 
-		for (unsigned int c = 0; c < t->n_columns; c++) {
-			if (spec->columns[c].kind == COLUMN_TEXT)
-				cell_set_text(&row[c], (const char *)sqlite3_column_text(s, at++));
-			else
-				cell_set(&row[c], column_real(s, at++));
-			for (unsigned int k = 0; spec->columns[c].kind == COLUMN_ESTIMATE && k < 4; k++)
-				*(k < 2 ? &row[c].statistical[k] : &row[c].total[k - 2]) = column_real(s, at++);
-		}
+		for (unsigned int c = 0; c < t->n_columns; c++)
+			set_cell(&row[c], spec->columns[c].kind, s, &at);
 		g_assert(at == sqlite3_column_count(s));
 	}
 	if (broken)

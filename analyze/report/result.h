@@ -47,9 +47,9 @@ struct table_spec {
 
 struct cell {
 	bool known;
-	double value;			/* of all but COLUMN_TEXT; NaN only if not known */
+	double value;			/* of all but COLUMN_TEXT; finite, or NaN if not known */
 	double statistical[2], total[2];/* of COLUMN_ESTIMATE; NaN: none */
-	char *text;			/* of COLUMN_TEXT, valid UTF-8 */
+	char *text;			/* of COLUMN_TEXT, valid UTF-8, not long (reading.h); NULL if not known */
 };
 
 struct table {
@@ -99,10 +99,15 @@ bool section_query(struct section *section, const struct table_spec *spec, sqlit
 
 /* Append a row, all of whose cells are not known yet. */
 struct cell *table_row(struct table *table);
-void cell_set(struct cell *cell, double value);		/* NaN: not known */
+void cell_set(struct cell *cell, double value);		/* not finite: not known */
+void cell_set_estimate(struct cell *cell, double value, const double *statistical, const double *total);
 void cell_set_text(struct cell *cell, const char *text);	/* NULL: not known */
 
-/* The cell of a row by its column's key, which the table has. */
+/* Cut the text of all cells to so many characters. */
+void result_cut_texts(struct result *result, glong max);
+
+/* A column, or the cell of a row, by the column's key, which the table has. */
+unsigned int table_column(const struct table *table, const char *key);
 const struct cell *table_cell(const struct table *table, guint row, const char *key);
 
 #endif

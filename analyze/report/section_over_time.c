@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "analyze/report/rank.h"
+#include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
 enum { MAX_STEPS = 400, MAX_VMS = 6, MAX_VM_STEPS = 120 };
@@ -66,7 +68,7 @@ static bool each_row(sqlite3 *db, const char *sql, const struct steps *steps, st
 	GError *broken = NULL;
 
 	while (db_next(s, &broken)) {
-		int64_t t = db_column(s, 0);
+		int64_t t = reading_time(s, 0);
 
 		if (t >= steps->t0 && (guint64)(t - steps->t0) / steps->ns < steps->n)
 			add(&list[(t - steps->t0) / steps->ns], s);
@@ -87,9 +89,10 @@ static void add_decision(struct step *step, sqlite3_stmt *s)
 
 static void add_response(struct step *step, sqlite3_stmt *s)
 {
-	double ns = sqlite3_column_double(s, 1);
+	double ns = reading_real(s, 1);
 
-	g_array_append_val(step->responses, ns);
+	if (!isnan(ns))
+		g_array_append_val(step->responses, ns);
 }
 
 static bool mark_gaps(sqlite3 *db, const struct steps *steps, struct step *list, GError **error)
@@ -98,8 +101,8 @@ static bool mark_gaps(sqlite3 *db, const struct steps *steps, struct step *list,
 	GError *broken = NULL;
 
 	while (db_next(s, &broken)) {
-		int64_t from = (MAX(db_column(s, 0), steps->t0) - steps->t0) / steps->ns;
-		int64_t to = db_column(s, 1) <= steps->t0 ? -1 : (db_column(s, 1) - 1 - steps->t0) / steps->ns;
+		int64_t from = (MAX(reading_time(s, 0), steps->t0) - steps->t0) / steps->ns;
+		int64_t end = reading_time(s, 1), to = end <= steps->t0 ? -1 : (end - 1 - steps->t0) / steps->ns;
 
 		for (int64_t i = from; i <= to && i < (int64_t)steps->n; i++)
 			list[i].lost = true;
@@ -107,18 +110,6 @@ static bool mark_gaps(sqlite3 *db, const struct steps *steps, struct step *list,
 	if (broken)
 		g_propagate_error(error, broken);
 	return !broken;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-static double rank(const GArray *values, double p)
-{
-	return values->len ? g_array_index(values, double, MAX((guint)ceil(p * values->len), 1) - 1) : NAN;
 }
 
 /* Steps of which less than this share was recorded have no rates. */
@@ -162,15 +153,15 @@ static void add_totals(struct table *t, const struct steps *steps, const double 
 		double seconds = recorded[i];
 		struct cell *row = table_row(t);
 
-		g_array_sort(step->responses, by_value);
+		rank_sort(step->responses);
 		cell_set(&row[0], (double)i * steps->ns);
 		cell_set(&row[1], step->pauses / seconds);
 		cell_set(&row[2], step->outcomes < MOST * step->pauses ? NAN : step->pauses ?
 			 step->yields / seconds * step->pauses / step->outcomes : 0 / seconds);
 		cell_set(&row[3], step->known ? 100 * step->wasted / step->known : NAN);
-		cell_set(&row[4], rank(step->responses, 0.5));
-		cell_set(&row[5], rank(step->responses, 0.9));
-		cell_set(&row[6], rank(step->responses, 1));
+		cell_set(&row[4], rank_percentile(step->responses, 0.5));
+		cell_set(&row[5], rank_percentile(step->responses, 0.9));
+		cell_set(&row[6], rank_percentile(step->responses, 1));
 		cell_set(&row[7], step->lost);
 	}
 }

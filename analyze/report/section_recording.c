@@ -2,6 +2,7 @@
 /*
  * What was recorded, and how far it can be trusted.
  */
+#include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
 static const struct table_spec recording = {
@@ -76,7 +77,7 @@ bool sections_recording(struct result *r, sqlite3 *db, GError **error)
 	GError *broken = NULL;
 
 	while (db_next(warnings, &broken))
-		g_ptr_array_add(r->warnings, g_utf8_make_valid((const char *)sqlite3_column_text(warnings, 0), -1));
+		g_ptr_array_add(r->warnings, reading_word(warnings, 0));
 	if (broken) {
 		g_propagate_error(error, broken);
 		return false;

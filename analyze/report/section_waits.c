@@ -4,6 +4,8 @@
  */
 #include <math.h>
 
+#include "analyze/report/rank.h"
+#include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
 
 /* Histograms have so many buckets to a factor of ten. */
@@ -64,21 +66,6 @@ static const struct table_spec length_histogram = {
 	.columns = HISTOGRAM_COLUMNS,
 };
 
-static int by_value(const void *a, const void *b)
-{
-	const double *x = a, *y = b;
-
-	return (*x > *y) - (*x < *y);
-}
-
-/* The nearest-rank percentile of ascending values. */
-static double percentile(const GArray *values, double p)
-{
-	guint rank = ceil(p * values->len);
-
-	return g_array_index(values, double, MAX(rank, 1) - 1);
-}
-
 static void add_percentiles(struct table *t, const char *what, const GArray *values)
 {
 	static const double shares[] = { 0.5, 0.9, 0.99, 0.999, 1 };
@@ -94,7 +81,7 @@ static void add_percentiles(struct table *t, const char *what, const GArray *val
 	cell_set(&row[1], values->len);
 	cell_set(&row[2], sum / values->len);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(shares); i++)
-		cell_set(&row[3 + i], percentile(values, shares[i]));
+		cell_set(&row[3 + i], rank_percentile(values, shares[i]));
 }
 
 /* Buckets of equal width on a logarithmic axis, from the first that holds anything to the last. */
@@ -129,15 +116,16 @@ static GArray *values_of(sqlite3 *db, const char *sql, GError **error)
 	GError *broken = NULL;
 
 	while (db_next(s, &broken)) {
-		double value = sqlite3_column_double(s, 0);
+		double value = reading_real(s, 0);
 
-		g_array_append_val(values, value);
+		if (!isnan(value))
+			g_array_append_val(values, value);
 	}
 	if (broken) {
 		g_propagate_error(error, broken);
 		return NULL;
 	}
-	g_array_sort(values, by_value);
+	rank_sort(values);
 	return g_steal_pointer(&values);
 }
 

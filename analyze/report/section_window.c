@@ -4,6 +4,9 @@
  */
 #include "analyze/report/sections.h"
 
+/* Curves that are of ipi_window_ns, the patches' own policy first. */
+#define TUNED "FROM window_choice WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, parameters"
+
 #define NOT_TUNED "No window has been looked for yet: 'counterspin tune' does it."
 
 /* A curve of thousands of steps: those at which it moves by what the eye sees on a page. */
@@ -13,7 +16,7 @@ static const struct table_spec curve = {
 	.sql = "WITH step AS (SELECT *, lag(gain) OVER w AS before, row_number() OVER w AS n, count(*) OVER () AS steps, "
 	       "min(gain) OVER () AS least, max(gain) OVER () - min(gain) OVER () AS span FROM window_step "
 	       "WHERE statistic = 'ipi_window_ns' AND (policy, parameters, statistic) IN "
-	       "(SELECT policy, parameters, statistic FROM window_choice WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, parameters LIMIT 1) "
+	       "(SELECT policy, parameters, statistic " TUNED " LIMIT 1) "
 	       "WINDOW w AS (ORDER BY ipi_window_ns)) "
 	       "SELECT max(ipi_window_ns, 0), gain, lo, hi FROM step WHERE n = 1 OR n = steps OR steps <= 350 OR "
 	       "CAST(150 * (gain - least) / span AS INTEGER) <> CAST(150 * (before - least) / span AS INTEGER) "
@@ -28,8 +31,7 @@ static const struct table_spec at = {
 	.id = "window_at", .title = "Gain by the window in which a pending IPI counts (single decisions)",
 	.about = "The band holds the whole curve at once.", .empty = NOT_TUNED,
 	.sql = "WITH tried(w) AS (VALUES (0), (2e4), (5e4), (1e5), (2e5), (5e5), (1e6), (2e6), (5e6), (1e7), (2e7), (5e7), "
-	       "(1e8), (1e9)), tuned AS (SELECT policy, parameters, statistic FROM window_choice "
-	       "WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, parameters LIMIT 1) "
+	       "(1e8), (1e9)), tuned AS (SELECT policy, parameters, statistic " TUNED " LIMIT 1) "
 	       "SELECT w, gain, lo, hi, NULL, NULL FROM tried JOIN tuned JOIN window_step AS s ON s.policy = tuned.policy "
 	       "AND s.parameters = tuned.parameters AND s.statistic = tuned.statistic AND s.ipi_window_ns = "
 	       "(SELECT max(ipi_window_ns) FROM window_step AS b WHERE b.policy = tuned.policy AND "
@@ -45,8 +47,7 @@ static const struct table_spec choice = {
 		 "method's error.",
 	.sql = "SELECT policy, chosen, default_window, held_out, held_out_lo, held_out_hi, NULL, NULL, "
 	       "over_default, over_default_stat_lo, over_default_stat_hi, over_default_total_lo, over_default_total_hi, "
-	       "verdict FROM window_choice WHERE statistic = 'ipi_window_ns' ORDER BY policy <> 'ipi-aware+relaxed', policy, "
-	       "parameters",
+	       "verdict " TUNED,
 	.columns = {
 		{ "policy", "policy", COLUMN_TEXT }, { "chosen", "chosen", COLUMN_NS },
 		{ "default_window", "default", COLUMN_NS }, { "held_out", "gain %", COLUMN_ESTIMATE, 1, true },

@@ -7,8 +7,13 @@
 
 #include "analyze/report/result.h"
 
-/* What a VM is called, by an SQL expression for its id, in which a column of the view would be meant first. */
-#define VM_LABEL(id) "(SELECT label FROM (SELECT vm AS labelled, label FROM vm_label) WHERE labelled = " id ")"
+/*
+ * What a VM is called, by an SQL expression for its id, in which a column of the view would be meant first;
+ * by its number if it is none of those in the database.
+ */
+#define VM_LABEL(id) \
+	"coalesce((SELECT label FROM (SELECT vm AS labelled, label FROM vm_label) WHERE labelled = " id "), " \
+	"'VM ' || " id ")"
 
 /*
  * What a row of table replay is called: its policy; where there are several of it, and

@@ -6,7 +6,7 @@
 #include "analyze/report/format.h"
 #include "schema/text_table.h"
 
-enum { WIDTH = 100, MAX_ROWS = 40, MAX_CELL = 40, MIN_CELL = 8, MIN_LAST = 20 };
+enum { WIDTH = 100, MAX_ROWS = 40, MIN_CELL = 8, MIN_LAST = 20 };
 
 #define BOLD "\033[1m"
 #define DIM "\033[2m"
@@ -72,8 +72,8 @@ static GPtrArray *cells_of(const struct table *t, guint n)
 			const struct cell *row = t->rows->pdata[i];
 			g_autofree char *cell = format_cell(&t->spec->columns[c], &row[c]);
 
-			/* of a last column of text nothing is cut: it is wrapped */
-			g_ptr_array_add(cells, harmless(cell, c + 1 == t->n_columns ? G_MAXLONG : MAX_CELL));
+			/* room_for_last() cuts what there is no room for */
+			g_ptr_array_add(cells, harmless(cell, G_MAXLONG));
 		}
 	return cells;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "analyze/report/moment_cut.h"
+#include "analyze/report/reading.h"
 #include "schema/db.h"
 
 enum { LEAST_ROW_BYTES = 12 };
@@ -46,11 +47,13 @@ static int64_t thread_on_page(struct page *page, int64_t id)
 	db_bind_int(s, 1, id);
 	thread = cJSON_CreateArray();
 	if (db_next(s, NULL)) {
+		g_autofree char *comm = reading_word(s, 1);
+
 		for (unsigned int i = 0; i < page->moments->vcpus->len; i++)
 			if (g_array_index(page->moments->vcpus, struct shown_vcpu, i).id == db_column(s, 2))
 				vcpu = i;
 		append_number(thread, db_column(s, 0));
-		cJSON_AddItemToArray(thread, cJSON_CreateString((const char *)sqlite3_column_text(s, 1)));
+		cJSON_AddItemToArray(thread, cJSON_CreateString(comm));
 		append_number(thread, vcpu);
 	}
 	cJSON_AddItemToArray(page->thread_list, thread);
