@@ -62,8 +62,8 @@ expect "$(sql balanced.db "SELECT value > 100.0 * (SELECT count(*) FROM verdict 
 sqlite3 :memory: "SELECT value ->> 'vm', value ->> 'metric', value ->> 'unit', value ->> 'value', value ->> '\$.statistical[0]',
 	value ->> '\$.statistical[1]', value ->> 'n', value ->> 'reason' FROM json_each(readfile('out.json'), '\$.observed')
 	ORDER BY 1, 2" > json.out
-sql balanced.db "SELECT CASE WHEN vm NOT NULL THEN coalesce(name, 'VM ' || vm) END, metric, unit, value, stat_lo, stat_hi, n, reason
-	FROM observed LEFT JOIN vm ON vm.id = vm ORDER BY 1, 2" | sed 's/NULL//g' > table.out
+sql balanced.db "SELECT label, metric, unit, value, stat_lo, stat_hi, n, reason
+	FROM observed LEFT JOIN vm_label USING (vm) ORDER BY 1, 2" | sed 's/NULL//g' > table.out
 cmp -s json.out table.out || fail "JSON and table: $(diff json.out table.out | head -4)"
 expect "$(sqlite3 :memory: "SELECT json_extract(readfile('out.json'), '\$.evidence.spin_cpus')")" \
 	"$(sql balanced.db "SELECT value FROM observed WHERE metric = 'spin_cpus' AND vm IS NULL")" 'one name, one figure'
