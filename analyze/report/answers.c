@@ -76,7 +76,7 @@ static const struct cell *worst_vm(const struct result *r)
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i];
 
-		if (strcmp(row[1].text, "spin_share") || !strcmp(row[0].text, "all VMs") || !row[value].known)
+		if (g_strcmp0(row[1].text, "spin_share") || !g_strcmp0(row[0].text, "all VMs") || !row[value].known)
 			continue;
 		n++;
 		if (!worst || row[value].value > worst[value].value)
@@ -158,7 +158,7 @@ static struct gain gain_of(const struct result *r, const char *policy)
 					 verdict[3].known ? verdict[3].text : "");
 		return g;
 	}
-	g.kind = !strcmp(verdict[1].text, "gain") ? ANSWER_YES : !strcmp(verdict[1].text, "loss") ? ANSWER_NO : ANSWER_PARTLY;
+	g.kind = !g_strcmp0(verdict[1].text, "gain") ? ANSWER_YES : !g_strcmp0(verdict[1].text, "loss") ? ANSWER_NO : ANSWER_PARTLY;
 	text = format_cell(&gains->spec->columns[1], &gain[1]);
 	g.text = g_strdup_printf("%s %s %%", policy, text);
 	return g;

@@ -249,7 +249,7 @@ static void answer_changed(struct result *r)
 			const struct cell *row = t->rows->pdata[i];
 			g_autofree char *difference = NULL;
 
-			if (strcmp(row[0].text, "all VMs") || strcmp(row[1].text, headlines[h].metric) || !row[5].known)
+			if (g_strcmp0(row[0].text, "all VMs") || g_strcmp0(row[1].text, headlines[h].metric) || !row[5].known)
 				continue;
 			difference = format_cell(&t->spec->columns[5], &row[5]);
 			g_string_append_printf(text, "%s%s %s, %s", text->len ? "; " : "", headlines[h].name, difference,

@@ -76,8 +76,8 @@ rows() {	# TABLE COLUMN...: of the JSON
 	done
 	query "SELECT ${columns#, } FROM f, json_each(r, '\$.$table')"
 }
-expect "$(rows recording path kernel isa n_cpu vms vcpus duration_ns events decisions probes)" \
-	"$(sql balanced.db 'SELECT path, kernel, isa, n_cpu, (SELECT count(*) FROM vm), (SELECT count(*) FROM vcpu), t1 - t0, events,
+expect "$(rows recording path kernel n_cpu vms vcpus duration_ns decisions probes)" \
+	"$(sql balanced.db 'SELECT path, kernel, n_cpu, (SELECT count(*) FROM vm), (SELECT count(*) FROM vcpu), t1 - t0,
 		(SELECT count(*) FROM decision), probes FROM recording')" 'recording'
 expect "$(rows observed metric value.value value.statistical[0] value.statistical[1] unit n reason)" \
 	"$(sql balanced.db 'SELECT metric, value, stat_lo, stat_hi, unit, n, reason FROM observed ORDER BY vm NOT NULL, vm, rowid')" 'observed'
