@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * simulation - programs (program.h) run on a model of the recorded host under a
+ * directed-yield policy and a scheduler side: what feedback makes of a policy.
+ *
+ * Event-driven, in integer ns, deterministic: one input, one setting, one course of
+ * events; ties go by task number. Runs until the first program is exhausted.
+ */
+#ifndef REPLAY_SIMULATE_SIMULATION_H
+#define REPLAY_SIMULATE_SIMULATION_H
+
+#include "replay/policy.h"
+#include "replay/simulate/program.h"
+
+/* What yield_to() does beyond naming the target (scheduler-side.md 2, 5, 6). */
+enum scheduler_side {
+	SIDE_PLAIN,		/* the recorded kernel's */
+	SIDE_DEBOOSTER_V1,	/* the yielder is penalised; the stamp moves at every call */
+	SIDE_DEBOOSTER_V2,	/* ... at every penalty */
+	SIDE_LAG_CREDIT,	/* v3: a target that is not eligible is credited */
+	N_SCHEDULER_SIDES,
+};
+
+extern const char *const scheduler_side_names[N_SCHEDULER_SIDES];
+
+struct simulation_setting {
+	const struct policy *policy;
+	struct policy_params params;
+	enum scheduler_side side;
+	double lag_margin;	/* SIDE_LAG_CREDIT: positive lag given, in slices per queued entity: not known */
+	uint64_t seed;		/* of the jitter */
+	double jitter;		/* each ITEM_COMPUTE is up to this share longer or shorter; 0: as recorded */
+};
+
+struct simulated_vm {
+	double work, spin, on_cpu;	/* ns, as program_truth */
+	double pauses, yields, futile;	/* futile: yields to a vCPU that the spinner does not wait for */
+	GArray *responses;		/* of double, ns, of ITEM_SENDWAIT */
+};
+
+struct simulated {
+	int64_t ns;			/* simulated time */
+	uint64_t events;		/* scheduling events that were handled */
+	unsigned int n_vms;
+	struct simulated_vm *vms;
+};
+
+/* Run input once. Threads may run the same input at the same time. NULL never; to be freed. */
+struct simulated *simulate_run(const struct program_input *input, const struct simulation_setting *setting);
+void simulated_free(struct simulated *simulated);
+
+#endif
