@@ -21,14 +21,19 @@ enum item_kind {
 	ITEM_WAIT,	/* spins until vCPU 'unblocker' has made ns of progress from now: a lock it holds */
 	ITEM_SPIN,	/* spins for ns on a CPU, whoever runs: what is waited for is not known */
 	ITEM_HALT,	/* sleeps for ns: until a timer or a device wakes it */
-	ITEM_HALT_IPI,	/* sleeps until an interrupt of a SEND or SENDWAIT that it has not slept through comes */
+	/*
+	 * sleeps until an interrupt of a SEND or SENDWAIT that it has not slept through comes: one
+	 * since its last sleep was over. With n: until n of them have come since it began
+	 */
+	ITEM_HALT_IPI,
 	ITEM_IO,	/* sleeps for ns outside the guest, where no interrupt wakes it */
 	N_ITEM_KINDS,
 };
 
 struct item {
 	enum item_kind kind;
-	bool kernel;		/* ITEM_COMPUTE: the guest is in kernel mode. All spinning is */
+	/* ITEM_COMPUTE: the guest is in kernel mode. ITEM_WAIT: the unblocker is while waited for. All spinning is */
+	bool kernel;
 	bool tracked;		/* sends: the IPI-aware tracker would record it */
 	uint8_t vector;		/* sends */
 	uint16_t unblocker;	/* ITEM_WAIT: vcpu_idx, of its own VM */

@@ -33,14 +33,20 @@ struct simulation_setting {
 };
 
 struct simulated_vm {
-	double work, spin, on_cpu;	/* ns, as program_truth */
-	double pauses, yields, futile;	/* futile: yields to a vCPU that the spinner does not wait for */
-	GArray *responses;		/* of double, ns, of ITEM_SENDWAIT */
+	/* ns, as program_truth: spin is all time on a CPU in waits with PAUSE exits */
+	double work, spin, on_cpu;
+	/* ns: what on_cpu is besides work */
+	double spinning, handlers, exits, switches;
+	double pauses, yields;
+	double futile;			/* yields to a vCPU that the spinner does not wait for, where that is known */
+	GArray *responses;		/* of double, ns, of ITEM_SENDWAIT: until all receivers are through their handler */
 };
 
 struct simulated {
 	int64_t ns;			/* simulated time */
-	uint64_t events;		/* scheduling events that were handled */
+	bool exhausted;			/* a program was; else all slept for ever, or it took 16 times as long as recorded */
+	uint64_t events;		/* scheduling events handled: wake-ups, ticks of busy CPUs, ends of what a task did */
+	double idle, background;	/* CPU time of no vCPU, ns */
 	unsigned int n_vms;
 	struct simulated_vm *vms;
 };
