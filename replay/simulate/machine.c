@@ -177,19 +177,36 @@ void machine_schedule(struct sim *sim, struct sim_cpu *cpu)
 		guest_switched_in(sim, next->guest);
 }
 
+/* A busy CPU's tick, if others wait there, has idle ones look for something to pull (nohz balancing). */
+static void tick_idle(struct sim *sim)
+{
+	bool waits = false;
+
+	for (unsigned int c = 0; c < sim->n_cpus; c++)
+		waits |= nr_running(&sim->cpus[c]) > 1;
+	for (unsigned int c = 0; waits && c < sim->n_cpus; c++)
+		if (is_idle(&sim->cpus[c]))
+			machine_resched(sim, &sim->cpus[c]);
+}
+
 void machine_tick(struct sim *sim)
 {
+	unsigned int n_busy = 0;
+
 	for (unsigned int c = 0; c < sim->n_cpus; c++) {
 		struct sim_cpu *cpu = &sim->cpus[c];
 
 		if (!cpu->curr)
 			continue;
-		sim->events++;
+		n_busy++;
 		if (cpu->curr->realtime)
 			continue;
 		run_queue_tick(&cpu->rq, sim->now);
 		if (cpu->rq.resched)
 			machine_touch(sim, cpu);
 	}
+	sim->events += n_busy;
+	if (n_busy < sim->n_cpus)
+		tick_idle(sim);
 	timers_set(&sim->timers, timer_of_tick(), sim->now + sim->host->tick);
 }

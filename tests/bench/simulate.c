@@ -10,59 +10,11 @@
 #include <stdlib.h>
 
 #include "../unit/simulated_world.h"
-#include "replay/estimate/prng.h"
-
-static int64_t between(struct prng *prng, int64_t a, int64_t b)
-{
-	return a + prng_below(prng, b - a);
-}
-
-static uint16_t other(struct prng *prng, unsigned int idx, unsigned int n)
-{
-	return (idx + 1 + prng_below(prng, n - 1)) % n;
-}
-
-/* Enough for the time given, were it alone. */
-static void fill(struct program *program, struct prng *prng, unsigned int n_vcpus, int64_t length)
-{
-	while (program->progress < length) {
-		unsigned int what = prng_below(prng, 10);
-
-		compute(program, between(prng, US(20), US(300)), prng_below(prng, 2));
-		if (what < 4)
-			send_wait(program, other(prng, program->idx, n_vcpus), true);
-		else if (what < 6)
-			send_to_one(program, ITEM_SEND, other(prng, program->idx, n_vcpus), true);
-		else if (what < 8)
-			add_item(program, (struct item){ .kind = ITEM_WAIT, .ns = between(prng, US(5), US(100)),
-							 .unblocker = other(prng, program->idx, n_vcpus) });
-		else if (what < 9)
-			rest(program, ITEM_HALT, between(prng, US(50), US(500)));
-	}
-}
-
-static struct program_input *make(enum scheduler scheduler, unsigned int n_cpu, unsigned int n_vms,
-				  unsigned int n_vcpus, int64_t length)
-{
-	struct program_input *input = world_input(scheduler, n_cpu);
-	struct prng prng = prng_new(1, 0);
-
-	input->host.c_switch = US(2);
-	for (unsigned int v = 0; v < n_vms; v++) {
-		struct program_vm *vm = world_vm(input, n_vcpus);
-
-		vm->c_exit = US(2);
-		vm->c_yield = US(3);
-		for (unsigned int i = 0; i < n_vcpus; i++)
-			fill(world_program(input, v, i, (v * n_vcpus + i) % n_cpu), &prng, n_vcpus, length);
-	}
-	return input;
-}
 
 static void measure(enum scheduler scheduler, unsigned int n_cpu, unsigned int n_vms, unsigned int n_vcpus,
 		    int64_t length, const char *policy)
 {
-	struct program_input *input = make(scheduler, n_cpu, n_vms, n_vcpus, length);
+	struct program_input *input = world_busy(scheduler, n_cpu, n_vms, n_vcpus, length, 1);
 	struct simulation_setting setting = world_setting(policy);
 	struct simulated *result;
 	double pauses = 0, yields = 0, s;

@@ -5,6 +5,7 @@
 
 #include <glib.h>
 
+#include "replay/estimate/prng.h"
 #include "replay/policies/policies.h"
 #include "replay/simulate/simulation.h"
 
@@ -94,6 +95,45 @@ static inline struct background *world_background(struct program_input *input, i
 	g_array_append_vals(background->turns, turns, n);
 	g_ptr_array_add(input->backgrounds, background);
 	return background;
+}
+
+/* Some of everything: length ns of work for each vCPU, with waits, sends, locks and sleep in between. */
+static inline void world_fill(struct program *program, struct prng *prng, unsigned int n_vcpus, int64_t length)
+{
+	while (program->progress < length) {
+		unsigned int what = prng_below(prng, 10);
+		uint16_t other = (program->idx + 1 + prng_below(prng, n_vcpus - 1)) % n_vcpus;
+
+		compute(program, US(20) + prng_below(prng, US(280)), prng_below(prng, 2));
+		if (what < 4)
+			send_wait(program, other, true);
+		else if (what < 6)
+			send_to_one(program, ITEM_SEND, other, true);
+		else if (what < 8)
+			add_item(program, (struct item){ .kind = ITEM_WAIT, .ns = US(5) + prng_below(prng, US(95)),
+							 .unblocker = other });
+		else
+			rest(program, what == 8 ? ITEM_HALT : ITEM_SPIN, US(50) + prng_below(prng, US(450)));
+	}
+}
+
+/* VMs of at least two vCPUs, with costs. */
+static inline struct program_input *world_busy(enum scheduler scheduler, unsigned int n_cpu, unsigned int n_vms,
+						unsigned int n_vcpus, int64_t length, uint64_t seed)
+{
+	struct program_input *input = world_input(scheduler, n_cpu);
+	struct prng prng = prng_new(seed, 0);
+
+	input->host.c_switch = US(2);
+	for (unsigned int v = 0; v < n_vms; v++) {
+		struct program_vm *vm = world_vm(input, n_vcpus);
+
+		vm->c_exit = US(2);
+		vm->c_yield = US(3);
+		for (unsigned int i = 0; i < n_vcpus; i++)
+			world_fill(world_program(input, v, i, (v * n_vcpus + i) % n_cpu), &prng, n_vcpus, length);
+	}
+	return input;
 }
 
 static inline void world_free(struct program_input *input)
