@@ -48,6 +48,7 @@ struct extract {
 	struct wait *waits;		/* by episode */
 	int *episode_of;		/* by send: the first that waits for it; -1: none */
 	int64_t *unseen_until;		/* by send: when its sender, waiting unseen, could go on; 0: it does not wait */
+	guint *loop_of;			/* by send that is waited for: the first whose answers are, too */
 	double *first_unit;		/* by VM: units of pause_window that the first window after a switch has */
 	GHashTable *groups;		/* cgroup to group */
 	unsigned int n_vm_groups;	/* the first, after the root: others may be within them */
@@ -64,6 +65,11 @@ static inline const struct stretch *stretch_at(const struct extract *x, unsigned
 static inline unsigned int vm_of(const struct extract *x, unsigned int vcpu)
 {
 	return x->recorded->vcpus[vcpu].vm;
+}
+
+static inline bool extract_waited_for(const struct extract *x, guint send)
+{
+	return x->episode_of[send] >= 0 || x->unseen_until[send];
 }
 
 /* Uniform in [0, 1): of number n of a subject. */
@@ -88,6 +94,9 @@ void extract_sends(struct extract *x);
 void extract_mark_sends(struct extract *x);
 void extract_mark_waits(struct extract *x);
 void extract_mark_sleeps(struct extract *x);
+
+/* Marks of one vCPU, in order: make one of sleeps that nothing was done between. */
+void extract_join_sleeps(struct extract *x, unsigned int vcpu);
 
 static inline void extract_mark(struct extract *x, unsigned int vcpu, int64_t t, const struct item *item)
 {

@@ -163,6 +163,7 @@ static void write_program(struct extract *x, unsigned int vcpu, const GArray *pr
 	};
 
 	g_array_sort(v->marks, by_mark);
+	extract_join_sleeps(x, vcpu);
 	part(v->held);
 	for (guint i = 0; i < v->marks->len; i++) {
 		const struct mark *m = &g_array_index(v->marks, struct mark, i);

@@ -2,6 +2,9 @@
 /* Sleeps: halted until something comes, or outside the guest, where no interrupt ends them. */
 #include "replay/simulate/extract_int.h"
 
+/* To be woken by an interrupt and to halt again takes no more than so many handlers and exits. */
+#define IDLE_COSTS 2
+
 /* By receiver, when IPIs reached it. */
 struct arrivals {
 	guint *first;		/* by vcpu.id; [n_vcpus + 1] is the end */
@@ -76,4 +79,31 @@ void extract_mark_sleeps(struct extract *x)
 			mark(x, v, &a);
 	g_free(a.first);
 	g_free(a.t);
+}
+
+/*
+ * An interrupt that wakes a vCPU which then does nothing but handle it and sleep on has ended no
+ * wait of a program's: it sleeps until what ends the last of these sleeps.
+ */
+void extract_join_sleeps(struct extract *x, unsigned int vcpu)
+{
+	GArray *marks = x->vcpus[vcpu].marks;
+	const struct program_vm *vm = &x->input->vms[vm_of(x, vcpu)];
+	struct mark *list = (struct mark *)marks->data;
+	guint n = 0;
+
+	for (guint i = 0; i < marks->len; i++) {
+		struct mark *last = n ? &list[n - 1] : NULL;
+		bool halts = list[i].item.kind == ITEM_HALT || list[i].item.kind == ITEM_HALT_IPI;
+
+		if (last && halts && last->item.kind == ITEM_HALT_IPI &&
+		    work_at_ran(x->work, vcpu, list[i].r) - work_at_ran(x->work, vcpu, list[i - 1].r) <=
+		    IDLE_COSTS * (vm->handler + vm->c_exit)) {
+			last->item.ns = list[i].t + list[i].item.ns - last->t;
+			last->item.kind = list[i].item.kind;
+		} else {
+			list[n++] = list[i];
+		}
+	}
+	g_array_set_size(marks, n);
 }

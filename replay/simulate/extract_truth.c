@@ -40,14 +40,19 @@ static void add_responses(struct extract *x)
 {
 	for (guint i = 0; i < x->sends->sends->len; i++) {
 		const struct send *send = send_at(x->sends, i);
-		int64_t answered;
+		int64_t answered = INT64_MIN;
 		double ns;
-		bool vague;
 
-		if ((x->episode_of[i] < 0 && !x->unseen_until[i]) || send->t_last < x->t0)
+		if (!extract_waited_for(x, i) || send->t_last < x->t0)
 			continue;
-		send_answered(x->e, send, false, &answered, &vague);
-		if (answered == NEVER || answered >= x->t1 || answered < send->t_last)
+		for (guint k = x->loop_of[i]; k <= i; k++) {
+			int64_t t;
+			bool vague;
+
+			send_answered(x->e, send_at(x->sends, k), false, &t, &vague);
+			answered = MAX(answered, t);
+		}
+		if (answered >= x->t1 || answered < send->t_last)
 			continue;
 		ns = answered - send->t_last;
 		g_array_append_val(x->input->truth[vm_of(x, send->vcpu)].responses, ns);

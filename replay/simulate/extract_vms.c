@@ -6,6 +6,8 @@
 
 #define SHORTEST_WINDOW_NS 1000
 
+enum { ENOUGH = 20 };		/* of a VM's own to measure from; else all VMs' do */
+
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -13,36 +15,103 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(GArray *values, double otherwise)
+/* Measured of one VM, or of all together (vm: recorded.n_vms). All of double, ns. */
+struct samples {
+	GArray *windows;	/* return of kvm_vcpu_on_spin() to the next PAUSE exit of the spin, per unit */
+	GArray *exits, *yields;	/* on the CPU in kvm_vcpu_on_spin(): without a yield, and with one */
+	GArray *acks;		/* a receiver's from injection to acknowledgement */
+};
+
+static struct samples *samples_new(unsigned int n)
 {
+	struct samples *s = g_new0(struct samples, n);
+
+	for (unsigned int i = 0; i < n; i++)
+		s[i] = (struct samples){
+			.windows = g_array_new(FALSE, FALSE, sizeof(double)), .exits = g_array_new(FALSE, FALSE, sizeof(double)),
+			.yields = g_array_new(FALSE, FALSE, sizeof(double)), .acks = g_array_new(FALSE, FALSE, sizeof(double)),
+		};
+	return s;
+}
+
+static void samples_free(struct samples *s, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		g_array_unref(s[i].windows);
+		g_array_unref(s[i].exits);
+		g_array_unref(s[i].yields);
+		g_array_unref(s[i].acks);
+	}
+	g_free(s);
+}
+
+/* Median of a VM's, of all VMs' if those are too few, or otherwise. */
+static double median(GArray *own, GArray *all, double otherwise)
+{
+	GArray *values = own->len >= ENOUGH ? own : all;
+
 	g_array_sort(values, by_value);
 	return values->len ? g_array_index(values, double, values->len / 2) : otherwise;
 }
 
-/* PAUSE exit to PAUSE exit of one spin, in one stretch on the CPU, per unit. */
-static double typical_gap(const struct extract *x, unsigned int vm)
+static double ran_between(const struct extract *x, unsigned int vcpu, int64_t t0, int64_t t1)
 {
-	g_autoptr(GArray) gaps = g_array_new(FALSE, FALSE, sizeof(double));
-	const struct pause_window *w = &x->e->windows[vm];
-
-	for (guint i = 0; i < x->e->list->len; i++) {
-		const struct episode *ep = episode_at(x->e, i);
-
-		for (guint j = 1; ep->vm == vm && j < ep->n; j++) {
-			guint before = episode_decision(x->e, ep, j - 1);
-			int64_t t0 = scored_at(x->e->scores, before)->t;
-			int64_t t1 = scored_at(x->e->scores, episode_decision(x->e, ep, j))->t;
-			double gap = (t1 - t0) / x->e->unit[before];
-
-			if (timeline_find(x->tl, ep->vcpu, t0) == timeline_find(x->tl, ep->vcpu, t1) && gap <= w->hi)
-				g_array_append_val(gaps, gap);
-		}
-	}
-	return median(gaps, (w->lo + w->hi) / 2);
+	return timeline_ran(x->tl, vcpu, t1) - timeline_ran(x->tl, vcpu, t0);
 }
 
-/* Units of the first window after a switch, and of the longest. */
-static void range_of_units(struct extract *x, unsigned int vm, double *first, double *longest)
+static void add(GArray *own, GArray *all, double ns)
+{
+	g_array_append_val(own, ns);
+	g_array_append_val(all, ns);
+}
+
+/* Windows that change begin anew with a stretch on the CPU; then those within one tell. */
+static void add_windows(const struct extract *x, const struct episode *ep, struct samples *s, struct samples *all)
+{
+	const struct pause_window *w = &x->e->windows[ep->vm];
+
+	for (guint j = 1; j < ep->n; j++) {
+		guint before = episode_decision(x->e, ep, j - 1);
+		const struct scored *d = scored_at(x->e->scores, before);
+		int64_t t = scored_at(x->e->scores, episode_decision(x->e, ep, j))->t;
+		int64_t from = w->unit == PAUSE_CONSTANT ? d->t_end : d->t;
+		double unit = x->e->unit[before], gap = ran_between(x, ep->vcpu, d->t, t) / unit;
+
+		if (d->t_end != DB_NULL && d->t_end < t && gap <= w->hi &&
+		    timeline_find(x->tl, ep->vcpu, from) == timeline_find(x->tl, ep->vcpu, t))
+			add(s[ep->vm].windows, all->windows, ran_between(x, ep->vcpu, d->t_end, t) / unit);
+	}
+}
+
+static struct samples *take_samples(const struct extract *x)
+{
+	unsigned int n = x->recorded->n_vms;
+	struct samples *s = samples_new(n + 1), *all = &s[n];
+
+	for (guint i = 0; i < x->e->list->len; i++)
+		add_windows(x, episode_at(x->e, i), s, all);
+	for (guint i = 0; i < x->e->scores->decisions->len; i++) {
+		const struct scored *d = scored_at(x->e->scores, i);
+
+		if (d->t_end == DB_NULL || d->t_end < d->t)
+			continue;
+		if (d->pick == NO_TARGET)
+			add(s[d->vm].exits, all->exits, ran_between(x, d->vcpu, d->t, d->t_end));
+		else if (d->pick >= 0)
+			add(s[d->vm].yields, all->yields, ran_between(x, d->vcpu, d->t, d->t_end));
+	}
+	for (guint i = 0; i < x->sends->edges->len; i++) {
+		const struct edge *edge = edge_at(x->sends, i);
+
+		if (edge->inject != DB_NULL && edge->ack != NEVER && edge->ack_lo == edge->ack && edge->ack >= edge->inject)
+			add(s[vm_of(x, edge->receiver_vcpu)].acks, all->acks,
+			    ran_between(x, edge->receiver_vcpu, edge->inject, edge->ack));
+	}
+	return s;
+}
+
+/* Units of the first window after a switch, and of the longest. One of a decision is of the window after it. */
+static void range_of_units(const struct extract *x, unsigned int vm, double *first, double *longest)
 {
 	bool constant = x->e->windows[vm].unit == PAUSE_CONSTANT;
 
@@ -52,7 +121,6 @@ static void range_of_units(struct extract *x, unsigned int vm, double *first, do
 
 		if (scored_at(x->e->scores, i)->vm != vm)
 			continue;
-		/* one of a decision is that of the window after it */
 		*first = !*first || unit < *first ? unit : *first;
 		*longest = MAX(*longest, unit);
 	}
@@ -60,101 +128,22 @@ static void range_of_units(struct extract *x, unsigned int vm, double *first, do
 	*longest = MAX(*longest, *first);
 }
 
-/* On the CPU from exit to return of kvm_vcpu_on_spin() when it yields; median, ns. */
-static double typical_yield(const struct extract *x, unsigned int vm)
-{
-	g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
-
-	for (guint i = 0; i < x->e->scores->decisions->len; i++) {
-		const struct scored *d = scored_at(x->e->scores, i);
-		double ns;
-
-		if (d->vm != vm || d->pick < 0 || d->t_end == DB_NULL)
-			continue;
-		ns = timeline_ran(x->tl, d->vcpu, d->t_end) - timeline_ran(x->tl, d->vcpu, d->t);
-		g_array_append_val(values, ns);
-	}
-	return median(values, 0);
-}
-
-/* Mean of PAUSE exits to the next entry on the CPU, by VM and newly allocated; 0: none. NULL with error set. */
-static double *mean_handling(const struct extract *x, GError **error)
-{
-	g_autoptr(db_stmt) s = db_prepare(x->recorded->db,
-		"SELECT vcpu, sum(n), sum(handling_ns) FROM exit_stat, recording "
-		"WHERE exit_reason = CASE isa WHEN 'svm' THEN 119 ELSE 40 END GROUP BY vcpu");
-	double *ns = g_new0(double, x->recorded->n_vms + 1);
-	g_autofree double *n = g_new0(double, x->recorded->n_vms + 1);
-	GError *failed = NULL;
-
-	while (db_next(s, &failed)) {
-		int64_t vcpu = db_column(s, 0);
-
-		if (vcpu < 1 || vcpu > x->tl->n_vcpus)
-			continue;
-		n[vm_of(x, vcpu)] += db_column(s, 1);
-		ns[vm_of(x, vcpu)] += db_column(s, 2);
-	}
-	for (unsigned int vm = 0; vm < x->recorded->n_vms; vm++)
-		ns[vm] = n[vm] > 0 ? ns[vm] / n[vm] : 0;
-	if (!failed)
-		return ns;
-	g_propagate_error(error, failed);
-	g_free(ns);
-	return NULL;
-}
-
-/* What an exit takes before and after kvm_vcpu_on_spin(): its mean less that of the calls. */
-static double around_call(const struct extract *x, unsigned int vm, double handling)
-{
-	double sum = 0, n = 0;
-
-	for (guint i = 0; i < x->e->scores->decisions->len; i++) {
-		const struct scored *d = scored_at(x->e->scores, i);
-
-		if (d->vm != vm || d->t_end == DB_NULL)
-			continue;
-		sum += timeline_ran(x->tl, d->vcpu, d->t_end) - timeline_ran(x->tl, d->vcpu, d->t);
-		n++;
-	}
-	return n > 0 ? MAX(handling - sum / n, 0) : 0;
-}
-
-/* Of a receiver's time on the CPU from injection to acknowledgement. */
-static double before_ack(const struct extract *x, unsigned int vm)
-{
-	g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(double));
-
-	for (guint i = 0; i < x->sends->edges->len; i++) {
-		const struct edge *edge = edge_at(x->sends, i);
-		double ns;
-
-		if (vm_of(x, edge->receiver_vcpu) != vm || edge->inject == DB_NULL || edge->ack == NEVER ||
-		    edge->ack_lo < edge->ack || edge->ack < edge->inject)
-			continue;
-		ns = timeline_ran(x->tl, edge->receiver_vcpu, edge->ack) -
-		     timeline_ran(x->tl, edge->receiver_vcpu, edge->inject);
-		g_array_append_val(values, ns);
-	}
-	return median(values, 0);
-}
-
-static void measure(struct extract *x, unsigned int vm, double handling)
+static void measure(struct extract *x, unsigned int vm, const struct samples *s, const struct samples *all)
 {
 	struct program_vm *pv = &x->input->vms[vm];
 	const struct pause_window *w = &x->e->windows[vm];
-	double first, longest, gap = typical_gap(x, vm), yield = typical_yield(x, vm), before = before_ack(x, vm);
-	double around = around_call(x, vm, handling);
+	double first, longest, before = median(s->acks, all->acks, 0), after = x->e->handlers[vm].typical;
+	double yield = median(s->yields, all->yields, 0) - C_SW, exit = median(s->exits, all->exits, MAX(yield, 0)), window;
 
 	range_of_units(x, vm, &first, &longest);
 	x->first_unit[vm] = first;
-	pv->c_exit = w->c_exit + MIN(around, w->c_exit);
-	pv->c_yield = yield > 0 ? MAX(yield - w->c_exit - C_SW, 0) : 0;
-	/* gaps hold the exit at their beginning */
-	pv->window = MAX(gap * first - pv->c_exit, SHORTEST_WINDOW_NS);
-	pv->window_max = MAX(gap * longest - pv->c_exit, pv->window);
-	pv->handler = before + x->e->handlers[vm].typical;
-	pv->acks_before_handler = before < x->e->handlers[vm].typical;
+	pv->c_exit = exit;
+	pv->c_yield = MAX(yield - exit, 0);
+	window = median(s->windows, all->windows, (w->lo + w->hi) / 2 - exit);
+	pv->window = MAX(window * first, SHORTEST_WINDOW_NS);
+	pv->window_max = MAX(window * longest, pv->window);
+	pv->handler = before + after;
+	pv->acks_before_handler = before < after;
 }
 
 /* What two paths have in common, newly allocated. */
@@ -197,9 +186,9 @@ static bool find_cgroups(const struct extract *x, char **paths, GError **error)
 bool extract_vms(struct extract *x, GError **error)
 {
 	unsigned int n = x->recorded->n_vms;
-	g_autofree double *handling = mean_handling(x, error);
 	g_autofree char **paths = g_new0(char *, n + 1);
-	bool ok = handling && find_cgroups(x, paths, error);
+	struct samples *samples = take_samples(x);
+	bool ok = find_cgroups(x, paths, error);
 
 	for (unsigned int vm = 0; ok && vm < n; vm++) {
 		struct program_vm *pv = &x->input->vms[vm];
@@ -207,7 +196,7 @@ bool extract_vms(struct extract *x, GError **error)
 		pv->name = g_strdup(x->recorded->vms[vm].name);
 		pv->n_vcpus = x->recorded->vms[vm].n_vcpus;
 		pv->group = extract_group(x, paths[vm]);
-		measure(x, vm, handling[vm]);
+		measure(x, vm, &samples[vm], &samples[n]);
 	}
 	x->n_vm_groups = x->group_ns->len - 1;
 	for (unsigned int v = 1; ok && v <= x->tl->n_vcpus; v++)
@@ -220,5 +209,6 @@ bool extract_vms(struct extract *x, GError **error)
 		}
 	for (unsigned int vm = 0; vm < n; vm++)
 		g_free(paths[vm]);
+	samples_free(samples, n + 1);
 	return ok;
 }
