@@ -72,7 +72,7 @@ static bool conserved(struct extract *x, GError **error)
 		}
 	}
 	if (!done) {
-		g_set_error(error, EXTRACT_ERROR, 0, "no vCPU did anything but wait");
+		g_set_error(error, EXTRACT_ERROR, 0, "nothing was done: no vCPU ran, or all that did only waited");
 		return false;
 	}
 	x->input->work_error = fabs(computed - done) / done;

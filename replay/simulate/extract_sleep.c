@@ -63,9 +63,11 @@ static void mark(struct extract *x, unsigned int vcpu, const struct arrivals *a)
 	for (guint i = 0; i < line->len; i++) {
 		const struct stretch *st = stretch_at(x, vcpu, i);
 		const struct stretch *after = i + 1 < line->len ? stretch_at(x, vcpu, i + 1) : NULL;
-		int64_t woken = !after ? x->t1 : after->t_ready != DB_NULL ? MAX(after->t_ready, st->t1) : after->t0;
+		bool seen = after && after->t_ready != DB_NULL;
+		int64_t woken = seen ? MAX(after->t_ready, st->t1) : after ? after->t0 : x->t1;
 
-		if (!st->runnable && st->t1 < x->t1 && woken > x->t0)
+		/* of one that a gap cut short a waking tells that it slept */
+		if (!st->runnable && (st->why || seen) && st->t1 < x->t1 && woken > x->t0)
 			sleeps(x, vcpu, st, MAX(st->t1, x->t0), MIN(woken, x->t1), a, &next);
 	}
 }
