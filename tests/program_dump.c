@@ -4,9 +4,9 @@
  *
  * usage: program_dump [--items] DB [SEED]
  *
- * Prints NAME=VALUE a line: the span in s, programs, items of each kind, the sum of computing and
- * what was recorded of it in s, the error in percent, the share of unmodelled spinning in percent;
- * then a line a VM, and background. --items: all items, too.
+ * Prints NAME=VALUE a line: the span, programs, items of each kind and the sum of their ns; what was
+ * recorded in the span, ns (spin_seen_ns: in waits with PAUSE exits); a line a VM; and background.
+ * --items: all items, too. How long it took is on stderr.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +44,8 @@ static void print_items(const struct program *p)
 
 static void print_sums(const struct program_input *input)
 {
-	double n[N_ITEM_KINDS] = { 0 }, ns[N_ITEM_KINDS] = { 0 }, work = 0, kernel = 0;
+	double n[N_ITEM_KINDS] = { 0 }, ns[N_ITEM_KINDS] = { 0 }, work = 0, spin = 0, on_cpu = 0, kernel = 0;
+	guint responses = 0;
 
 	for (guint i = 0; i < input->programs->len; i++) {
 		const struct program *p = input->programs->pdata[i];
@@ -57,13 +58,19 @@ static void print_sums(const struct program_input *input)
 			kernel += item->kind == ITEM_COMPUTE && item->kernel ? item->ns : 0;
 		}
 	}
-	for (unsigned int vm = 0; vm < input->n_vms; vm++)
+	for (unsigned int vm = 0; vm < input->n_vms; vm++) {
 		work += input->truth[vm].work;
-	printf("span_s=%.6f\nprograms=%u\n", input->length * 1e-9, input->programs->len);
+		spin += input->truth[vm].spin;
+		on_cpu += input->truth[vm].on_cpu;
+		responses += input->truth[vm].responses->len;
+	}
+	printf("t0=%" G_GINT64_FORMAT "\nlength=%" G_GINT64_FORMAT "\nprograms=%u\n", input->t0, input->length,
+	       input->programs->len);
 	for (unsigned int k = 0; k < N_ITEM_KINDS; k++)
-		printf("%s=%.0f\n%s_s=%.6f\n", item_kind_names[k], n[k], item_kind_names[k], ns[k] * 1e-9);
-	printf("kernel_percent=%.2f\nwork_s=%.6f\nwork_error_percent=%.4f\nunmodelled_spin_percent=%.2f\n",
-	       100 * kernel / MAX(ns[ITEM_COMPUTE], 1), work * 1e-9, 100 * input->work_error,
+		printf("%s=%.0f\n%s_ns=%.0f\n", item_kind_names[k], n[k], item_kind_names[k], ns[k]);
+	printf("kernel_percent=%.2f\nwork_ns=%.0f\nspin_seen_ns=%.0f\non_cpu_ns=%.0f\nresponses=%u\n",
+	       100 * kernel / MAX(ns[ITEM_COMPUTE], 1), work, spin, on_cpu, responses);
+	printf("work_error_percent=%.4f\nunmodelled_spin_percent=%.2f\n", 100 * input->work_error,
 	       100 * input->unmodelled_spin);
 }
 
@@ -94,7 +101,7 @@ static void print_background(const struct program_input *input)
 			ran += g_array_index(b->turns, int64_t, k);
 		turns += b->turns->len / 2;
 	}
-	printf("backgrounds=%u\nbackground_turns=%u\nbackground_s=%.6f\n", input->backgrounds->len, turns, ran * 1e-9);
+	printf("backgrounds=%u\nbackground_turns=%u\nbackground_ns=%.0f\n", input->backgrounds->len, turns, ran);
 }
 
 static struct program_input *extract(sqlite3 *db, uint64_t seed)
@@ -103,15 +110,18 @@ static struct program_input *extract(sqlite3 *db, uint64_t seed)
 	struct recorded *recorded = recorded_open(db, &error);
 	struct program_input *input;
 	struct run *run;
+	gint64 begin;
 
 	if (!recorded)
 		fail(error);
 	run = run_new(recorded, STATE_PROBED);
 	if (!run_execute(run, recorded, &error) || !run_gather(run, seed, &error))
 		fail(error);
+	begin = g_get_monotonic_time();
 	input = extract_programs(run->evidence, &run->rescore->quality, &run->recorded_params, seed, &error);
 	if (!input)
 		fail(error);
+	fprintf(stderr, "extraction took %.3f s\n", (g_get_monotonic_time() - begin) * 1e-6);
 	run_free(run);
 	recorded_free(recorded);
 	return input;

@@ -87,6 +87,7 @@ static bool extract(struct extract *x, const struct policy_params *recorded, GEr
 {
 	if (!extract_span(x, error) || !extract_host(x, recorded, error) || !extract_vms(x, error))
 		return false;
+	x->input->t0 = x->t0;
 	x->input->length = x->t1 - x->t0;
 	extract_waits(x);
 	extract_sends(x);

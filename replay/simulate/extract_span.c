@@ -7,6 +7,11 @@
 /* Ends of the span in which VMs come up or go down are left out, if they are no more than this share of it. */
 #define ENDS_SHARE 0.2
 
+static bool ended(const struct stretch *last)
+{
+	return last->why == 'X' || last->why == 'Z';
+}
+
 /* The instant from which a VM that was created while recording had all its vCPUs; 0. */
 static int64_t came_up(const struct extract *x, unsigned int vm)
 {
@@ -33,10 +38,30 @@ static int64_t went_down(const struct extract *x, unsigned int vm)
 		const GArray *line = vcpu ? x->tl->lines[vcpu] : NULL;
 		const struct stretch *last = line && line->len ? stretch_at(x, vcpu, line->len - 1) : NULL;
 
-		if (last && (last->why == 'X' || last->why == 'Z'))
+		if (last && ended(last))
 			t = MIN(t, last->t1);
 	}
 	return t;
+}
+
+/* Nothing is to be run again before the first VM is there, nor when the last is gone. */
+static void clip_to_vms(struct extract *x)
+{
+	int64_t first = NEVER, last = 0;
+
+	for (unsigned int v = 1; v <= x->tl->n_vcpus; v++) {
+		const GArray *line = x->tl->lines[v];
+		const struct stretch *end = line->len ? stretch_at(x, v, line->len - 1) : NULL;
+
+		if (!end)
+			continue;
+		first = MIN(first, x->recorded->vms[vm_of(x, v)].created ? stretch_at(x, v, 0)->t0 : x->t0);
+		last = MAX(last, ended(end) ? end->t1 : x->t1);
+	}
+	if (first < last && MIN(x->t1, last) - MAX(x->t0, first) >= SHORTEST_NS) {
+		x->t0 = MAX(x->t0, first);
+		x->t1 = MIN(x->t1, last);
+	}
 }
 
 bool extract_span(struct extract *x, GError **error)
@@ -57,6 +82,7 @@ bool extract_span(struct extract *x, GError **error)
 			    (x->t1 - x->t0) * 1e-9);
 		return false;
 	}
+	clip_to_vms(x);
 	t0 = x->t0;
 	t1 = x->t1;
 	end = ENDS_SHARE * (t1 - t0);

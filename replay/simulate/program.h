@@ -98,7 +98,7 @@ struct program_input {
 	struct program_vm *vms;
 	GPtrArray *programs;	/* of struct program, by vm and idx: all vCPUs that ran */
 	GPtrArray *backgrounds;	/* of struct background */
-	int64_t length;		/* ns recorded */
+	int64_t t0, length;	/* what it is of: from when, ns of the recording's clock, and how much of it, ns */
 	/* what extraction could not put into programs, for the gate to say */
 	double unmodelled_spin;	/* share of the recorded spinning that is ITEM_SPIN */
 	double work_error;	/* |sum of ITEM_COMPUTE - recorded progress| / recorded progress */
