@@ -19,7 +19,7 @@ enum item_kind {
 	ITEM_SEND,	/* an IPI to each of its receivers, and goes on */
 	ITEM_SENDWAIT,	/* the same, and spins until all have run their handler of it */
 	ITEM_WAIT,	/* spins until vCPU 'unblocker' has made ns of progress from now: a lock it holds */
-	ITEM_SPIN,	/* spins for ns on a CPU, whoever runs: what is waited for is not known */
+	ITEM_SPIN,	/* spins for ns on a CPU, its exits in it, whoever runs: what is waited for is not known */
 	ITEM_HALT,	/* sleeps for ns: until a timer or a device wakes it */
 	/*
 	 * sleeps until an interrupt of a SEND or SENDWAIT that it has not slept through comes: one
@@ -29,6 +29,8 @@ enum item_kind {
 	ITEM_IO,	/* sleeps for ns outside the guest, where no interrupt wakes it */
 	N_ITEM_KINDS,
 };
+
+extern const char *const item_kind_names[N_ITEM_KINDS];
 
 struct item {
 	enum item_kind kind;
@@ -69,10 +71,10 @@ struct program_vm {
 	unsigned int weight;	/* 1024 is nice 0 */
 	int64_t window;		/* on a CPU between PAUSE exits of one spin: the first */
 	int64_t window_max;	/* it doubles up to this (PLE of VMX); equal to window: it is constant */
-	int64_t handler;	/* of an IPI: from its acknowledgement to what the sender waits for */
+	int64_t handler;	/* of an IPI, of its receiver's time on a CPU: to what the sender waits for */
 	int64_t c_exit;		/* host time of a PAUSE exit without a yield, beyond the window */
 	int64_t c_yield;	/* more of one that yields */
-	bool acks_before_handler;
+	bool acks_before_handler;	/* it is acknowledged at the beginning of that; else at the end */
 };
 
 enum scheduler { SCHEDULER_CFS, SCHEDULER_EEVDF };
@@ -101,17 +103,29 @@ struct program_input {
 	struct program_vm *vms;
 	GPtrArray *programs;	/* of struct program, by vm and idx: all vCPUs that ran */
 	GPtrArray *backgrounds;	/* of struct background */
-	int64_t length;		/* ns recorded */
+	int64_t t0, length;	/* what it is of: from when, ns of the recording's clock, and how much of it, ns */
 	/* what extraction could not put into programs, for the gate to say */
 	double unmodelled_spin;	/* share of the recorded spinning that is ITEM_SPIN */
 	double work_error;	/* |sum of ITEM_COMPUTE - recorded progress| / recorded progress */
 	/* as recorded, by VM: what a simulation of the recorded policy is held against */
 	struct program_truth {
-		double work, spin, on_cpu;	/* ns: progress; spinning in waits with PAUSE exits; on a CPU */
+		/*
+		 * ns: progress; on a CPU in waits with PAUSE exits, from beginning to end, with all
+		 * that they cost there; on a CPU
+		 */
+		double work, spin, on_cpu;
 		double pauses, yields;		/* PAUSE exits; successful yields */
-		GArray *responses;		/* of double, ns: of sends that are waited for */
+		/*
+		 * of double, ns: of ITEM_SENDWAITs, until the last receiver has run its handler,
+		 * whether the sender is on a CPU to see it or not
+		 */
+		GArray *responses;
 	} *truth;		/* [n_vms] */
 };
+
+/* For GPtrArrays. */
+void program_free(void *program);
+void background_free(void *background);
 
 void program_input_free(struct program_input *input);
 
