@@ -21,11 +21,10 @@ static void policy_free(void *data)
 	g_free(p);
 }
 
-struct loop *loop_new(struct program_input *input, const struct policy *recorded, const struct policy_params *params)
+struct loop *loop_new(const struct policy *recorded, const struct policy_params *params)
 {
 	struct loop *loop = g_new0(struct loop, 1);
 
-	loop->input = input;
 	loop->recorded_policy = recorded;
 	loop->recorded_params = *params;
 	loop->policies = g_ptr_array_new_with_free_func(policy_free);
@@ -47,7 +46,8 @@ void loop_free(struct loop *loop)
 	}
 	g_free(loop->truth.vms);
 	g_ptr_array_unref(loop->policies);
-	program_input_free(loop->input);
+	if (loop->input)
+		program_input_free(loop->input);
 	g_free(loop);
 }
 
@@ -85,8 +85,6 @@ bool loop_add(struct loop *loop, const struct policy *policy, const struct polic
 	p->params = *params;
 	p->side = side;
 	p->recorded = side == SIDE_PLAIN && is_same(policy, params, loop->recorded_policy, &loop->recorded_params);
-	p->n_vms = loop->input->n_vms;
-	p->vms = g_malloc0_n(MAX(loop->input->n_vms, 1), sizeof(*p->vms));
 	g_ptr_array_add(loop->policies, p);
 	return true;
 }
@@ -213,8 +211,15 @@ static void run_variant(struct loop *loop, struct loop_variant *v)
 	replicates_free(runs, (size_t)lanes->len * per);
 }
 
-void loop_run(struct loop *loop)
+void loop_run(struct loop *loop, struct program_input *input)
 {
+	loop->input = input;
+	for (guint i = 0; i < loop->policies->len; i++) {
+		struct loop_policy *p = loop->policies->pdata[i];
+
+		p->n_vms = input->n_vms;
+		p->vms = g_malloc0_n(MAX(input->n_vms, 1), sizeof(*p->vms));
+	}
 	loop->truth = recorded_figures(loop->input);
 	add_variants(loop);
 	run_recorded(loop);

@@ -55,7 +55,6 @@ struct loop_variant {
 };
 
 struct loop {
-	struct program_input *input;
 	const struct policy *recorded_policy;
 	struct policy_params recorded_params;
 	GPtrArray *policies;		/* of struct loop_policy */
@@ -64,6 +63,7 @@ struct loop {
 	double lag_margin;
 	bool ipis_hidden;
 	/* after loop_run() */
+	struct program_input *input;
 	struct loop_figures truth;
 	struct loop_variant variants[4];
 	unsigned int n_variants, chosen;
@@ -71,15 +71,16 @@ struct loop {
 	const char *reason;		/* of a refusal; NULL: there are gains */
 };
 
-/* Takes input. */
-struct loop *loop_new(struct program_input *input, const struct policy *recorded, const struct policy_params *params);
+/* 20 replicates, one thread, lag margin 0.1; what is to be otherwise is set before loop_run(). */
+struct loop *loop_new(const struct policy *recorded, const struct policy_params *params);
 void loop_free(struct loop *loop);
 
 /* False: it is there already, as *before says. */
 bool loop_add(struct loop *loop, const struct policy *policy, const struct policy_params *params,
 	      enum scheduler_side side, const char *label, const char **before);
 
-void loop_run(struct loop *loop);
+/* Once. Takes input. */
+void loop_run(struct loop *loop, struct program_input *input);
 
 /* That variant passes, too, and says something else of a policy's throughput than the chosen one's interval. */
 bool loop_differs(const struct loop *loop, const struct loop_variant *variant);

@@ -27,9 +27,9 @@ static const GOptionEntry options[] = {
 	{ "policy", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &option_policies,
 	  "Policy to simulate, NAME[:PARAMETER=VALUE[,…]]; may be given again", "POLICY" },
 	{ "side", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_sides,
-	  "Scheduler side: plain (default), debooster-v1, debooster-v2, lag-credit; may be given again", "SIDE" },
+	  "Side: 'plain' (default), 'debooster-v1', 'debooster-v2', 'lag-credit'; may be given again", "SIDE" },
 	{ "lag-margin", 0, 0, G_OPTION_ARG_DOUBLE, &option_margin,
-	  "Margin of lag-credit, slices per queued entity (default: 0.1; half and twice are shown)", "X" },
+	  "Margin of lag-credit, slices per queued entity (default: 0.1)", "X" },
 	{ "replicates", 0, 0, G_OPTION_ARG_INT, &option_replicates, "Runs of each policy (default: 20)", "N" },
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, &option_seed, "Seed of the replicates (default: 1)", "N" },
 	{ "json", 0, 0, G_OPTION_ARG_NONE, &option_json, "Print JSON", NULL },
@@ -39,8 +39,8 @@ static const GOptionEntry options[] = {
 static const struct command command = {
 	.name = "simulate", .arguments = "DB", .options = options, .min_args = 1, .max_args = 1,
 	.summary = "Run the recorded work again under other policies and scheduler sides.",
-	.description = "Policies are stock, ipi-aware, relaxed and ipi-aware+relaxed unless said. Results are also kept "
-		       "in the\ndatabase (tables simulation, simulation_gate).",
+	.description = "Without --policy: stock, ipi-aware, relaxed and ipi-aware+relaxed. Results are also kept in the\n"
+		       "database (tables simulation, simulation_gate).",
 };
 
 static int side_of(const char *name)
@@ -94,31 +94,33 @@ static bool add_policies(struct loop *loop, const GArray *list, GError **error)
 	return true;
 }
 
+static struct program_input *extract(struct recorded *recorded, struct run *run, GError **error)
+{
+	if (!run_execute(run, recorded, error) || !run_gather(run, option_seed, error))
+		return NULL;
+	progress_begin("extracting programs", 0);
+	return extract_programs(run->evidence, &run->rescore->quality, &run->recorded_params, option_seed, error);
+}
+
 static struct loop *simulate(struct recorded *recorded, GError **error)
 {
 	struct run *run = run_new(recorded, STATE_PROBED);
+	struct loop *loop = loop_new(run->recorded_policy, &run->recorded_params);
 	g_autoptr(GArray) list = parse_policies(&run->recorded_params, error);
-	struct program_input *input = NULL;
-	struct loop *loop = NULL;
+	struct program_input *input = list && add_policies(loop, list, error) ? extract(recorded, run, error) : NULL;
 
-	if (list && run_execute(run, recorded, error) && run_gather(run, option_seed, error)) {
-		progress_begin("extracting programs", 0);
-		input = extract_programs(run->evidence, &run->rescore->quality, &run->recorded_params, option_seed, error);
-	}
-	if (input) {
-		loop = loop_new(input, run->recorded_policy, &run->recorded_params);
-		loop->n_replicates = option_replicates;
-		loop->n_threads = g_get_num_processors();
-		loop->seed = option_seed;
-		loop->lag_margin = option_margin < 0 ? LOOP_MARGIN : option_margin;
-		for (unsigned int vm = 0; vm < recorded->n_vms; vm++)
-			loop->ipis_hidden |= recorded->vms[vm].ipis_hidden;
-		if (add_policies(loop, list, error))
-			loop_run(loop);
-		else
-			g_clear_pointer(&loop, loop_free);
-	}
 	run_free(run);
+	if (!input) {
+		loop_free(loop);
+		return NULL;
+	}
+	loop->n_replicates = option_replicates;
+	loop->n_threads = g_get_num_processors();
+	loop->seed = option_seed;
+	loop->lag_margin = option_margin < 0 ? LOOP_MARGIN : option_margin;
+	for (unsigned int vm = 0; vm < recorded->n_vms; vm++)
+		loop->ipis_hidden |= recorded->vms[vm].ipis_hidden;
+	loop_run(loop, input);
 	return loop;
 }
 
