@@ -164,6 +164,14 @@ static GArray *policy_lanes(const struct loop *loop, const struct loop_variant *
 	return lanes;
 }
 
+static bool all_complete(const struct loop_figures *runs, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		if (!runs[i].complete)
+			return false;
+	return true;
+}
+
 static void run_policies(struct loop *loop)
 {
 	const struct loop_variant *v = &loop->variants[loop->chosen];
@@ -180,6 +188,8 @@ static void run_policies(struct loop *loop)
 		if (!can_run(loop, p))
 			loop_refuse(loop, p, VERDICT_NOT_IDENTIFIABLE,
 				    "this scheduler side is a change of EEVDF, and the recorded host has CFS");
+		else if (n && !all_complete(&runs[at * per], per))
+			loop_refuse(loop, p, VERDICT_REFUSED, "the simulated vCPUs come to a standstill, or nearly so");
 		else
 			loop_estimate_policy(loop, p, p->recorded ? v->runs : &runs[at * per]);
 		if (n > 1)

@@ -145,6 +145,14 @@ static void print_differing(const struct loop *loop, const struct loop_variant *
 	}
 }
 
+static void print_reason(const struct loop_policy *p, const char *reason)
+{
+	g_auto(GStrv) parts = g_strsplit(reason, "; ", -1);
+	g_autofree char *lines = g_strjoinv(";\n  ", parts);
+
+	printf("%s, %s:\n  %s.\n", p->label, scheduler_side_names[p->side], lines);
+}
+
 static void print_reasons(const struct loop *loop)
 {
 	const char *last = NULL;
@@ -159,7 +167,7 @@ static void print_reasons(const struct loop *loop)
 		if (!reason || (p->side != SIDE_LAG_CREDIT && !isnan(p->estimates[LOOP_THROUGHPUT].value)) ||
 		    (last && !strcmp(reason, last)))
 			continue;
-		printf("%s, %s: %s.\n", p->label, scheduler_side_names[p->side], reason);
+		print_reason(p, reason);
 		last = reason;
 	}
 }

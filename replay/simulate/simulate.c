@@ -15,13 +15,15 @@
 #include "schema/command.h"
 #include "schema/progress.h"
 
+#define NO_MARGIN (-1e300)	/* --lag-margin is not given */
+
 enum { MAX_REPLICATES = 10000 };
 
 static char **option_policies, **option_sides;
 static gboolean option_json;
 static gint64 option_seed = 1;
 static gint option_replicates = 20;
-static double option_margin = -1;
+static double option_margin = NO_MARGIN;
 
 static const GOptionEntry options[] = {
 	{ "policy", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &option_policies,
@@ -190,9 +192,9 @@ int cmd_simulate(int argc, char **argv)
 		return command_usage(&command, "--seed is 0 to 2^53, not %" G_GINT64_FORMAT, option_seed);
 	if (option_replicates < 2 || option_replicates > MAX_REPLICATES)
 		return command_usage(&command, "--replicates is 2 to %d, not %d", MAX_REPLICATES, option_replicates);
-	if (option_margin != -1 && !(option_margin >= 0 && option_margin <= 1000))
+	if (option_margin != NO_MARGIN && !(option_margin >= 0 && option_margin <= 1000))
 		return command_usage(&command, "--lag-margin is 0 to 1000 slices, not %g", option_margin);
-	if (option_margin != -1 && !credit)
+	if (option_margin != NO_MARGIN && !credit)
 		return command_usage(&command, "--lag-margin is of --side=lag-credit");
 	return simulate_db(argv[1]);
 }
