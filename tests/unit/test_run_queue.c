@@ -15,7 +15,7 @@ enum { A, B, C, D, E, N };
 struct fixture {
 	struct sim_host host;
 	struct run_queue rq;
-	struct entity e[N];
+	struct sim_entity e[N];
 };
 
 static void set_up(struct fixture *f, enum scheduler scheduler, unsigned int n)
@@ -29,21 +29,21 @@ static void set_up(struct fixture *f, enum scheduler scheduler, unsigned int n)
 	world_free(input);
 	run_queue_init(&f->rq, &f->host);
 	for (unsigned int i = 0; i < N; i++)
-		f->e[i] = (struct entity){ .weight = WEIGHT_0, .number = i };
+		f->e[i] = (struct sim_entity){ .weight = WEIGHT_0, .number = i };
 	for (unsigned int i = 0; i < n; i++)
 		run_queue_enqueue(&f->rq, &f->e[i], true);
 }
 
 static int pick(struct fixture *f)
 {
-	struct entity *se = run_queue_pick(&f->rq);
+	struct sim_entity *se = run_queue_pick(&f->rq);
 
 	return se ? (int)se->number : -1;
 }
 
 static int run_next(struct fixture *f, int64_t now)
 {
-	struct entity *se = run_queue_pick(&f->rq);
+	struct sim_entity *se = run_queue_pick(&f->rq);
 
 	run_queue_set_curr(&f->rq, se, now);
 	f->rq.resched = false;

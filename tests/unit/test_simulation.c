@@ -98,8 +98,8 @@ static char *run_to_digest(const struct program_input *input, const struct simul
 /* Everything at once: groups, other tasks, one of them realtime, unequal VMs, ple windows that grow. */
 static struct program_input *full_house(enum scheduler scheduler, uint64_t seed)
 {
-	static unsigned int weights[] = { 0, 1024, 512 }, nodes[] = { 0, 0, 1, 1 };
-	struct program_input *input = world_busy(scheduler, 4, 3, 4, US(100000), seed);
+	static unsigned int weights[] = { 0, 1024, 512 }, nodes[] = { 0, 0, 1 };
+	struct program_input *input = world_busy(scheduler, 3, 3, 4, US(100000), seed);
 	int64_t turns[200];
 
 	input->host.n_groups = 3;
@@ -136,6 +136,26 @@ static void test_f7(gconstpointer scheduler)
 	of_other = run_to_digest(input, &copy);
 	g_assert_cmpstr(first, !=, of_other);
 	world_free(input);
+}
+
+/* Each scheduler side makes a difference, and none under CFS. */
+static void test_sides(void)
+{
+	for (unsigned int scheduler = SCHEDULER_CFS; scheduler <= SCHEDULER_EEVDF; scheduler++) {
+		struct program_input *input = full_house(scheduler, 1);
+		struct simulation_setting setting = world_setting("stock");
+		g_autofree char *plain = run_to_digest(input, &setting);
+
+		for (unsigned int side = SIDE_PLAIN + 1; side < N_SCHEDULER_SIDES; side++) {
+			g_autofree char *other = NULL;
+
+			setting.side = side;
+			setting.lag_margin = 0.05;
+			other = run_to_digest(input, &setting);
+			g_assert_true(g_str_equal(plain, other) == (scheduler == SCHEDULER_CFS));
+		}
+		world_free(input);
+	}
 }
 
 struct errand {
@@ -594,6 +614,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/simulation/f3_f4", test_f3_f4);
 	g_test_add_func("/simulation/f5", test_f5);
 	g_test_add_func("/simulation/f6", test_f6);
+	g_test_add_func("/simulation/sides", test_sides);
 	g_test_add_func("/simulation/threads", test_threads);
 	g_test_add_func("/simulation/lock", test_lock);
 	g_test_add_func("/simulation/cycle", test_cycle);
