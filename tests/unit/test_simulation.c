@@ -547,6 +547,23 @@ static void test_jitter(void)
 	g_assert_cmpint(ns[1], !=, ns[2]);
 }
 
+/* A counter to the next PAUSE exit that a realtime task, at 30 for 10, only holds up: exits after 40 and 80. */
+static void test_preempted_spin(void)
+{
+	static const int64_t turns[] = { US(30), US(10) };
+	struct program_input *input = world_input(SCHEDULER_EEVDF, 1);
+	struct program_vm *vm = world_vm(input, 1);
+	struct outcome o;
+
+	vm->window = vm->window_max = US(40);
+	rest(world_program(input, 0, 0, 0), ITEM_SPIN, US(100));
+	world_background(input, 0, turns, 2)->realtime = true;
+	o = outcome_of(input, &policy_stock);
+	g_assert_cmpfloat(o.pauses, ==, 2);
+	g_assert_cmpfloat(o.spin, ==, US(100));
+	g_assert_cmpint(o.ns, ==, US(110));
+}
+
 /* What a policy is shown; a static, as a policy has nothing to call its own. */
 static struct ask {
 	unsigned int me;
@@ -594,6 +611,77 @@ static void test_last_boosted(void)
 	g_assert_cmpint(asks[3].last_boosted_vcpu, ==, 0);
 }
 
+static int64_t t_ipi, t_eoi;
+
+static int first_on_spin(struct policy_vm *vm, struct spin *s)
+{
+	(void)vm, (void)s;
+	return 1;
+}
+
+static void note_ipi(struct policy_vm *vm, unsigned int sender, unsigned int receiver, uint8_t vector, int64_t t)
+{
+	(void)vm;
+	g_assert_cmpuint(sender, ==, 0);
+	g_assert_cmpuint(receiver, ==, 1);
+	g_assert_cmpuint(vector, ==, VECTOR);
+	t_ipi = t;
+}
+
+static void note_eoi(struct policy_vm *vm, unsigned int idx, int vector, int64_t t)
+{
+	(void)vm;
+	g_assert_cmpuint(idx, ==, 1);
+	g_assert_cmpint(vector, ==, VECTOR);
+	t_eoi = t;
+}
+
+/*
+ * F2 with costs: w is switched to 0-2, computes -102, spins -122, exits -125 and yields; u is
+ * switched to -127, handles -132, computes -182 and halts; w is switched to -184, is back from
+ * the yield at 191 and computes 1000.
+ */
+static void test_costs(void)
+{
+	static const struct policy spy = {
+		.name = "spy", .on_spin = first_on_spin, .on_ipi = note_ipi, .on_eoi = note_eoi,
+	};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct program_input *input = world_input(SCHEDULER_EEVDF, 1);
+		struct simulation_setting setting = world_setting("stock");
+		struct program_vm *vm = world_vm(input, 2);
+		struct program *w = world_program(input, 0, 0, 0), *u = world_program(input, 0, 1, 0);
+		struct simulated *result;
+
+		setting.policy = &spy;
+		input->host.c_switch = US(2);
+		vm->c_exit = US(3);
+		vm->c_yield = US(7);
+		vm->acks_before_handler = i;
+		compute(w, US(100), true);
+		send_wait(w, 1, true);
+		compute(w, US(1000), true);
+		compute(u, US(50), true);
+		rest(u, ITEM_HALT, US(100000));
+		result = simulate_run(input, &setting);
+		g_assert_cmpint(result->ns, ==, US(1191));
+		g_assert_cmpfloat(response_of(result, 0), ==, US(132 - 102));
+		g_assert_cmpfloat(result->vms[0].work, ==, US(1150));
+		g_assert_cmpfloat(result->vms[0].spinning, ==, US(20));
+		g_assert_cmpfloat(result->vms[0].handlers, ==, US(5));
+		g_assert_cmpfloat(result->vms[0].exits, ==, US(3 + 7));
+		g_assert_cmpfloat(result->vms[0].switches, ==, US(2 + 2 + 2));
+		g_assert_cmpfloat(result->vms[0].on_cpu, ==, US(1191));
+		g_assert_cmpfloat(result->vms[0].spin, ==, US(20 + 3 + 2 + 7));
+		g_assert_cmpfloat(result->vms[0].futile, ==, 0);
+		g_assert_cmpint(t_ipi, ==, US(102));
+		g_assert_cmpint(t_eoi, ==, i ? US(127) : US(132));
+		simulated_free(result);
+		world_free(input);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -625,6 +713,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/simulation/pull", test_pull);
 	g_test_add_func("/simulation/wake_placement", test_wake_placement);
 	g_test_add_func("/simulation/jitter", test_jitter);
+	g_test_add_func("/simulation/preempted_spin", test_preempted_spin);
+	g_test_add_func("/simulation/costs", test_costs);
 	g_test_add_func("/simulation/last_boosted", test_last_boosted);
 	return g_test_run();
 }
