@@ -3,12 +3,12 @@
 #include "replay/simulate/run_queue.h"
 
 /* __pick_first_entity() of all but 'other'; the current included */
-static struct entity *leftmost(const struct queue *q, const struct entity *other)
+static struct sim_entity *leftmost(const struct sim_queue *q, const struct sim_entity *other)
 {
-	struct entity *left = NULL;
+	struct sim_entity *left = NULL;
 
 	for (unsigned int i = 0; i < q->n; i++) {
-		struct entity *se = q->e[i];
+		struct sim_entity *se = q->e[i];
 
 		if (se != other && (!left || se->v < left->v || (se->v == left->v && se->seq < left->seq)))
 			left = se;
@@ -17,16 +17,16 @@ static struct entity *leftmost(const struct queue *q, const struct entity *other
 }
 
 /* update_min_vruntime() */
-static void raise_floor(struct queue *q)
+static void raise_floor(struct sim_queue *q)
 {
-	const struct entity *left = leftmost(q, NULL);
+	const struct sim_entity *left = leftmost(q, NULL);
 
 	if (left)
 		q->floor = MAX(q->floor, left->v);
 }
 
 /* place_entity(): a sleeper is credited half a latency (GENTLE_FAIR_SLEEPERS), or a whole one */
-static void cfs_place(struct run_queue *rq, struct queue *q, struct entity *se, bool wakeup)
+static void cfs_place(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se, bool wakeup)
 {
 	if (!se->queue)
 		se->v = q->floor;
@@ -36,27 +36,28 @@ static void cfs_place(struct run_queue *rq, struct queue *q, struct entity *se, 
 		se->v = MAX(se->v, q->floor - (rq->host->slice >> rq->host->gentle_sleepers));
 }
 
-static void cfs_leave(struct run_queue *rq, struct queue *q, struct entity *se, bool sleep)
+static void cfs_leave(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se, bool sleep)
 {
 	(void)rq, (void)se, (void)sleep;
 	raise_floor(q);
 }
 
-static bool cfs_delays(struct run_queue *rq, struct queue *q, struct entity *se)
+static bool cfs_delays(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se)
 {
 	(void)rq, (void)q, (void)se;
 	return false;
 }
 
-static bool cfs_charged(struct run_queue *rq, struct queue *q, struct entity *se)
+static bool cfs_charged(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se)
 {
 	(void)rq, (void)se;
 	raise_floor(q);
 	return false;
 }
 
-/* sched_slice(): its share, on both levels, of a period that grows with the tasks of the CPU (ALT_PERIOD) */
-static int64_t ideal_runtime(const struct run_queue *rq, const struct queue *q, const struct entity *se)
+/* sched_slice(): its share, on both levels, of a period that grows with the CPU's tasks (ALT_PERIOD) */
+static int64_t ideal_runtime(const struct run_queue *rq, const struct sim_queue *q,
+			     const struct sim_entity *se)
 {
 	const struct sim_host *host = rq->host;
 	int64_t latency = host->slice, slice = MAX(latency, rq->n_tasks * host->min_granularity);
@@ -68,7 +69,7 @@ static int64_t ideal_runtime(const struct run_queue *rq, const struct queue *q, 
 }
 
 /* check_preempt_tick() */
-static bool cfs_tick(struct run_queue *rq, struct queue *q, struct entity *se)
+static bool cfs_tick(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se)
 {
 	int64_t ideal = ideal_runtime(rq, q, se);
 
@@ -80,18 +81,18 @@ static bool cfs_tick(struct run_queue *rq, struct queue *q, struct entity *se)
 }
 
 /* wakeup_preempt_entity(): is x further behind left than left's wakeup granularity? */
-static bool too_far(const struct run_queue *rq, const struct entity *x, const struct entity *left)
+static bool too_far(const struct run_queue *rq, const struct sim_entity *x, const struct sim_entity *left)
 {
 	return x->v - left->v > virtual_time(rq->host->wakeup_granularity, left->weight);
 }
 
 /* pick_next_entity() */
-static struct entity *cfs_pick(struct run_queue *rq, struct queue *q)
+static struct sim_entity *cfs_pick(struct run_queue *rq, struct sim_queue *q)
 {
-	struct entity *left = leftmost(q, NULL), *se = left;
+	struct sim_entity *left = leftmost(q, NULL), *se = left;
 
 	if (q->skip == left) {
-		struct entity *second = leftmost(q, left);
+		struct sim_entity *second = leftmost(q, left);
 
 		if (second && !too_far(rq, second, left))
 			se = second;
@@ -103,12 +104,13 @@ static struct entity *cfs_pick(struct run_queue *rq, struct queue *q)
 	return se;
 }
 
-static void cfs_picked(struct run_queue *rq, struct queue *q, struct entity *se)
+static void cfs_picked(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se)
 {
 	(void)rq, (void)q, (void)se;
 }
 
-static bool cfs_preempts(struct run_queue *rq, struct queue *q, struct entity *curr, struct entity *woken)
+static bool cfs_preempts(struct run_queue *rq, struct sim_queue *q, struct sim_entity *curr,
+			 struct sim_entity *woken)
 {
 	const struct sim_host *host = rq->host;
 	int64_t nr_latency = (host->slice + host->min_granularity - 1) / MAX(host->min_granularity, 1);
@@ -124,7 +126,7 @@ static bool cfs_preempts(struct run_queue *rq, struct queue *q, struct entity *c
 	return true;
 }
 
-static void cfs_yields(struct run_queue *rq, struct entity *se)
+static void cfs_yields(struct run_queue *rq, struct sim_entity *se)
 {
 	se->queue->skip = se;
 	if (se->group)

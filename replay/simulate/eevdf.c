@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* EEVDF, since 6.6 (scheduler-side.md 2 and 3.2; read in 6.12.117 and 7.2.13). All slices are host->slice. */
+/*
+ * EEVDF, since 6.6 (scheduler-side.md 2 and 3.2; read in 6.12.117 and 7.2.13). All slices
+ * are host->slice.
+ */
 #include "replay/simulate/run_queue.h"
 
 /* Where a queue stands: V - base = sum / load, in exact arithmetic. */
@@ -7,7 +10,7 @@ struct average {
 	int64_t base, sum, load;
 };
 
-static struct average average(const struct queue *q)
+static struct average average(const struct sim_queue *q)
 {
 	struct average a = { q->e[0]->v, 0, q->load };
 
@@ -21,7 +24,7 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-int64_t eevdf_average(const struct queue *q)
+int64_t eevdf_average(const struct sim_queue *q)
 {
 	struct average a;
 
@@ -31,19 +34,19 @@ int64_t eevdf_average(const struct queue *q)
 	return a.base + floor_div(a.sum, a.load);
 }
 
-static bool is_eligible(const struct average *a, const struct entity *se)
+static bool is_eligible(const struct average *a, const struct sim_entity *se)
 {
 	return a->sum >= (se->v - a->base) * a->load;
 }
 
-bool eevdf_eligible(const struct queue *q, const struct entity *se)
+bool eevdf_eligible(const struct sim_queue *q, const struct sim_entity *se)
 {
 	struct average a = average(q);
 
 	return is_eligible(&a, se);
 }
 
-int64_t eevdf_lag_limit(const struct sim_host *host, const struct entity *se)
+int64_t eevdf_lag_limit(const struct sim_host *host, const struct sim_entity *se)
 {
 	/* 6.12: max(2 * slice, TICK_NSEC); since slices of others count: largest slice + TICK_NSEC */
 	int64_t limit = host->protect_slice_min ? host->slice + host->tick : MAX(2 * host->slice, host->tick);
@@ -52,7 +55,7 @@ int64_t eevdf_lag_limit(const struct sim_host *host, const struct entity *se)
 }
 
 /* place_entity(): with the lag it left with, after it has moved V itself */
-static void eevdf_place(struct run_queue *rq, struct queue *q, struct entity *se, bool wakeup)
+static void eevdf_place(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se, bool wakeup)
 {
 	int64_t lag = rq->host->place_lag && q->n ? se->lag : 0;
 
@@ -65,7 +68,7 @@ static void eevdf_place(struct run_queue *rq, struct queue *q, struct entity *se
 	se->relative = false;
 }
 
-static void eevdf_leave(struct run_queue *rq, struct queue *q, struct entity *se, bool sleep)
+static void eevdf_leave(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se, bool sleep)
 {
 	int64_t limit = eevdf_lag_limit(rq->host, se), v = eevdf_average(q);
 
@@ -77,13 +80,13 @@ static void eevdf_leave(struct run_queue *rq, struct queue *q, struct entity *se
 	q->floor = v;
 }
 
-static bool eevdf_delays(struct run_queue *rq, struct queue *q, struct entity *se)
+static bool eevdf_delays(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se)
 {
 	return rq->host->delay_dequeue && !eevdf_eligible(q, se);
 }
 
 /* update_deadline() */
-static bool eevdf_charged(struct run_queue *rq, struct queue *q, struct entity *se)
+static bool eevdf_charged(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se)
 {
 	(void)q;
 	if (se->v < se->deadline)
@@ -92,28 +95,28 @@ static bool eevdf_charged(struct run_queue *rq, struct queue *q, struct entity *
 	return true;
 }
 
-static bool eevdf_tick(struct run_queue *rq, struct queue *q, struct entity *se)
+static bool eevdf_tick(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se)
 {
 	(void)rq, (void)q, (void)se;
 	return false;	/* the deadline has been looked at when it was charged */
 }
 
-static bool protected(const struct sim_host *host, const struct entity *se)
+static bool protected(const struct sim_host *host, const struct sim_entity *se)
 {
 	if (!host->run_to_parity)
 		return false;
 	return host->protect_slice_min ? se->v < se->vprot : se->vprot == se->deadline;
 }
 
-void eevdf_cancel_protection(const struct sim_host *host, struct entity *se)
+void eevdf_cancel_protection(const struct sim_host *host, struct sim_entity *se)
 {
 	se->vprot = host->protect_slice_min ? se->v : se->deadline + 1;
 }
 
 /* pick_eevdf(), and the buddy before it */
-static struct entity *pick(const struct sim_host *host, struct queue *q, bool buddy)
+static struct sim_entity *pick(const struct sim_host *host, struct sim_queue *q, bool buddy)
 {
-	struct entity *curr = q->curr && q->curr->queued ? q->curr : NULL, *best = NULL;
+	struct sim_entity *curr = q->curr && q->curr->queued ? q->curr : NULL, *best = NULL;
 	struct average a = average(q);
 
 	if (buddy && host->pick_buddy && q->next && is_eligible(&a, q->next))
@@ -123,7 +126,7 @@ static struct entity *pick(const struct sim_host *host, struct queue *q, bool bu
 	if (curr && protected(host, curr) && is_eligible(&a, curr))
 		return curr;
 	for (unsigned int i = 0; i < q->n; i++) {
-		struct entity *se = q->e[i];
+		struct sim_entity *se = q->e[i];
 
 		if (best && (se->deadline > best->deadline ||
 			     /* the current one only if it is strictly before */
@@ -136,24 +139,25 @@ static struct entity *pick(const struct sim_host *host, struct queue *q, bool bu
 	return best;
 }
 
-static struct entity *eevdf_pick(struct run_queue *rq, struct queue *q)
+static struct sim_entity *eevdf_pick(struct run_queue *rq, struct sim_queue *q)
 {
 	return pick(rq->host, q, true);
 }
 
-static void eevdf_picked(struct run_queue *rq, struct queue *q, struct entity *se)
+static void eevdf_picked(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se)
 {
 	(void)rq, (void)q;
 	se->vprot = se->deadline;
 }
 
-static bool eevdf_preempts(struct run_queue *rq, struct queue *q, struct entity *curr, struct entity *woken)
+static bool eevdf_preempts(struct run_queue *rq, struct sim_queue *q, struct sim_entity *curr,
+			   struct sim_entity *woken)
 {
 	(void)curr;
 	return pick(rq->host, q, false) == woken;
 }
 
-static void eevdf_yields(struct run_queue *rq, struct entity *se)
+static void eevdf_yields(struct run_queue *rq, struct sim_entity *se)
 {
 	int64_t vslice = virtual_time(rq->host->slice, se->weight);
 

@@ -5,7 +5,7 @@
 #include "replay/estimate/prng.h"
 #include "replay/simulate/machine.h"
 
-static void see(struct guest *guest, enum seen what, bool value)
+static void see(struct sim_guest *guest, enum seen what, bool value)
 {
 	struct spin_state *state = &guest->vm->state;
 
@@ -13,7 +13,7 @@ static void see(struct guest *guest, enum seen what, bool value)
 }
 
 /* Of seed, vCPU and item alone, so that every policy meets the same programs. */
-static int64_t jittered(const struct sim *sim, const struct guest *guest, int64_t ns)
+static int64_t jittered(const struct sim *sim, const struct sim_guest *guest, int64_t ns)
 {
 	const struct simulation_setting *setting = sim->setting;
 	struct prng prng;
@@ -24,7 +24,7 @@ static int64_t jittered(const struct sim *sim, const struct guest *guest, int64_
 	return ns + (int64_t)(ns * setting->jitter * (2 * prng_unit(&prng) - 1));
 }
 
-static void load_item(const struct sim *sim, struct guest *guest)
+static void load_item(const struct sim *sim, struct sim_guest *guest)
 {
 	const struct item *item = guest_item(guest);
 
@@ -34,15 +34,16 @@ static void load_item(const struct sim *sim, struct guest *guest)
 	guest->left = item->kind == ITEM_COMPUTE ? jittered(sim, guest, item->ns) : item->ns;
 }
 
-static void next_item(const struct sim *sim, struct guest *guest)
+static void next_item(const struct sim *sim, struct sim_guest *guest)
 {
 	guest->item++;
 	load_item(sim, guest);
 }
 
-void guest_init(struct sim *sim, struct guest *guest, struct sim_task *task, const struct program *program)
+void guest_init(struct sim *sim, struct sim_guest *guest, struct sim_task *task,
+		const struct program *program)
 {
-	*guest = (struct guest){
+	*guest = (struct sim_guest){
 		.task = task, .vm = &sim->vms[program->vm], .program = program, .idx = program->idx,
 		.mark = INT64_MAX, .until = INT64_MAX,
 	};
@@ -50,13 +51,13 @@ void guest_init(struct sim *sim, struct guest *guest, struct sim_task *task, con
 	load_item(sim, guest);
 }
 
-void guest_release(struct guest *guest)
+void guest_release(struct sim_guest *guest)
 {
 	g_free(guest->interrupts);
 }
 
 /* Those who wait for progress of guest that it has made, or all: who sleeps holds no lock. */
-static void release_waiting(struct sim *sim, struct guest *guest, bool all)
+static void release_waiting(struct sim *sim, struct sim_guest *guest, bool all)
 {
 	const struct sim_vm *vm = guest->vm;
 
@@ -64,7 +65,7 @@ static void release_waiting(struct sim *sim, struct guest *guest, bool all)
 		return;
 	guest->mark = INT64_MAX;
 	for (unsigned int i = 0; i < vm->is->n_vcpus; i++) {
-		struct guest *w = vm->guests[i];
+		struct sim_guest *w = vm->guests[i];
 		const struct item *item;
 
 		if (!w || !w->waiting || w->released)
@@ -81,7 +82,7 @@ static void release_waiting(struct sim *sim, struct guest *guest, bool all)
 	}
 }
 
-void guest_progress(struct sim *sim, struct guest *guest)
+void guest_progress(struct sim *sim, struct sim_guest *guest)
 {
 	int64_t ns = sim->now - guest->task->since;
 
@@ -113,10 +114,10 @@ void guest_progress(struct sim *sim, struct guest *guest)
 	}
 }
 
-bool guest_waits_for(const struct guest *guest, unsigned int idx)
+bool guest_waits_for(const struct sim_guest *guest, unsigned int idx)
 {
 	const struct item *item = guest_item(guest);
-	const struct guest *other = guest->vm->guests[idx];
+	const struct sim_guest *other = guest->vm->guests[idx];
 
 	if (!guest->waiting || guest->released)
 		return false;
@@ -129,7 +130,7 @@ bool guest_waits_for(const struct guest *guest, unsigned int idx)
 }
 
 /* Waits for vCPUs that wait for vCPUs: do they lead from 'from' to guest? */
-static bool leads_back(const struct guest *from, const struct guest *guest)
+static bool leads_back(const struct sim_guest *from, const struct sim_guest *guest)
 {
 	for (unsigned int n = 0; from && n <= guest->vm->is->n_vcpus; n++) {
 		const struct item *item = guest_item(from);
@@ -143,10 +144,11 @@ static bool leads_back(const struct guest *from, const struct guest *guest)
 	return false;
 }
 
-static void begin_lock(struct sim *sim, struct guest *guest, const struct item *item)
+static void begin_lock(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
-	struct guest *u = item->unblocker < guest->vm->is->n_vcpus ? guest->vm->guests[item->unblocker] : NULL;
-	const struct spin_state *state = &guest->vm->state;
+	const struct sim_vm *vm = guest->vm;
+	struct sim_guest *u = item->unblocker < vm->is->n_vcpus ? vm->guests[item->unblocker] : NULL;
+	const struct spin_state *state = &vm->state;
 
 	if (!u || u->task->state <= TASK_ASLEEP || !guest_item(u) || leads_back(u, guest)) {
 		guest->released = true;
@@ -163,7 +165,7 @@ static void begin_lock(struct sim *sim, struct guest *guest, const struct item *
 		see(u, IN_KERNEL, true);
 }
 
-static void begin_wait(struct sim *sim, struct guest *guest, const struct item *item)
+static void begin_wait(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
 	guest->waiting = true;
 	guest->wait_on_cpu = guest->wait_pauses = guest->spun = 0;
@@ -176,14 +178,14 @@ static void begin_wait(struct sim *sim, struct guest *guest, const struct item *
 	}
 }
 
-static void end_wait(struct sim *sim, struct guest *guest)
+static void end_wait(struct sim *sim, struct sim_guest *guest)
 {
 	if (guest->wait_pauses)
 		guest->spin += guest->wait_on_cpu;
 	next_item(sim, guest);
 }
 
-static void pause_exit(struct guest *guest)
+static void pause_exit(struct sim_guest *guest)
 {
 	const struct program_vm *is = guest->vm->is;
 
@@ -196,7 +198,7 @@ static void pause_exit(struct guest *guest)
 }
 
 /* Time up to the end of the wait as far as it is known, or the next PAUSE exit; 0: either is now. */
-static int64_t spin_on(struct sim *sim, struct guest *guest, const struct item *item)
+static int64_t spin_on(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
 	int64_t ns;
 
@@ -214,7 +216,7 @@ static int64_t spin_on(struct sim *sim, struct guest *guest, const struct item *
 	return item->kind == ITEM_SPIN ? MIN(ns, guest->left) : ns;
 }
 
-static bool sleep_is_over(const struct sim *sim, const struct guest *guest, const struct item *item)
+static bool sleep_is_over(const struct sim *sim, const struct sim_guest *guest, const struct item *item)
 {
 	if (item->kind != ITEM_HALT_IPI)
 		return sim->now >= guest->until;
@@ -222,7 +224,7 @@ static bool sleep_is_over(const struct sim *sim, const struct guest *guest, cons
 }
 
 /* True: it sleeps from now on. */
-static bool sleep_on(struct sim *sim, struct guest *guest, const struct item *item)
+static bool sleep_on(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
 	if (!guest->asleep) {
 		guest->asleep = true;
@@ -239,14 +241,14 @@ static bool sleep_on(struct sim *sim, struct guest *guest, const struct item *it
 	return true;
 }
 
-static int64_t doing(struct sim *sim, struct guest *guest, enum doing what, int64_t ns)
+static int64_t doing(struct sim *sim, struct sim_guest *guest, enum doing what, int64_t ns)
 {
 	guest->doing = what;
 	return sim->now + ns;
 }
 
 /* What comes before the program. 0: nothing; < 0: something has changed. */
-static int64_t settle_host(struct sim *sim, struct guest *guest)
+static int64_t settle_host(struct sim *sim, struct sim_guest *guest)
 {
 	if (guest->in_on_spin)
 		kvm_on_spin_returns(guest);
@@ -269,7 +271,7 @@ static int64_t settle_host(struct sim *sim, struct guest *guest)
 }
 
 /* Of its program; < 0: an item is over. */
-static int64_t settle_item(struct sim *sim, struct guest *guest, const struct item *item)
+static int64_t settle_item(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
 	int64_t ns;
 
@@ -293,7 +295,7 @@ static int64_t settle_item(struct sim *sim, struct guest *guest, const struct it
 	}
 }
 
-int64_t guest_settle(struct sim *sim, struct guest *guest)
+int64_t guest_settle(struct sim *sim, struct sim_guest *guest)
 {
 	const struct sim_cpu *cpu = &sim->cpus[guest->task->cpu];
 	const struct item *item;
@@ -316,7 +318,7 @@ int64_t guest_settle(struct sim *sim, struct guest *guest)
 	return t;
 }
 
-void guest_woken(struct sim *sim, struct guest *guest, bool first)
+void guest_woken(struct sim *sim, struct sim_guest *guest, bool first)
 {
 	(void)sim;
 	see(guest, QUEUED, true);
@@ -325,7 +327,7 @@ void guest_woken(struct sim *sim, struct guest *guest, bool first)
 		see(guest, READY, true);
 }
 
-void guest_switched_in(struct sim *sim, struct guest *guest)
+void guest_switched_in(struct sim *sim, struct sim_guest *guest)
 {
 	see(guest, ON_CPU, true);
 	see(guest, READY, false);
@@ -336,14 +338,15 @@ void guest_switched_in(struct sim *sim, struct guest *guest)
 	guest->owed_switch = sim->host->c_switch;
 }
 
-static bool in_kernel(const struct guest *guest)
+static bool in_kernel(const struct sim_guest *guest)
 {
 	const struct item *item = guest_item(guest);
 
-	return guest->handling || guest->n_held_in_kernel || !item || item->kind != ITEM_COMPUTE || item->kernel;
+	return guest->handling || guest->n_held_in_kernel || !item || item->kind != ITEM_COMPUTE ||
+	       item->kernel;
 }
 
-void guest_switched_out(struct sim *sim, struct guest *guest)
+void guest_switched_out(struct sim *sim, struct sim_guest *guest)
 {
 	(void)sim;
 	see(guest, ON_CPU, false);

@@ -11,12 +11,12 @@ static uint64_t *seen(struct sim_vm *vm, enum seen what)
 	return vm->state.seen + what * vm->state.n_words;
 }
 
-static bool alone(const struct sim *sim, const struct guest *guest)
+static bool alone(const struct sim *sim, const struct sim_guest *guest)
 {
 	return nr_running(&sim->cpus[guest->task->cpu]) == 1;
 }
 
-static void look(struct sim *sim, struct guest *me)
+static void look(struct sim *sim, struct sim_guest *me)
 {
 	struct sim_vm *vm = me->vm;
 	struct spin_state *state = &vm->state;
@@ -30,14 +30,14 @@ static void look(struct sim *sim, struct guest *me)
 		put_bit(state->rq_single, i, vm->guests[i] && alone(sim, vm->guests[i]));
 }
 
-static void leave(struct guest *guest)
+static void leave(struct sim_guest *guest)
 {
 	put_bit(seen(guest->vm, IN_SPIN_LOOP), guest->idx, false);
 	put_bit(guest->vm->state.dy_eligible, guest->idx, false);
 }
 
 /* yield_to() and yield_to_task_fair() (scheduler-side.md 1); whether it succeeds has been asked */
-static void yield_to(struct sim *sim, struct guest *me, struct guest *target)
+static void yield_to(struct sim *sim, struct sim_guest *me, struct sim_guest *target)
 {
 	struct sim_cpu *local = &sim->cpus[me->task->cpu], *remote = &sim->cpus[target->task->cpu];
 
@@ -49,7 +49,7 @@ static void yield_to(struct sim *sim, struct guest *me, struct guest *target)
 	machine_resched(sim, local);
 }
 
-bool kvm_on_spin(struct sim *sim, struct guest *guest)
+bool kvm_on_spin(struct sim *sim, struct sim_guest *guest)
 {
 	struct sim_vm *vm = guest->vm;
 	struct spin_result *answer = sim->answer;
@@ -75,7 +75,7 @@ bool kvm_on_spin(struct sim *sim, struct guest *guest)
 }
 
 /* What others see of the yield's success they see from now on (directed-yield.md 2.2). */
-void kvm_on_spin_returns(struct guest *guest)
+void kvm_on_spin_returns(struct sim_guest *guest)
 {
 	guest->in_on_spin = false;
 	guest->vm->last_boosted_vcpu = guest->boosted;

@@ -40,7 +40,7 @@ void machine_wake(struct sim *sim, struct sim_task *task)
 	bool first = task->state == TASK_ABSENT;
 	struct sim_cpu *cpu = &sim->cpus[task->cpu];
 
-	/* one that comes for the first time, is on a queue, delayed, or has not left the CPU yet stays where it is */
+	/* one that is new, on a queue though asleep, or not off the CPU yet, stays where it is */
 	if (!first && !task->se.queued && cpu->curr != task)
 		cpu = choose_cpu(sim, task);
 	timers_clear(&sim->timers, timer_of_task(task));
@@ -97,7 +97,7 @@ static struct sim_task *find_pull(struct sim *sim, const struct sim_cpu *to)
 		if (nr_running(cpu) <= most || (near && cpu->node != to->node))
 			continue;
 		for (unsigned int g = 0; g < MAX(sim->host->n_groups, 1); g++) {
-			const struct queue *q = g ? &cpu->rq.groups[g] : &cpu->rq.root;
+			const struct sim_queue *q = g ? &cpu->rq.groups[g] : &cpu->rq.root;
 
 			for (unsigned int i = 0; i < q->n; i++) {
 				struct sim_task *task = q->e[i]->mine ? NULL : task_of(sim, q->e[i]);
@@ -136,7 +136,7 @@ static bool pull(struct sim *sim, struct sim_cpu *to)
 
 static struct sim_task *pick(struct sim *sim, struct sim_cpu *cpu)
 {
-	struct entity *se;
+	struct sim_entity *se;
 
 	if (cpu->n_realtime)
 		return cpu->realtime[0];

@@ -19,11 +19,11 @@
 enum task_state { TASK_ABSENT, TASK_ASLEEP, TASK_WAITING, TASK_RUNS };
 
 struct sim_task {
-	struct entity se;
+	struct sim_entity se;
 	unsigned int number, cpu;	/* cpu: it is on, or was last */
 	enum task_state state;
 	bool realtime;
-	struct guest *guest;		/* NULL: a background task */
+	struct sim_guest *guest;		/* NULL: a background task */
 	int64_t since;			/* it runs, or waits, in what it does now */
 	/* background */
 	const struct background *background;
@@ -50,7 +50,7 @@ struct sim {
 	unsigned int n_cpus, n_tasks, n_guests;
 	struct sim_cpu *cpus;
 	struct sim_task *tasks;		/* guests' first, in the order of input->programs */
-	struct guest *guests;
+	struct sim_guest *guests;
 	struct sim_vm *vms;
 	struct timers timers;		/* the tick, tasks asleep, CPUs */
 	uint64_t *touched;		/* bitmap of CPUs */
@@ -74,7 +74,7 @@ static inline uint32_t timer_of_cpu(const struct sim *sim, const struct sim_cpu 
 	return 1 + sim->n_tasks + cpu->number;
 }
 
-static inline struct sim_task *task_of(struct sim *sim, const struct entity *se)
+static inline struct sim_task *task_of(struct sim *sim, const struct sim_entity *se)
 {
 	return &sim->tasks[se->number];
 }

@@ -34,7 +34,7 @@ extern const char *const item_kind_names[N_ITEM_KINDS];
 
 struct item {
 	enum item_kind kind;
-	/* ITEM_COMPUTE: the guest is in kernel mode. ITEM_WAIT: the unblocker is while waited for. All spinning is */
+	/* ITEM_COMPUTE: the guest is in kernel mode. ITEM_WAIT: its unblocker is, meanwhile. All spinning is */
 	bool kernel;
 	bool tracked;		/* sends: the IPI-aware tracker would record it */
 	uint8_t vector;		/* sends */

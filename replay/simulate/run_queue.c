@@ -9,8 +9,8 @@ void run_queue_init(struct run_queue *rq, const struct sim_host *host)
 	};
 	if (host->n_groups < 2)
 		return;
-	rq->groups = g_new0(struct queue, host->n_groups);
-	rq->group_entities = g_new0(struct entity, host->n_groups);
+	rq->groups = g_new0(struct sim_queue, host->n_groups);
+	rq->group_entities = g_new0(struct sim_entity, host->n_groups);
 	for (unsigned int g = 1; g < host->n_groups; g++) {
 		rq->group_entities[g].weight = host->group_weights[g];
 		rq->group_entities[g].mine = &rq->groups[g];
@@ -27,7 +27,7 @@ void run_queue_release(struct run_queue *rq)
 	g_free(rq->group_entities);
 }
 
-void clear_buddies(struct queue *q, const struct entity *se)
+void clear_buddies(struct sim_queue *q, const struct sim_entity *se)
 {
 	if (q->next == se)
 		q->next = NULL;
@@ -37,12 +37,12 @@ void clear_buddies(struct queue *q, const struct entity *se)
 		q->skip = NULL;
 }
 
-static void put_on(struct run_queue *rq, struct queue *q, struct entity *se, bool wakeup)
+static void put_on(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se, bool wakeup)
 {
 	rq->rules->place(rq, q, se, wakeup);
 	if (q->n == q->size) {
 		q->size = q->size ? 2 * q->size : 8;
-		q->e = g_renew(struct entity *, q->e, q->size);
+		q->e = g_renew(struct sim_entity *, q->e, q->size);
 	}
 	se->slot = q->n;
 	q->e[q->n++] = se;
@@ -52,9 +52,9 @@ static void put_on(struct run_queue *rq, struct queue *q, struct entity *se, boo
 	se->seq = ++rq->seq;
 }
 
-static void take_off(struct run_queue *rq, struct entity *se, bool sleep)
+static void take_off(struct run_queue *rq, struct sim_entity *se, bool sleep)
 {
-	struct queue *q = se->queue;
+	struct sim_queue *q = se->queue;
 
 	clear_buddies(q, se);
 	rq->rules->leave(rq, q, se, sleep);
@@ -67,13 +67,13 @@ static void take_off(struct run_queue *rq, struct entity *se, bool sleep)
 		take_off(rq, q->owner, sleep);
 }
 
-static struct queue *queue_of(struct run_queue *rq, const struct entity *se)
+static struct sim_queue *queue_of(struct run_queue *rq, const struct sim_entity *se)
 {
 	return se->group ? &rq->groups[se->group] : &rq->root;
 }
 
 /* update_curr() of one level */
-static void charge(struct run_queue *rq, struct queue *q, struct entity *se, int64_t ns)
+static void charge(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se, int64_t ns)
 {
 	se->v += virtual_time(ns, se->weight);
 	se->exec += ns;
@@ -85,7 +85,7 @@ static void charge(struct run_queue *rq, struct queue *q, struct entity *se, int
 
 void run_queue_update(struct run_queue *rq, int64_t now)
 {
-	struct entity *se = rq->curr;
+	struct sim_entity *se = rq->curr;
 	int64_t ns = now - rq->clock;
 
 	rq->clock = now;
@@ -97,9 +97,9 @@ void run_queue_update(struct run_queue *rq, int64_t now)
 }
 
 /* requeue_delayed_entity(), with DELAY_ZERO: what it owed it has slept off, and no more */
-static void requeue_delayed(struct run_queue *rq, struct entity *se)
+static void requeue_delayed(struct run_queue *rq, struct sim_entity *se)
 {
-	struct queue *q = se->queue;
+	struct sim_queue *q = se->queue;
 	int64_t lag = eevdf_average(q) - se->v;
 
 	se->delayed = false;
@@ -112,9 +112,9 @@ static void requeue_delayed(struct run_queue *rq, struct entity *se)
 	put_on(rq, q, se, true);
 }
 
-void run_queue_enqueue(struct run_queue *rq, struct entity *se, bool wakeup)
+void run_queue_enqueue(struct run_queue *rq, struct sim_entity *se, bool wakeup)
 {
-	struct entity *root;
+	struct sim_entity *root;
 
 	if (se->queued) {
 		requeue_delayed(rq, se);
@@ -127,7 +127,7 @@ void run_queue_enqueue(struct run_queue *rq, struct entity *se, bool wakeup)
 	rq->n_tasks++;
 }
 
-void run_queue_dequeue(struct run_queue *rq, struct entity *se, bool sleep)
+void run_queue_dequeue(struct run_queue *rq, struct sim_entity *se, bool sleep)
 {
 	if (sleep && rq->rules->delays(rq, se->queue, se)) {
 		clear_buddies(se->queue, se);
@@ -138,9 +138,9 @@ void run_queue_dequeue(struct run_queue *rq, struct entity *se, bool sleep)
 	rq->n_tasks--;
 }
 
-void run_queue_check_preempt(struct run_queue *rq, struct entity *se)
+void run_queue_check_preempt(struct run_queue *rq, struct sim_entity *se)
 {
-	struct entity *curr = rq->curr;
+	struct sim_entity *curr = rq->curr;
 
 	if (rq->resched || !curr || curr == se)
 		return;
@@ -155,7 +155,7 @@ void run_queue_check_preempt(struct run_queue *rq, struct entity *se)
 
 void run_queue_tick(struct run_queue *rq, int64_t now)
 {
-	struct entity *se = rq->curr, *root;
+	struct sim_entity *se = rq->curr, *root;
 
 	run_queue_update(rq, now);
 	if (!se || !se->queued)
@@ -167,12 +167,12 @@ void run_queue_tick(struct run_queue *rq, int64_t now)
 		rq->resched = true;
 }
 
-struct entity *run_queue_pick(struct run_queue *rq)
+struct sim_entity *run_queue_pick(struct run_queue *rq)
 {
-	struct queue *q = &rq->root;
+	struct sim_queue *q = &rq->root;
 
 	while (q->n) {
-		struct entity *se = rq->rules->pick(rq, q);
+		struct sim_entity *se = rq->rules->pick(rq, q);
 
 		if (se->mine) {
 			q = se->mine;
@@ -190,9 +190,9 @@ struct entity *run_queue_pick(struct run_queue *rq)
 }
 
 /* put_prev_entity() and set_next_entity() of one queue; to may be NULL */
-static void switch_curr(struct run_queue *rq, struct queue *q, struct entity *to)
+static void switch_curr(struct run_queue *rq, struct sim_queue *q, struct sim_entity *to)
 {
-	struct entity *from = q->curr;
+	struct sim_entity *from = q->curr;
 
 	if (from == to)
 		return;
@@ -206,9 +206,9 @@ static void switch_curr(struct run_queue *rq, struct queue *q, struct entity *to
 	rq->rules->picked(rq, q, to);
 }
 
-void run_queue_set_curr(struct run_queue *rq, struct entity *se, int64_t now)
+void run_queue_set_curr(struct run_queue *rq, struct sim_entity *se, int64_t now)
 {
-	struct entity *prev = rq->curr;
+	struct sim_entity *prev = rq->curr;
 
 	rq->clock = now;
 	if (prev == se)
@@ -221,9 +221,9 @@ void run_queue_set_curr(struct run_queue *rq, struct entity *se, int64_t now)
 	rq->curr = se;
 }
 
-void run_queue_nominate(struct run_queue *rq, struct entity *se)
+void run_queue_nominate(struct run_queue *rq, struct sim_entity *se)
 {
-	struct entity *root = root_entity(rq, se);
+	struct sim_entity *root = root_entity(rq, se);
 
 	if (!se->queued || se->delayed)
 		return;
@@ -234,7 +234,7 @@ void run_queue_nominate(struct run_queue *rq, struct entity *se)
 
 void run_queue_yield(struct run_queue *rq, int64_t now)
 {
-	struct entity *se = rq->curr;
+	struct sim_entity *se = rq->curr;
 
 	if (!se || rq->n_tasks <= 1)
 		return;

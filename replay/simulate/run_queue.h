@@ -19,18 +19,18 @@
 
 #define WEIGHT_0 1024	/* of nice 0 */
 
-struct queue;
+struct sim_queue;
 
 /* Something that competes for a CPU: a task, or a group on one CPU. */
-struct entity {
+struct sim_entity {
 	int64_t v;		/* vruntime */
 	int64_t deadline;	/* EEVDF; while 'relative': less v */
 	int64_t lag;		/* EEVDF: V - v when it left its queue */
 	int64_t vprot;		/* EEVDF: its slice is protected up to here, or while its deadline is this */
 	int64_t exec;		/* ns that it ran since it was picked */
 	uint64_t seq;		/* order of insertion, which ties go by */
-	struct queue *queue;	/* it is on, or was on last; NULL: never on one */
-	struct queue *mine;	/* of a group: its queue; NULL: a task */
+	struct sim_queue *queue;	/* it is on, or was on last; NULL: never on one */
+	struct sim_queue *mine;	/* of a group: its queue; NULL: a task */
 	unsigned int weight, group;
 	unsigned int slot;	/* in queue->e */
 	unsigned int number;	/* a task's */
@@ -40,13 +40,13 @@ struct entity {
 };
 
 /* A cfs_rq. */
-struct queue {
-	struct entity **e;	/* [n], the current one included */
+struct sim_queue {
+	struct sim_entity **e;	/* [n], the current one included */
 	unsigned int n, size;
 	int64_t load;		/* sum of weights */
 	int64_t floor;		/* CFS: min_vruntime; EEVDF: V when it was last left empty */
-	struct entity *curr, *next, *last, *skip;
-	struct entity *owner;	/* the entity that stands for this queue; NULL: root */
+	struct sim_entity *curr, *next, *last, *skip;
+	struct sim_entity *owner;	/* the entity that stands for this queue; NULL: root */
 };
 
 struct queue_rules;
@@ -54,10 +54,10 @@ struct queue_rules;
 struct run_queue {
 	const struct sim_host *host;
 	const struct queue_rules *rules;
-	struct queue root;
-	struct queue *groups;		/* [n_groups]; that of group 0 is not used */
-	struct entity *group_entities;	/* [n_groups] */
-	struct entity *curr;		/* the task that runs; NULL: none of the fair class */
+	struct sim_queue root;
+	struct sim_queue *groups;		/* [n_groups]; that of group 0 is not used */
+	struct sim_entity *group_entities;	/* [n_groups] */
+	struct sim_entity *curr;		/* the task that runs; NULL: none of the fair class */
 	int64_t clock;			/* curr has been charged up to here: rq->clock as of the last update */
 	unsigned int n_tasks;		/* h_nr_running, delayed ones included */
 	uint64_t seq;
@@ -70,21 +70,22 @@ struct run_queue {
 /* What CFS and EEVDF do to one queue. All see curr charged up to now. */
 struct queue_rules {
 	/* where on q se comes in; wakeup: it slept */
-	void (*place)(struct run_queue *rq, struct queue *q, struct entity *se, bool wakeup);
+	void (*place)(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se, bool wakeup);
 	/* se is about to leave q */
-	void (*leave)(struct run_queue *rq, struct queue *q, struct entity *se, bool sleep);
+	void (*leave)(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se, bool sleep);
 	/* does se, which sleeps, stay on q? */
-	bool (*delays)(struct run_queue *rq, struct queue *q, struct entity *se);
+	bool (*delays)(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se);
 	/* se->v of the current has grown; true: its turn is over */
-	bool (*charged)(struct run_queue *rq, struct queue *q, struct entity *se);
+	bool (*charged)(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se);
 	/* at a tick; true: the current's turn is over */
-	bool (*tick)(struct run_queue *rq, struct queue *q, struct entity *se);
-	struct entity *(*pick)(struct run_queue *rq, struct queue *q);	/* q->n > 0 */
-	void (*picked)(struct run_queue *rq, struct queue *q, struct entity *se);
+	bool (*tick)(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se);
+	struct sim_entity *(*pick)(struct run_queue *rq, struct sim_queue *q);	/* q->n > 0 */
+	void (*picked)(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se);
 	/* does woken take the CPU from the current? */
-	bool (*preempts)(struct run_queue *rq, struct queue *q, struct entity *curr, struct entity *woken);
+	bool (*preempts)(struct run_queue *rq, struct sim_queue *q, struct sim_entity *curr,
+			 struct sim_entity *woken);
 	/* what it costs a task to yield */
-	void (*yields)(struct run_queue *rq, struct entity *se);
+	void (*yields)(struct run_queue *rq, struct sim_entity *se);
 };
 
 extern const struct queue_rules cfs_rules, eevdf_rules;
@@ -98,7 +99,7 @@ static inline int64_t virtual_time(int64_t ns, unsigned int weight)
 }
 
 /* The entity that stands for se on the root queue of its CPU: se, or its group's. */
-static inline struct entity *root_entity(struct run_queue *rq, struct entity *se)
+static inline struct sim_entity *root_entity(struct run_queue *rq, struct sim_entity *se)
 {
 	return se->group ? &rq->group_entities[se->group] : se;
 }
@@ -107,42 +108,42 @@ static inline struct entity *root_entity(struct run_queue *rq, struct entity *se
 void run_queue_update(struct run_queue *rq, int64_t now);
 
 /* se becomes runnable here: awoken, or come from another CPU. A delayed one is back in its place. */
-void run_queue_enqueue(struct run_queue *rq, struct entity *se, bool wakeup);
+void run_queue_enqueue(struct run_queue *rq, struct sim_entity *se, bool wakeup);
 
 /* se leaves, to sleep or for another CPU. A sleeper may stay, delayed. */
-void run_queue_dequeue(struct run_queue *rq, struct entity *se, bool sleep);
+void run_queue_dequeue(struct run_queue *rq, struct sim_entity *se, bool sleep);
 
 /* rq->resched is set if se, just awoken, takes the CPU. */
-void run_queue_check_preempt(struct run_queue *rq, struct entity *se);
+void run_queue_check_preempt(struct run_queue *rq, struct sim_entity *se);
 
 void run_queue_tick(struct run_queue *rq, int64_t now);
 
 /* Who is to run; NULL: nobody. Delayed ones that it comes across leave. */
-struct entity *run_queue_pick(struct run_queue *rq);
+struct sim_entity *run_queue_pick(struct run_queue *rq);
 
 /* se runs from now on, or none of the fair class. */
-void run_queue_set_curr(struct run_queue *rq, struct entity *se, int64_t now);
+void run_queue_set_curr(struct run_queue *rq, struct sim_entity *se, int64_t now);
 
 /* set_next_buddy(): se, if it waits here, and its group are to be picked next. */
-void run_queue_nominate(struct run_queue *rq, struct entity *se);
+void run_queue_nominate(struct run_queue *rq, struct sim_entity *se);
 
 /* yield_task_fair(): of the current task. */
 void run_queue_yield(struct run_queue *rq, int64_t now);
 
 /* For the rules and side.c. */
 
-void clear_buddies(struct queue *q, const struct entity *se);
+void clear_buddies(struct sim_queue *q, const struct sim_entity *se);
 
 /* V: weighted average of v over q, floor if it is empty. */
-int64_t eevdf_average(const struct queue *q);
+int64_t eevdf_average(const struct sim_queue *q);
 
 /* V >= se->v, exactly. */
-bool eevdf_eligible(const struct queue *q, const struct entity *se);
+bool eevdf_eligible(const struct sim_queue *q, const struct sim_entity *se);
 
 /* entity_lag()'s bound: how far V - v can be from 0 when se leaves. */
-int64_t eevdf_lag_limit(const struct sim_host *host, const struct entity *se);
+int64_t eevdf_lag_limit(const struct sim_host *host, const struct sim_entity *se);
 
 /* The current's slice is no longer protected. */
-void eevdf_cancel_protection(const struct sim_host *host, struct entity *se);
+void eevdf_cancel_protection(const struct sim_host *host, struct sim_entity *se);
 
 #endif

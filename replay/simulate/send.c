@@ -3,28 +3,28 @@
 #include "replay/bits.h"
 #include "replay/simulate/machine.h"
 
-static bool can_be_kicked(const struct guest *guest)
+static bool can_be_kicked(const struct sim_guest *guest)
 {
 	return guest->task->state == TASK_ASLEEP && guest_item(guest)->kind != ITEM_IO;
 }
 
-static void add_interrupt(struct guest *to, struct interrupt interrupt)
+static void add_interrupt(struct sim_guest *to, struct sim_interrupt interrupt)
 {
 	if (to->n_interrupts == to->size) {
 		to->size = to->size ? 2 * to->size : 8;
-		to->interrupts = g_renew(struct interrupt, to->interrupts, to->size);
+		to->interrupts = g_renew(struct sim_interrupt, to->interrupts, to->size);
 	}
 	to->interrupts[to->n_interrupts++] = interrupt;
 	to->n_came++;
 }
 
-static void send_to(struct sim *sim, struct guest *from, struct guest *to, const struct item *item)
+static void send_to(struct sim *sim, struct sim_guest *from, struct sim_guest *to, const struct item *item)
 {
 	const struct policy *policy = sim->setting->policy;
 	struct spin_state *state = &from->vm->state;
 	bool waited_for = item->kind == ITEM_SENDWAIT;
 
-	add_interrupt(to, (struct interrupt){ from->idx, item->vector, waited_for, false });
+	add_interrupt(to, (struct sim_interrupt){ from->idx, item->vector, waited_for, false });
 	from->n_awaited += waited_for;
 	if (item->tracked && policy->on_ipi)
 		policy->on_ipi(&from->vm->policy, from->idx, to->idx, item->vector, sim->now);
@@ -37,7 +37,7 @@ static void send_to(struct sim *sim, struct guest *from, struct guest *to, const
 		machine_wake(sim, to->task);
 }
 
-void guest_send(struct sim *sim, struct guest *guest, const struct item *item)
+void guest_send(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
 	const struct sim_vm *vm = guest->vm;
 
@@ -50,7 +50,7 @@ void guest_send(struct sim *sim, struct guest *guest, const struct item *item)
 	}
 }
 
-static void acknowledge(struct sim *sim, struct guest *guest, uint8_t vector)
+static void acknowledge(struct sim *sim, struct sim_guest *guest, uint8_t vector)
 {
 	const struct policy *policy = sim->setting->policy;
 
@@ -58,7 +58,7 @@ static void acknowledge(struct sim *sim, struct guest *guest, uint8_t vector)
 		policy->on_eoi(&guest->vm->policy, guest->idx, vector, sim->now);
 }
 
-void guest_begin_handler(struct sim *sim, struct guest *guest)
+void guest_begin_handler(struct sim *sim, struct sim_guest *guest)
 {
 	uint8_t vector = guest->interrupts[0].vector;
 
@@ -71,7 +71,7 @@ void guest_begin_handler(struct sim *sim, struct guest *guest)
 		acknowledge(sim, guest, vector);
 }
 
-void guest_end_handler(struct sim *sim, struct guest *guest)
+void guest_end_handler(struct sim *sim, struct sim_guest *guest)
 {
 	uint8_t vector = guest->interrupts[0].vector;
 	unsigned int n = 0;
@@ -80,8 +80,8 @@ void guest_end_handler(struct sim *sim, struct guest *guest)
 	if (!guest->vm->is->acks_before_handler)
 		acknowledge(sim, guest, vector);
 	for (unsigned int i = 0; i < guest->n_interrupts; i++) {
-		struct interrupt *interrupt = &guest->interrupts[i];
-		struct guest *sender = guest->vm->guests[interrupt->sender];
+		struct sim_interrupt *interrupt = &guest->interrupts[i];
+		struct sim_guest *sender = guest->vm->guests[interrupt->sender];
 
 		if (!interrupt->in_service)
 			guest->interrupts[n++] = *interrupt;
@@ -91,7 +91,7 @@ void guest_end_handler(struct sim *sim, struct guest *guest)
 	guest->n_interrupts = n;
 }
 
-void guest_free_to_go(struct sim *sim, struct guest *guest)
+void guest_free_to_go(struct sim *sim, struct sim_guest *guest)
 {
 	guest->released = true;
 	if (guest_item(guest)->kind == ITEM_SENDWAIT) {

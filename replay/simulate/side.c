@@ -37,9 +37,12 @@ static int64_t penalty_cap(unsigned int n, int64_t granularity)
 	       n <= 8 ? 2 * granularity : n <= 12 ? granularity * 3 / 2 : granularity;
 }
 
-/* What is left out has no effect: after the clamp the base penalty of a need of 0 is never larger. */
-static int64_t penalty(struct run_queue *rq, const struct entity *y, const struct entity *t, unsigned int n,
-		       int64_t now)
+/*
+ * What is left out has no effect: after the clamp the base penalty of a need of 0 is never
+ * larger. Nor does the reverse pair ever count, as it is younger than the rate limit.
+ */
+static int64_t penalty(struct run_queue *rq, const struct sim_entity *y, const struct sim_entity *t,
+		       unsigned int n, int64_t now)
 {
 	int64_t granularity = virtual_time(rq->host->slice, y->weight), need = MAX(t->v - y->v, 0);
 	int64_t p = granularity + need + need / 10;
@@ -50,18 +53,18 @@ static int64_t penalty(struct run_queue *rq, const struct entity *y, const struc
 	return CLAMP(p, granularity, penalty_cap(n, granularity));
 }
 
-static void deboost(struct run_queue *rq, const struct entity *target, bool same_rq, bool v1, int64_t t)
+static void deboost(struct run_queue *rq, const struct sim_entity *target, bool same_rq, bool v1, int64_t t)
 {
 	int64_t now = v1 ? rq->clock : t, p;
-	struct entity *y = rq->curr;
-	const struct entity *of = target;
+	struct sim_entity *y = rq->curr;
+	const struct sim_entity *of = target;
 	unsigned int n;
 
 	if (rate_limited(rq, v1, now) || !y || !same_rq || !target->queued || target == y)
 		return;
 	if (y->group != target->group) {
 		y = root_entity(rq, y);
-		of = root_entity(rq, (struct entity *)target);
+		of = root_entity(rq, (struct sim_entity *)target);
 	}
 	n = v1 || y->queue != &rq->root ? y->queue->n : rq->n_tasks;
 	if (n <= 1)
@@ -81,7 +84,7 @@ static void deboost(struct run_queue *rq, const struct entity *target, bool same
  * As requeue_delayed_entity() moves an entity: out and in again with the lag that it is to
  * have. The margin, slices per queued entity, is not known.
  */
-static void credit(struct run_queue *rq, struct queue *q, struct entity *se, double margin)
+static void credit(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se, double margin)
 {
 	int64_t others = q->load - se->weight, base = se->v, sum = 0, lag, shift;
 
@@ -97,9 +100,12 @@ static void credit(struct run_queue *rq, struct queue *q, struct entity *se, dou
 	se->vprot += shift;
 }
 
-void side_yield_to(struct run_queue *rq, struct entity *target, bool same_rq,
+void side_yield_to(struct run_queue *rq, struct sim_entity *target, bool same_rq,
 		   const struct simulation_setting *setting, int64_t now)
 {
+	/* all of it is EEVDF's */
+	if (rq->host->scheduler != SCHEDULER_EEVDF)
+		return;
 	if (setting->side == SIDE_DEBOOSTER_V1 || setting->side == SIDE_DEBOOSTER_V2) {
 		deboost(rq, target, same_rq, setting->side == SIDE_DEBOOSTER_V1, now);
 	} else if (setting->side == SIDE_LAG_CREDIT && same_rq && target->queued) {
@@ -112,7 +118,8 @@ void side_yield_to(struct run_queue *rq, struct entity *target, bool same_rq,
 
 void side_yielded(struct run_queue *rq, const struct simulation_setting *setting, int64_t now)
 {
-	if (setting->side != SIDE_LAG_CREDIT || !rq->curr || within(now, rq->cancel_time, RATE_LIMIT))
+	if (rq->host->scheduler != SCHEDULER_EEVDF || setting->side != SIDE_LAG_CREDIT || !rq->curr ||
+	    within(now, rq->cancel_time, RATE_LIMIT))
 		return;
 	rq->cancel_time = now;
 	eevdf_cancel_protection(rq->host, rq->curr);

@@ -10,7 +10,7 @@
  * The current task of rq yields to target, which set_next_buddy() has named; same_rq: it
  * waits on rq, too. To be called before the yield itself, with rq->clock as it was.
  */
-void side_yield_to(struct run_queue *rq, struct entity *target, bool same_rq,
+void side_yield_to(struct run_queue *rq, struct sim_entity *target, bool same_rq,
 		   const struct simulation_setting *setting, int64_t now);
 
 /* After the yield itself. */

@@ -14,7 +14,7 @@ static void vm_init(struct sim_vm *vm, const struct program_vm *is, const struct
 	struct spin_state *state = &vm->state;
 
 	vm->is = is;
-	vm->guests = g_new0(struct guest *, is->n_vcpus);
+	vm->guests = g_new0(struct sim_guest *, is->n_vcpus);
 	vm->responses = g_array_new(FALSE, FALSE, sizeof(double));
 	*state = (struct spin_state){
 		.n_vcpus = is->n_vcpus, .n_words = n_words, .kernel_mode = true, .kernel_mode_known = true,
@@ -113,7 +113,8 @@ static void init_tasks(struct sim *sim)
 	}
 }
 
-static void sim_init(struct sim *sim, const struct program_input *input, const struct simulation_setting *setting)
+static void sim_init(struct sim *sim, const struct program_input *input,
+		     const struct simulation_setting *setting)
 {
 	unsigned int words = 1;
 
@@ -126,7 +127,7 @@ static void sim_init(struct sim *sim, const struct program_input *input, const s
 	sim->touched = g_new0(uint64_t, sim->n_words);
 	sim->cpus = g_new0(struct sim_cpu, sim->n_cpus);
 	sim->tasks = g_new0(struct sim_task, MAX(sim->n_tasks, 1));
-	sim->guests = g_new0(struct guest, MAX(sim->n_guests, 1));
+	sim->guests = g_new0(struct sim_guest, MAX(sim->n_guests, 1));
 	sim->vms = g_new0(struct sim_vm, MAX(input->n_vms, 1));
 	timers_init(&sim->timers, 1 + sim->n_tasks + sim->n_cpus);
 	for (unsigned int c = 0; c < sim->n_cpus; c++) {
@@ -261,7 +262,7 @@ static void run(struct sim *sim)
 static void add_up(struct sim *sim, struct simulated *result)
 {
 	for (unsigned int i = 0; i < sim->n_guests; i++) {
-		const struct guest *guest = &sim->guests[i];
+		const struct sim_guest *guest = &sim->guests[i];
 		struct simulated_vm *vm = &result->vms[guest->program->vm];
 
 		vm->work += guest->spent[DOING_WORK];

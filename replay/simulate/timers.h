@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* timers - when what comes next: a binary heap of a fixed set of numbered timers; ties go to the smaller number. */
+/*
+ * timers - what comes next: a binary heap of a fixed set of numbered timers; ties go to
+ * the smaller number.
+ */
 #ifndef REPLAY_SIMULATE_TIMERS_H
 #define REPLAY_SIMULATE_TIMERS_H
 

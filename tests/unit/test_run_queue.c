@@ -15,7 +15,7 @@ enum { A, B, C, D, E, N };
 struct fixture {
 	struct sim_host host;
 	struct run_queue rq;
-	struct entity e[N];
+	struct sim_entity e[N];
 };
 
 static void set_up(struct fixture *f, enum scheduler scheduler, unsigned int n)
@@ -29,21 +29,21 @@ static void set_up(struct fixture *f, enum scheduler scheduler, unsigned int n)
 	world_free(input);
 	run_queue_init(&f->rq, &f->host);
 	for (unsigned int i = 0; i < N; i++)
-		f->e[i] = (struct entity){ .weight = WEIGHT_0, .number = i };
+		f->e[i] = (struct sim_entity){ .weight = WEIGHT_0, .number = i };
 	for (unsigned int i = 0; i < n; i++)
 		run_queue_enqueue(&f->rq, &f->e[i], true);
 }
 
 static int pick(struct fixture *f)
 {
-	struct entity *se = run_queue_pick(&f->rq);
+	struct sim_entity *se = run_queue_pick(&f->rq);
 
 	return se ? (int)se->number : -1;
 }
 
 static int run_next(struct fixture *f, int64_t now)
 {
-	struct entity *se = run_queue_pick(&f->rq);
+	struct sim_entity *se = run_queue_pick(&f->rq);
 
 	run_queue_set_curr(&f->rq, se, now);
 	f->rq.resched = false;
@@ -303,6 +303,58 @@ static void test_cfs_last_buddy(void)
 	}
 }
 
+/* From a CPU where the least is at 1 ms to one where it is at 10. */
+static void test_cfs_migration(void)
+{
+	struct fixture f, other;
+
+	set_up(&f, SCHEDULER_CFS, 2);
+	set_up(&other, SCHEDULER_CFS, 1);
+	f.e[A].v = US(3000);
+	f.e[B].v = f.rq.root.floor = US(1000);
+	other.rq.root.floor = US(10000);
+	run_queue_dequeue(&f.rq, &f.e[A], false);
+	run_queue_enqueue(&other.rq, &f.e[A], false);
+	g_assert_cmpint(f.e[A].v, ==, US(12000));
+	run_queue_release(&f.rq);
+	run_queue_release(&other.rq);
+}
+
+/* The turn of one of two is 1500, however far it is behind. */
+static void test_cfs_turn(void)
+{
+	struct fixture f;
+
+	set_up(&f, SCHEDULER_CFS, 2);
+	f.e[B].v = US(100000);
+	g_assert_cmpint(run_next(&f, 0), ==, A);
+	run_queue_tick(&f.rq, US(1000));
+	g_assert_false(f.rq.resched);
+	run_queue_tick(&f.rq, US(2000));
+	g_assert_true(f.rq.resched);
+	run_queue_release(&f.rq);
+}
+
+/* What was left of a slice goes along to another CPU; who has slept gets a new one. */
+static void test_eevdf_migration(void)
+{
+	struct fixture f, other;
+
+	set_up(&f, SCHEDULER_EEVDF, 2);
+	set_up(&other, SCHEDULER_EEVDF, 1);
+	other.e[A].v = US(10000);
+	f.e[A].v = f.e[B].v = US(1000);
+	run_queue_dequeue(&f.rq, &f.e[A], false);
+	run_queue_enqueue(&other.rq, &f.e[A], false);
+	g_assert_cmpint(f.e[A].v, ==, US(10000));
+	g_assert_cmpint(f.e[A].deadline, ==, US(12000));
+	run_queue_dequeue(&other.rq, &f.e[A], true);
+	run_queue_enqueue(&other.rq, &f.e[A], true);
+	g_assert_cmpint(f.e[A].deadline, ==, US(13000));
+	run_queue_release(&f.rq);
+	run_queue_release(&other.rq);
+}
+
 static struct simulation_setting side(enum scheduler_side which)
 {
 	struct simulation_setting setting = world_setting("stock");
@@ -467,6 +519,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/run_queue/eevdf/lag", test_eevdf_lag);
 	g_test_add_func("/run_queue/cfs/buddies", test_cfs_buddies);
 	g_test_add_func("/run_queue/cfs/last_buddy", test_cfs_last_buddy);
+	g_test_add_func("/run_queue/cfs/migration", test_cfs_migration);
+	g_test_add_func("/run_queue/cfs/turn", test_cfs_turn);
+	g_test_add_func("/run_queue/eevdf/migration", test_eevdf_migration);
 	g_test_add_func("/run_queue/debooster", test_debooster);
 	g_test_add_func("/run_queue/debooster/stream", test_debooster_stream);
 	g_test_add_func("/run_queue/debooster/groups", test_debooster_groups);

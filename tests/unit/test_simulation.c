@@ -98,8 +98,8 @@ static char *run_to_digest(const struct program_input *input, const struct simul
 /* Everything at once: groups, other tasks, one of them realtime, unequal VMs, ple windows that grow. */
 static struct program_input *full_house(enum scheduler scheduler, uint64_t seed)
 {
-	static unsigned int weights[] = { 0, 1024, 512 }, nodes[] = { 0, 0, 1, 1 };
-	struct program_input *input = world_busy(scheduler, 4, 3, 4, US(100000), seed);
+	static unsigned int weights[] = { 0, 1024, 512 }, nodes[] = { 0, 0, 1 };
+	struct program_input *input = world_busy(scheduler, 3, 3, 4, US(100000), seed);
 	int64_t turns[200];
 
 	input->host.n_groups = 3;
@@ -136,6 +136,26 @@ static void test_f7(gconstpointer scheduler)
 	of_other = run_to_digest(input, &copy);
 	g_assert_cmpstr(first, !=, of_other);
 	world_free(input);
+}
+
+/* Each scheduler side makes a difference, and none under CFS. */
+static void test_sides(void)
+{
+	for (unsigned int scheduler = SCHEDULER_CFS; scheduler <= SCHEDULER_EEVDF; scheduler++) {
+		struct program_input *input = full_house(scheduler, 1);
+		struct simulation_setting setting = world_setting("stock");
+		g_autofree char *plain = run_to_digest(input, &setting);
+
+		for (unsigned int side = SIDE_PLAIN + 1; side < N_SCHEDULER_SIDES; side++) {
+			g_autofree char *other = NULL;
+
+			setting.side = side;
+			setting.lag_margin = 0.05;
+			other = run_to_digest(input, &setting);
+			g_assert_true(g_str_equal(plain, other) == (scheduler == SCHEDULER_CFS));
+		}
+		world_free(input);
+	}
 }
 
 struct errand {
@@ -286,6 +306,25 @@ static void test_lock(void)
 		g_assert_cmpfloat(o.yields, ==, i);
 		g_assert_cmpfloat(o.futile, ==, 0);
 	}
+}
+
+/* On a CPU of its own u is at 100 as w begins to wait, and gets there at 150. */
+static void test_lock_elsewhere(void)
+{
+	struct program_input *input = world_input(SCHEDULER_EEVDF, 2);
+	struct program *w, *u;
+	struct outcome o;
+
+	world_vm(input, 2);
+	w = world_program(input, 0, 0, 0);
+	u = world_program(input, 0, 1, 1);
+	compute(w, US(100), true);
+	wait_for(w, 1, US(50), false);
+	compute(w, US(1000), true);
+	compute(u, US(50000), true);
+	o = outcome_of(input, &policy_none);
+	g_assert_cmpfloat(o.spin, ==, US(50));
+	g_assert_cmpint(o.ns, ==, US(1150));
 }
 
 /*
@@ -527,6 +566,95 @@ static void test_jitter(void)
 	g_assert_cmpint(ns[1], !=, ns[2]);
 }
 
+/*
+ * u waits on another CPU, where two of another VM came before it: the yield at 120 names
+ * it there and has that CPU choose anew. w, alone on its own, spins on until 125.
+ */
+static void test_yield_elsewhere(void)
+{
+	struct program_input *input = world_input(SCHEDULER_EEVDF, 2);
+	struct simulation_setting setting = world_setting("stock");
+	struct simulated *result;
+	struct program *w;
+
+	world_vm(input, 2);
+	world_vm(input, 2);
+	for (unsigned int i = 0; i < 2; i++)
+		compute(world_program(input, 0, i, 1), US(50000), true);
+	w = world_program(input, 1, 0, 0);
+	compute(w, US(100), true);
+	send_wait(w, 1, true);
+	compute(w, US(1000), true);
+	compute(world_program(input, 1, 1, 1), US(50000), false);
+	result = simulate_run(input, &setting);
+	g_assert_cmpfloat(result->vms[1].yields, ==, 1);
+	g_assert_cmpfloat(result->vms[1].spin, ==, US(25));
+	g_assert_cmpfloat(g_array_index(result->vms[1].responses, double, 0), ==, US(25));
+	simulated_free(result);
+	world_free(input);
+}
+
+/*
+ * Two that only spin, 100 each. One inside its own yield is refused the first time: yields at
+ * 20, 60, 100 and 140, and exits in vain at 40, 80, 120 and 160.
+ */
+static void test_refused_in_turn(void)
+{
+	struct program_input *input = world_input(SCHEDULER_EEVDF, 1);
+	struct outcome o;
+
+	world_vm(input, 2);
+	for (unsigned int i = 0; i < 2; i++)
+		rest(world_program(input, 0, i, 0), ITEM_SPIN, US(100));
+	o = outcome_of(input, &policy_stock);
+	g_assert_cmpfloat(o.pauses, ==, 8);
+	g_assert_cmpfloat(o.yields, ==, 4);
+	g_assert_cmpint(o.ns, ==, US(180));
+}
+
+/* r is woken as it falls asleep, by the one that it has just let go; and is there for a third at 75. */
+static void test_woken_on_its_way_out(void)
+{
+	struct program_input *input = world_input(SCHEDULER_EEVDF, 3);
+	struct simulation_setting setting = world_setting("none");
+	struct simulated *result;
+	struct program *s, *r;
+
+	world_vm(input, 2);
+	s = world_program(input, 0, 0, 0);
+	r = world_program(input, 0, 1, 1);
+	send_at(s, US(50), ITEM_SENDWAIT, 1);
+	send_at(s, 0, ITEM_SEND, 1);
+	send_at(s, US(20), ITEM_SENDWAIT, 1);
+	compute(s, US(1000), true);
+	add_item(r, (struct item){ .kind = ITEM_HALT_IPI, .n = 2 });
+	compute(r, US(100), true);
+	result = simulate_run(input, &setting);
+	g_assert_cmpuint(result->vms[0].responses->len, ==, 2);
+	g_assert_cmpfloat(response_of(result, 0), ==, US(5));
+	g_assert_cmpfloat(response_of(result, 1), ==, US(5));
+	g_assert_cmpint(result->ns, ==, US(50 + 5 + 5 + 100 + 5));
+	simulated_free(result);
+	world_free(input);
+}
+
+/* A counter to the next PAUSE exit that a realtime task, at 30 for 10, only holds up: exits after 40 and 80. */
+static void test_preempted_spin(void)
+{
+	static const int64_t turns[] = { US(30), US(10) };
+	struct program_input *input = world_input(SCHEDULER_EEVDF, 1);
+	struct program_vm *vm = world_vm(input, 1);
+	struct outcome o;
+
+	vm->window = vm->window_max = US(40);
+	rest(world_program(input, 0, 0, 0), ITEM_SPIN, US(100));
+	world_background(input, 0, turns, 2)->realtime = true;
+	o = outcome_of(input, &policy_stock);
+	g_assert_cmpfloat(o.pauses, ==, 2);
+	g_assert_cmpfloat(o.spin, ==, US(100));
+	g_assert_cmpint(o.ns, ==, US(110));
+}
+
 /* What a policy is shown; a static, as a policy has nothing to call its own. */
 static struct ask {
 	unsigned int me;
@@ -574,6 +702,129 @@ static void test_last_boosted(void)
 	g_assert_cmpint(asks[3].last_boosted_vcpu, ==, 0);
 }
 
+static uint64_t looks[2][N_SEEN];
+
+/* At 40 and at last. */
+static int look_on_spin(struct policy_vm *vm, struct spin *s)
+{
+	(void)vm;
+	for (unsigned int i = s->now == US(40) ? 0 : 1; i < 2; i++)
+		for (unsigned int what = 0; what < N_SEEN; what++)
+			looks[i][what] = s->seen[what];
+	return NO_TARGET;
+}
+
+/*
+ * 3 spins. 0 halts until 30, 1 is outside the guest until 30, 2 halts until 3 sends it an
+ * interrupt at 0: none has run again by 40. By the end all have, and were preempted.
+ */
+static void test_looks(void)
+{
+	static const struct policy spy = { .name = "spy", .on_spin = look_on_spin };
+	struct program_input *input = world_input(SCHEDULER_EEVDF, 1);
+
+	world_vm(input, 4);
+	for (unsigned int i = 0; i < 4; i++) {
+		struct program *p = world_program(input, 0, i, 0);
+
+		if (i < 3)
+			rest(p, i == 1 ? ITEM_IO : ITEM_HALT, i == 2 ? US(200) : US(30));
+		else
+			send_to_one(p, ITEM_SEND, 2, true);
+		if (i < 3)
+			compute(p, US(100000), i == 2);
+		else
+			rest(p, ITEM_SPIN, US(5000));
+	}
+	memset(looks, 0, sizeof(looks));
+	outcome_of(input, &spy);
+	g_assert_cmphex(looks[0][READY], ==, 0x5);
+	g_assert_cmphex(looks[0][PREEMPTED], ==, 0);
+	g_assert_cmphex(looks[0][BLOCKING], ==, 0x5);
+	g_assert_cmphex(looks[0][DY_RUNNABLE] & 0x5, ==, 0x4);
+	g_assert_cmphex(looks[0][QUEUED], ==, 0xf);
+	g_assert_cmphex(looks[0][ON_CPU], ==, 0x8);
+	g_assert_cmphex(looks[1][READY], ==, 0x7);
+	g_assert_cmphex(looks[1][PREEMPTED], ==, 0x7);
+	g_assert_cmphex(looks[1][IN_KERNEL] & 0x7, ==, 0x4);
+	g_assert_cmphex(looks[1][BLOCKING], ==, 0);
+	g_assert_cmphex(looks[1][DY_RUNNABLE], ==, 0);
+	g_assert_cmphex(looks[1][QUEUED], ==, 0xf);
+	g_assert_cmphex(looks[1][ON_CPU], ==, 0x8);
+	g_assert_cmphex(looks[1][PENDING_IRQ], ==, 0);
+}
+
+static int64_t t_ipi, t_eoi;
+
+static int first_on_spin(struct policy_vm *vm, struct spin *s)
+{
+	(void)vm, (void)s;
+	return 1;
+}
+
+static void note_ipi(struct policy_vm *vm, unsigned int sender, unsigned int receiver, uint8_t vector, int64_t t)
+{
+	(void)vm;
+	g_assert_cmpuint(sender, ==, 0);
+	g_assert_cmpuint(receiver, ==, 1);
+	g_assert_cmpuint(vector, ==, VECTOR);
+	t_ipi = t;
+}
+
+static void note_eoi(struct policy_vm *vm, unsigned int idx, int vector, int64_t t)
+{
+	(void)vm;
+	g_assert_cmpuint(idx, ==, 1);
+	g_assert_cmpint(vector, ==, VECTOR);
+	t_eoi = t;
+}
+
+/*
+ * F2 with costs: w is switched to 0-2, computes -102, spins -122, exits -125 and yields; u is
+ * switched to -127, handles -132, computes -182 and halts; w is switched to -184, is back from
+ * the yield at 191 and computes 1000.
+ */
+static void test_costs(void)
+{
+	static const struct policy spy = {
+		.name = "spy", .on_spin = first_on_spin, .on_ipi = note_ipi, .on_eoi = note_eoi,
+	};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		struct program_input *input = world_input(SCHEDULER_EEVDF, 1);
+		struct simulation_setting setting = world_setting("stock");
+		struct program_vm *vm = world_vm(input, 2);
+		struct program *w = world_program(input, 0, 0, 0), *u = world_program(input, 0, 1, 0);
+		struct simulated *result;
+
+		setting.policy = &spy;
+		input->host.c_switch = US(2);
+		vm->c_exit = US(3);
+		vm->c_yield = US(7);
+		vm->acks_before_handler = i;
+		compute(w, US(100), true);
+		send_wait(w, 1, true);
+		compute(w, US(1000), true);
+		compute(u, US(50), true);
+		rest(u, ITEM_HALT, US(100000));
+		result = simulate_run(input, &setting);
+		g_assert_cmpint(result->ns, ==, US(1191));
+		g_assert_cmpfloat(response_of(result, 0), ==, US(132 - 102));
+		g_assert_cmpfloat(result->vms[0].work, ==, US(1150));
+		g_assert_cmpfloat(result->vms[0].spinning, ==, US(20));
+		g_assert_cmpfloat(result->vms[0].handlers, ==, US(5));
+		g_assert_cmpfloat(result->vms[0].exits, ==, US(3 + 7));
+		g_assert_cmpfloat(result->vms[0].switches, ==, US(2 + 2 + 2));
+		g_assert_cmpfloat(result->vms[0].on_cpu, ==, US(1191));
+		g_assert_cmpfloat(result->vms[0].spin, ==, US(20 + 3 + 2 + 7));
+		g_assert_cmpfloat(result->vms[0].futile, ==, 0);
+		g_assert_cmpint(t_ipi, ==, US(102));
+		g_assert_cmpint(t_eoi, ==, i ? US(127) : US(132));
+		simulated_free(result);
+		world_free(input);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -594,6 +845,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/simulation/f3_f4", test_f3_f4);
 	g_test_add_func("/simulation/f5", test_f5);
 	g_test_add_func("/simulation/f6", test_f6);
+	g_test_add_func("/simulation/sides", test_sides);
 	g_test_add_func("/simulation/threads", test_threads);
 	g_test_add_func("/simulation/lock", test_lock);
 	g_test_add_func("/simulation/cycle", test_cycle);
@@ -604,6 +856,13 @@ int main(int argc, char **argv)
 	g_test_add_func("/simulation/pull", test_pull);
 	g_test_add_func("/simulation/wake_placement", test_wake_placement);
 	g_test_add_func("/simulation/jitter", test_jitter);
+	g_test_add_func("/simulation/preempted_spin", test_preempted_spin);
+	g_test_add_func("/simulation/costs", test_costs);
+	g_test_add_func("/simulation/lock_elsewhere", test_lock_elsewhere);
+	g_test_add_func("/simulation/yield_elsewhere", test_yield_elsewhere);
+	g_test_add_func("/simulation/refused_in_turn", test_refused_in_turn);
+	g_test_add_func("/simulation/woken_on_its_way_out", test_woken_on_its_way_out);
+	g_test_add_func("/simulation/looks", test_looks);
 	g_test_add_func("/simulation/last_boosted", test_last_boosted);
 	return g_test_run();
 }
