@@ -16,7 +16,7 @@ double extract_draw(const struct extract *x, uint64_t subject, uint64_t n)
 	return prng_unit(&prng);
 }
 
-/* The span that it begins in, and where; NULL: it did not run. */
+/* Empty yet: where and when it begins; NULL: it did not run in the span. */
 static struct program *begin_program(const struct extract *x, unsigned int vcpu)
 {
 	const GArray *line = x->tl->lines[vcpu];

@@ -127,7 +127,7 @@ static void add_receivers(struct extract *x, struct program *p, guint i, struct 
 		const struct edge *edge = edge_at(x->sends, send->edge + k);
 		uint16_t receiver = edge->receiver;
 
-		if (!x->vcpus[edge->receiver_vcpu].program)
+		if (!x->vcpus[edge->receiver_vcpu].program || vm_of(x, edge->receiver_vcpu) != p->vm)
 			continue;
 		item->tracked |= edge->tracked;
 		g_array_append_val(p->receivers, receiver);

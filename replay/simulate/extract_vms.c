@@ -26,11 +26,12 @@ static struct samples *samples_new(unsigned int n)
 {
 	struct samples *s = g_new0(struct samples, n);
 
-	for (unsigned int i = 0; i < n; i++)
-		s[i] = (struct samples){
-			.windows = g_array_new(FALSE, FALSE, sizeof(double)), .exits = g_array_new(FALSE, FALSE, sizeof(double)),
-			.yields = g_array_new(FALSE, FALSE, sizeof(double)), .acks = g_array_new(FALSE, FALSE, sizeof(double)),
-		};
+	for (unsigned int i = 0; i < n; i++) {
+		s[i].windows = g_array_new(FALSE, FALSE, sizeof(double));
+		s[i].exits = g_array_new(FALSE, FALSE, sizeof(double));
+		s[i].yields = g_array_new(FALSE, FALSE, sizeof(double));
+		s[i].acks = g_array_new(FALSE, FALSE, sizeof(double));
+	}
 	return s;
 }
 
@@ -103,7 +104,8 @@ static struct samples *take_samples(const struct extract *x)
 	for (guint i = 0; i < x->sends->edges->len; i++) {
 		const struct edge *edge = edge_at(x->sends, i);
 
-		if (edge->inject != DB_NULL && edge->ack != NEVER && edge->ack_lo == edge->ack && edge->ack >= edge->inject)
+		if (edge->inject != DB_NULL && edge->ack != NEVER && edge->ack_lo == edge->ack &&
+		    edge->ack >= edge->inject)
 			add(s[vm_of(x, edge->receiver_vcpu)].acks, all->acks,
 			    ran_between(x, edge->receiver_vcpu, edge->inject, edge->ack));
 	}
@@ -133,7 +135,8 @@ static void measure(struct extract *x, unsigned int vm, const struct samples *s,
 	struct program_vm *pv = &x->input->vms[vm];
 	const struct pause_window *w = &x->e->windows[vm];
 	double first, longest, before = median(s->acks, all->acks, 0), after = x->e->handlers[vm].typical;
-	double yield = median(s->yields, all->yields, 0) - C_SW, exit = median(s->exits, all->exits, MAX(yield, 0)), window;
+	double yield = median(s->yields, all->yields, 0) - C_SW;
+	double exit = median(s->exits, all->exits, MAX(yield, 0)), window;
 
 	range_of_units(x, vm, &first, &longest);
 	x->first_unit[vm] = first;
