@@ -128,7 +128,6 @@ static void init(struct extract *x)
 	x->episode_of = g_new(int, x->sends->sends->len + 1);
 	x->unseen_until = g_new0(int64_t, x->sends->sends->len + 1);
 	x->loop_of = g_new0(guint, x->sends->sends->len + 1);
-	x->first_unit = g_new0(double, x->recorded->n_vms + 1);
 	x->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	x->group_ns = g_array_new(FALSE, FALSE, sizeof(double));
 	g_array_append_val(x->group_ns, none);
@@ -148,7 +147,6 @@ static void clear(struct extract *x)
 	g_free(x->vcpus);
 	g_array_unref(x->group_ns);
 	g_hash_table_unref(x->groups);
-	g_free(x->first_unit);
 	g_free(x->loop_of);
 	g_free(x->unseen_until);
 	g_free(x->episode_of);
