@@ -16,7 +16,7 @@ double extract_draw(const struct extract *x, uint64_t subject, uint64_t n)
 	return prng_unit(&prng);
 }
 
-/* The span that it begins in, and where; NULL: it did not run. */
+/* Empty yet: where and when it begins; NULL: it did not run in the span. */
 static struct program *begin_program(const struct extract *x, unsigned int vcpu)
 {
 	const GArray *line = x->tl->lines[vcpu];
@@ -128,7 +128,6 @@ static void init(struct extract *x)
 	x->episode_of = g_new(int, x->sends->sends->len + 1);
 	x->unseen_until = g_new0(int64_t, x->sends->sends->len + 1);
 	x->loop_of = g_new0(guint, x->sends->sends->len + 1);
-	x->first_unit = g_new0(double, x->recorded->n_vms + 1);
 	x->groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	x->group_ns = g_array_new(FALSE, FALSE, sizeof(double));
 	g_array_append_val(x->group_ns, none);
@@ -148,7 +147,6 @@ static void clear(struct extract *x)
 	g_free(x->vcpus);
 	g_array_unref(x->group_ns);
 	g_hash_table_unref(x->groups);
-	g_free(x->first_unit);
 	g_free(x->loop_of);
 	g_free(x->unseen_until);
 	g_free(x->episode_of);

@@ -115,7 +115,9 @@ static int by_waking(const void *a, const void *b)
 {
 	const struct turn *x = a, *y = b;
 
-	return x->woken != y->woken ? (x->woken > y->woken) - (x->woken < y->woken) : (x->end > y->end) - (x->end < y->end);
+	if (x->woken != y->woken)
+		return x->woken < y->woken ? -1 : 1;
+	return (x->end > y->end) - (x->end < y->end);
 }
 
 /* turns in the order of waking; one that wakes before the end of the last goes on with it. */

@@ -59,7 +59,8 @@ bool extract_host(struct extract *x, const struct policy_params *recorded, GErro
 
 	scheduler_read(x->recorded, &facts);
 	if (facts.scheduler == SHADOW_NONE) {
-		g_set_error(error, EXTRACT_ERROR, 0, "neither the kernel's release nor its scheduler's features are recorded");
+		g_set_error(error, EXTRACT_ERROR, 0,
+			    "neither the kernel's release nor its scheduler's features are recorded");
 		return false;
 	}
 	read_scheduler(h, x->recorded, x->quality);

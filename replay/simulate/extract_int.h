@@ -49,7 +49,6 @@ struct extract {
 	int *episode_of;		/* by send: the first that waits for it; -1: none */
 	int64_t *unseen_until;		/* by send: when its sender, waiting unseen, could go on; 0: it does not wait */
 	guint *loop_of;			/* by send that is waited for: the first whose answers are, too */
-	double *first_unit;		/* by VM: units of pause_window that the first window after a switch has */
 	GHashTable *groups;		/* cgroup to group */
 	unsigned int n_vm_groups;	/* the first, after the root: others may be within them */
 	GArray *group_ns;		/* of double, by group: time that its threads were runnable */

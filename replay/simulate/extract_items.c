@@ -55,8 +55,10 @@ static int by_mark(const void *a, const void *b)
 {
 	const struct mark *x = a, *y = b;
 
+	if (x->t != y->t)
+		return x->t < y->t ? -1 : 1;
 	/* a send before the wait of the same instant, and a sleep after both */
-	return x->t != y->t ? (x->t > y->t) - (x->t < y->t) : (x->item.kind > y->item.kind) - (x->item.kind < y->item.kind);
+	return (x->item.kind > y->item.kind) - (x->item.kind < y->item.kind);
 }
 
 static int by_beginning(const void *a, const void *b)

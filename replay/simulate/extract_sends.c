@@ -47,6 +47,7 @@ static int64_t unseen(const struct extract *x, guint i)
 	const struct send *send = send_at(x->sends, i);
 	unsigned int vm = vm_of(x, send->vcpu);
 	const struct pause_window *w = &x->e->windows[vm];
+	double window = MAX(x->input->vms[vm].window, w->unit == PAUSE_CONSTANT ? w->hi : 0);
 	bool more = i + 1 < x->sends->first[send->vcpu + 1], vague;
 	int64_t answered, ran;
 
@@ -55,7 +56,7 @@ static int64_t unseen(const struct extract *x, guint i)
 	    (more && send_at(x->sends, i + 1)->t_first < answered))
 		return 0;
 	ran = timeline_ran(x->tl, send->vcpu, answered) - timeline_ran(x->tl, send->vcpu, send->t_last);
-	if (ran > UNSEEN_WINDOWS * w->hi * x->first_unit[vm] || slept(x, send->vcpu, send->t_last, answered))
+	if (ran > UNSEEN_WINDOWS * window || slept(x, send->vcpu, send->t_last, answered))
 		return 0;
 	return extract_draw(x, DRAW_SENDS, i) < waited(x, vm, send->vector) ? answered : 0;
 }
@@ -82,12 +83,11 @@ static void lose_handler(struct extract *x, const struct edge *edge)
 static bool goes_on(const struct extract *x, guint i)
 {
 	const struct send *send = send_at(x->sends, i), *next = send + 1;
-	const struct pause_window *w = &x->e->windows[vm_of(x, send->vcpu)];
-	int64_t answered;
+	int64_t window = x->input->vms[vm_of(x, send->vcpu)].window, answered;
 	bool vague;
 
 	if (i + 1 >= x->sends->first[send->vcpu + 1] || next->vector != send->vector || extract_waited_for(x, i) ||
-	    timeline_ran(x->tl, send->vcpu, next->t_first) - timeline_ran(x->tl, send->vcpu, send->t_last) > w->lo ||
+	    timeline_ran(x->tl, send->vcpu, next->t_first) - timeline_ran(x->tl, send->vcpu, send->t_last) > window ||
 	    slept(x, send->vcpu, send->t_last, next->t_first))
 		return false;
 	send_answered(x->e, send, false, &answered, &vague);
@@ -127,7 +127,7 @@ static void add_receivers(struct extract *x, struct program *p, guint i, struct 
 		const struct edge *edge = edge_at(x->sends, send->edge + k);
 		uint16_t receiver = edge->receiver;
 
-		if (!x->vcpus[edge->receiver_vcpu].program)
+		if (!x->vcpus[edge->receiver_vcpu].program || vm_of(x, edge->receiver_vcpu) != p->vm)
 			continue;
 		item->tracked |= edge->tracked;
 		g_array_append_val(p->receivers, receiver);

@@ -6,6 +6,8 @@
 
 #define SHORTEST_WINDOW_NS 1000
 
+enum { N_UNITS = PAUSE_RECORDED + 1 };
+
 enum { ENOUGH = 20 };		/* of a VM's own to measure from; else all VMs' do */
 
 static int by_value(const void *a, const void *b)
@@ -15,7 +17,10 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Measured of one VM, or of all together (vm: recorded.n_vms). All of double, ns. */
+/*
+ * Measured of one VM, or, from recorded.n_vms on, of all together: windows by their unit, all else
+ * in the first. All of double, ns.
+ */
 struct samples {
 	GArray *windows;	/* return of kvm_vcpu_on_spin() to the next PAUSE exit of the spin, per unit */
 	GArray *exits, *yields;	/* on the CPU in kvm_vcpu_on_spin(): without a yield, and with one */
@@ -26,11 +31,12 @@ static struct samples *samples_new(unsigned int n)
 {
 	struct samples *s = g_new0(struct samples, n);
 
-	for (unsigned int i = 0; i < n; i++)
-		s[i] = (struct samples){
-			.windows = g_array_new(FALSE, FALSE, sizeof(double)), .exits = g_array_new(FALSE, FALSE, sizeof(double)),
-			.yields = g_array_new(FALSE, FALSE, sizeof(double)), .acks = g_array_new(FALSE, FALSE, sizeof(double)),
-		};
+	for (unsigned int i = 0; i < n; i++) {
+		s[i].windows = g_array_new(FALSE, FALSE, sizeof(double));
+		s[i].exits = g_array_new(FALSE, FALSE, sizeof(double));
+		s[i].yields = g_array_new(FALSE, FALSE, sizeof(double));
+		s[i].acks = g_array_new(FALSE, FALSE, sizeof(double));
+	}
 	return s;
 }
 
@@ -65,8 +71,47 @@ static void add(GArray *own, GArray *all, double ns)
 	g_array_append_val(all, ns);
 }
 
-/* Windows that change begin anew with a stretch on the CPU; then those within one tell. */
-static void add_windows(const struct extract *x, const struct episode *ep, struct samples *s, struct samples *all)
+static double param(const struct extract *x, const char *name, double otherwise)
+{
+	g_autofree char *text = recorded_param(x->recorded, name);
+	double value = text ? g_ascii_strtod(text, NULL) : 0;
+
+	return value > 0 ? value : otherwise;
+}
+
+/* Units of the first window after a switch, and of the longest. */
+struct unit_range {
+	double first, longest;
+};
+
+static struct unit_range range_of_units(const struct extract *x, unsigned int vm)
+{
+	enum pause_unit kind = x->e->windows[vm].unit;
+	struct unit_range range = { 1, 1 };
+	double least = 0, most = 1;
+
+	for (guint i = 0; i < x->e->scores->decisions->len; i++) {
+		const struct scored *d = scored_at(x->e->scores, i);
+		double unit = kind == PAUSE_RECORDED ? d->ple_window : x->e->unit[i];
+
+		if (d->vm != vm || unit <= 0)
+			continue;
+		least = !least || unit < least ? unit : least;
+		most = MAX(most, unit);
+	}
+	if (kind == PAUSE_RECORDED) {
+		range.first = param(x, "kvm_intel.ple_window", least ? least : 1);
+		range.longest = param(x, "kvm_intel.ple_window_max", most);
+	} else if (kind == PAUSE_DOUBLING) {
+		range.longest = most;
+	}
+	range.longest = MAX(range.longest, range.first);
+	return range;
+}
+
+/* Where windows grow, those tell that follow an exit without a yield: by it a window begins anew. */
+static void add_windows(const struct extract *x, const struct episode *ep, double longest, struct samples *s,
+			struct samples *all)
 {
 	const struct pause_window *w = &x->e->windows[ep->vm];
 
@@ -74,11 +119,13 @@ static void add_windows(const struct extract *x, const struct episode *ep, struc
 		guint before = episode_decision(x->e, ep, j - 1);
 		const struct scored *d = scored_at(x->e->scores, before);
 		int64_t t = scored_at(x->e->scores, episode_decision(x->e, ep, j))->t;
-		int64_t from = w->unit == PAUSE_CONSTANT ? d->t_end : d->t;
-		double unit = x->e->unit[before], gap = ran_between(x, ep->vcpu, d->t, t) / unit;
+		/* what is recorded of a window is what it was at the exit, before it grew */
+		double unit = w->unit == PAUSE_RECORDED ? MIN(2.0 * d->ple_window, longest) : x->e->unit[before];
+		double gap = ran_between(x, ep->vcpu, d->t, t) / x->e->unit[before];
 
-		if (d->t_end != DB_NULL && d->t_end < t && gap <= w->hi &&
-		    timeline_find(x->tl, ep->vcpu, from) == timeline_find(x->tl, ep->vcpu, t))
+		if (d->t_end != DB_NULL && d->t_end < t && unit > 0 && gap <= w->hi &&
+		    (w->unit == PAUSE_CONSTANT || d->pick == NO_TARGET) &&
+		    timeline_find(x->tl, ep->vcpu, d->t_end) == timeline_find(x->tl, ep->vcpu, t))
 			add(s[ep->vm].windows, all->windows, ran_between(x, ep->vcpu, d->t_end, t) / unit);
 	}
 }
@@ -86,10 +133,14 @@ static void add_windows(const struct extract *x, const struct episode *ep, struc
 static struct samples *take_samples(const struct extract *x)
 {
 	unsigned int n = x->recorded->n_vms;
-	struct samples *s = samples_new(n + 1), *all = &s[n];
+	struct samples *s = samples_new(n + N_UNITS), *all = &s[n];
+	g_autofree double *longest = g_new(double, n + 1);
 
+	for (unsigned int vm = 0; vm < n; vm++)
+		longest[vm] = range_of_units(x, vm).longest;
 	for (guint i = 0; i < x->e->list->len; i++)
-		add_windows(x, episode_at(x->e, i), s, all);
+		add_windows(x, episode_at(x->e, i), longest[episode_at(x->e, i)->vm], s,
+			    &all[x->e->windows[episode_at(x->e, i)->vm].unit]);
 	for (guint i = 0; i < x->e->scores->decisions->len; i++) {
 		const struct scored *d = scored_at(x->e->scores, i);
 
@@ -103,45 +154,28 @@ static struct samples *take_samples(const struct extract *x)
 	for (guint i = 0; i < x->sends->edges->len; i++) {
 		const struct edge *edge = edge_at(x->sends, i);
 
-		if (edge->inject != DB_NULL && edge->ack != NEVER && edge->ack_lo == edge->ack && edge->ack >= edge->inject)
+		if (edge->inject != DB_NULL && edge->ack != NEVER && edge->ack_lo == edge->ack &&
+		    edge->ack >= edge->inject)
 			add(s[vm_of(x, edge->receiver_vcpu)].acks, all->acks,
 			    ran_between(x, edge->receiver_vcpu, edge->inject, edge->ack));
 	}
 	return s;
 }
 
-/* Units of the first window after a switch, and of the longest. One of a decision is of the window after it. */
-static void range_of_units(const struct extract *x, unsigned int vm, double *first, double *longest)
-{
-	bool constant = x->e->windows[vm].unit == PAUSE_CONSTANT;
-
-	*first = *longest = 0;
-	for (guint i = 0; i < x->e->scores->decisions->len; i++) {
-		double unit = x->e->unit[i];
-
-		if (scored_at(x->e->scores, i)->vm != vm)
-			continue;
-		*first = !*first || unit < *first ? unit : *first;
-		*longest = MAX(*longest, unit);
-	}
-	*first = !*first ? 1 : constant ? *first : *first / 2;
-	*longest = MAX(*longest, *first);
-}
-
 static void measure(struct extract *x, unsigned int vm, const struct samples *s, const struct samples *all)
 {
 	struct program_vm *pv = &x->input->vms[vm];
 	const struct pause_window *w = &x->e->windows[vm];
-	double first, longest, before = median(s->acks, all->acks, 0), after = x->e->handlers[vm].typical;
-	double yield = median(s->yields, all->yields, 0) - C_SW, exit = median(s->exits, all->exits, MAX(yield, 0)), window;
+	struct unit_range range = range_of_units(x, vm);
+	double before = median(s->acks, all->acks, 0), after = x->e->handlers[vm].typical;
+	double yield = median(s->yields, all->yields, 0) - C_SW;
+	double exit = median(s->exits, all->exits, MAX(yield, 0)), window;
 
-	range_of_units(x, vm, &first, &longest);
-	x->first_unit[vm] = first;
 	pv->c_exit = exit;
 	pv->c_yield = MAX(yield - exit, 0);
-	window = median(s->windows, all->windows, (w->lo + w->hi) / 2 - exit);
-	pv->window = MAX(window * first, SHORTEST_WINDOW_NS);
-	pv->window_max = MAX(window * longest, pv->window);
+	window = median(s->windows, all[w->unit].windows, (w->lo + w->hi) / 2 - exit);
+	pv->window = MAX(window * range.first, SHORTEST_WINDOW_NS);
+	pv->window_max = MAX(window * range.longest, pv->window);
 	pv->handler = before + after;
 	pv->acks_before_handler = before < after;
 }
@@ -209,6 +243,6 @@ bool extract_vms(struct extract *x, GError **error)
 		}
 	for (unsigned int vm = 0; vm < n; vm++)
 		g_free(paths[vm]);
-	samples_free(samples, n + 1);
+	samples_free(samples, n + N_UNITS);
 	return ok;
 }

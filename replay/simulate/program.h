@@ -19,7 +19,7 @@ enum item_kind {
 	ITEM_SEND,	/* an IPI to each of its receivers, and goes on */
 	ITEM_SENDWAIT,	/* the same, and spins until all have run their handler of it */
 	ITEM_WAIT,	/* spins until vCPU 'unblocker' has made ns of progress from now: a lock it holds */
-	ITEM_SPIN,	/* spins for ns on a CPU, its exits in it, whoever runs: what is waited for is not known */
+	ITEM_SPIN,	/* spins for ns on a CPU, exits in it, whoever runs: what is waited for is not known */
 	ITEM_HALT,	/* sleeps for ns: until a timer or a device wakes it */
 	/*
 	 * sleeps until an interrupt of a SEND or SENDWAIT that it has not slept through comes: one

@@ -67,7 +67,8 @@ static void teardown(struct fixture *f, const void *params)
 static void ran_as(struct fixture *f, int thread, int cpu, int64_t ready, int64_t t0, int64_t t1, const char *why,
 		   int in_kernel, int in_run, int prio)
 {
-	g_autofree char *woken = ready == NO_TIME ? g_strdup("NULL") : g_strdup_printf("%" G_GINT64_FORMAT, US(ready));
+	g_autofree char *woken = ready == NO_TIME ? g_strdup("NULL") :
+				 g_strdup_printf("%" G_GINT64_FORMAT, US(ready));
 	g_autofree char *left = why ? g_strdup_printf("'%s'", why) : g_strdup("NULL");
 
 	sql(f, "INSERT INTO on_cpu (thread, cpu, t_ready, cpu_ready, t0, t1, why, in_kernel, in_kvm_run, prio, guest_ns, "
@@ -282,6 +283,26 @@ static void test_unknown(struct fixture *f, const void *params)
 	expect(p, &i, ITEM_COMPUTE, 600000 - 2);
 }
 
+/* Two calls one after the other, and then a wait for both. */
+static void test_loop(struct fixture *f, const void *params)
+{
+	const struct program *p;
+	guint i = 0;
+
+	(void)params;
+	ran(f, 1, NO_TIME, 0, 1200000, NULL, 0);
+	ran(f, 2, NO_TIME, 0, 1200000, NULL, 0);
+	sent(f, 1, 100000, CALL, 2, 100200);
+	sent(f, 1, 100060, CALL, 2, 100200);
+	spun(f, 100160);
+	extract_well(f);
+	p = program(f, 0);
+	expect(p, &i, ITEM_COMPUTE, 100060 - 2);
+	g_assert_cmpuint(expect(p, &i, ITEM_SENDWAIT, 0)->n, ==, 2);
+	expect(p, &i, ITEM_COMPUTE, 1200000 - 100203);
+	g_assert_cmpuint(i, ==, p->items->len);
+}
+
 /* A halt that an interrupt breaks, which is handled and no more, is one. */
 static void test_idle(struct fixture *f, const void *params)
 {
@@ -312,7 +333,8 @@ static void assert_turns(const struct background *b, const int64_t *turns, guint
 /* Thread 3 takes turns; 4 and 5 hardly run, and are one; 6 is a real-time thread. */
 static void test_background(struct fixture *f, const void *params)
 {
-	static const int64_t turns[] = { 10000, 1000, 9000, 1000 }, rest[] = { 1000, 100, 3900, 50 }, rt[] = { 7000, 10 };
+	static const int64_t turns[] = { 10000, 1000, 9000, 1000 }, rest[] = { 1000, 100, 3900, 50 };
+	static const int64_t rt[] = { 7000, 10 };
 
 	(void)params;
 	ran(f, 1, NO_TIME, 0, 1200000, NULL, 0);
@@ -412,6 +434,7 @@ int main(int argc, char **argv)
 		{ "/extract/two-vcpus", test_two_vcpus },
 		{ "/extract/figures", test_figures },
 		{ "/extract/unknown", test_unknown },
+		{ "/extract/loop", test_loop },
 		{ "/extract/idle", test_idle },
 		{ "/extract/background", test_background },
 		{ "/extract/cgroups", test_cgroups },
