@@ -55,7 +55,7 @@ struct gate gate_of(const struct loop_figures *runs, unsigned int n, const struc
 /* percent: the largest error in work that the gate knows of. */
 double gate_work_error(const struct gate *gate);
 
-/* Why the model is likely not to fit. Never NULL. */
-const char *gate_reason(const struct gate *gate, double unmodelled_spin, bool ipis_hidden, bool one_scheduler);
+/* Why the model is likely not to fit; seconds: that were recorded. Never NULL. */
+const char *gate_reason(const struct gate *gate, double unmodelled_spin, bool ipis_hidden, double seconds);
 
 #endif

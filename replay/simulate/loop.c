@@ -131,7 +131,7 @@ static void run_recorded(struct loop *loop)
 	loop->gate = &loop->variants[loop->chosen].gate;
 	if (loop->gate->result == GATE_REFUSE)
 		loop->reason = gate_reason(loop->gate, loop->input->unmodelled_spin, loop->ipis_hidden,
-					   loop->n_variants == 1);
+					   loop->truth.seconds);
 }
 
 /* The patches change functions of EEVDF. */
