@@ -5,7 +5,7 @@
 
 #define LEAST_SPIN 0.02		/* CPUs: of less, no share is taken */
 #define MUCH_UNMODELLED 0.2
-#define TYPICAL_SECONDS 25	/* runs of 5 s of one load differ by 4 % in work and 15 % in spinning */
+#define TYPICAL_SECONDS 25	/* 5 s of one load differ by 4 % in work, 15 % in spinning */
 
 const char *const gate_result_names[N_GATE_RESULTS] = {
 	[GATE_PASS] = "PASS", [GATE_WARN] = "WARN", [GATE_REFUSE] = "REFUSE",
@@ -16,7 +16,8 @@ static double percent(double value, double of)
 	return of > 0 ? 100 * (value - of) / of : NAN;
 }
 
-struct gate_errors gate_errors_of(const struct loop_figures *simulated, const struct loop_figures *recorded)
+struct gate_errors gate_errors_of(const struct loop_figures *simulated,
+				  const struct loop_figures *recorded)
 {
 	double least = fmax(recorded->spin, LEAST_SPIN);
 	struct gate_errors e = {
@@ -34,7 +35,7 @@ struct gate_errors gate_errors_of(const struct loop_figures *simulated, const st
 	return e;
 }
 
-/* A comparison with NaN is false: an error in work that is not known refuses, a response does not. */
+/* Comparisons with NaN are false: an unknown error in work refuses, in responses it does not. */
 enum gate_result gate_judge(const struct gate_errors *e)
 {
 	if (fabs(e->work) <= 3 && fabs(e->spin) <= 20 && !(fabs(e->median) > 30) && e->share <= 2)
@@ -53,7 +54,8 @@ static void add(struct gate_errors *sum, const struct gate_errors *e, unsigned i
 	sum->share += e->share / n;
 }
 
-struct gate gate_of(const struct loop_figures *runs, unsigned int n, const struct loop_figures *recorded)
+struct gate gate_of(const struct loop_figures *runs, unsigned int n,
+		    const struct loop_figures *recorded)
 {
 	struct gate gate = { .complete = true };
 	enum gate_result mean, first;
@@ -78,15 +80,20 @@ double gate_work_error(const struct gate *gate)
 	return fmax(fabs(gate->errors.work), fabs(gate->unjittered.work));
 }
 
-const char *gate_reason(const struct gate *gate, double unmodelled_spin, bool ipis_hidden, double seconds)
+const char *gate_reason(const struct gate *gate, double unmodelled_spin, bool ipis_hidden,
+			double seconds)
 {
 	if (!gate->complete)
-		return "the simulated vCPUs wait for each other in a circle, or hardly get on: waits are not understood";
+		return "the simulated vCPUs wait for each other in a circle, or hardly get on: "
+		       "waits are not understood";
 	if (ipis_hidden)
-		return "IPIs reach vCPUs without an event (APICv, AVIC), so what is waited for is not seen";
+		return "IPIs reach vCPUs without an event (APICv, AVIC), so what is waited for is "
+		       "not seen";
 	if (unmodelled_spin > MUCH_UNMODELLED)
-		return "what much of the spinning waits for is not known, so no policy can shorten it in the model";
+		return "what much of the spinning waits for is not known, so no policy can shorten "
+		       "it in the model";
 	if (seconds < TYPICAL_SECONDS)
-		return "below 25 s a recording need not be typical of its load; or its scheduler is not as modelled";
+		return "below 25 s a recording need not be typical of its load; or its scheduler "
+		       "is not as modelled";
 	return "the recorded scheduler does not behave as any that is modelled";
 }

@@ -18,7 +18,8 @@ struct vm_figures {
 struct loop_figures {
 	double work;		/* CPUs */
 	double spin;		/* CPUs: in waits with PAUSE exits, on a CPU */
-	double response, p50, p95, p99;	/* ns: mean and percentiles of responses to IPIs that are waited for; NaN: none */
+	/* ns: mean and percentiles of responses to IPIs that are waited for; NaN: none */
+	double response, p50, p95, p99;
 	double pauses, yields;	/* 1/s */
 	bool complete;		/* a program came to its end: no deadlock, no crawling */
 	double seconds, events;	/* of simulated time; events handled */
@@ -33,7 +34,7 @@ extern const char *const gate_result_names[N_GATE_RESULTS];
 /* Of the model, relative to what was recorded. NaN: there is nothing to hold it against. */
 struct gate_errors {
 	double work;		/* percent, signed */
-	double spin;		/* percent of the recorded spinning, or of 0.02 CPUs if that is more; signed */
+	double spin;		/* percent, signed: of the recorded spinning, at least of 0.02 CPUs */
 	double median, p99;	/* percent, signed: of the response to IPIs */
 	double share;		/* points: the largest of any VM, unsigned */
 };
@@ -45,17 +46,20 @@ struct gate {
 	bool complete;
 };
 
-struct gate_errors gate_errors_of(const struct loop_figures *simulated, const struct loop_figures *recorded);
+struct gate_errors gate_errors_of(const struct loop_figures *simulated,
+				  const struct loop_figures *recorded);
 
 enum gate_result gate_judge(const struct gate_errors *errors);
 
 /* runs: [1 + n], the first without jitter. n > 0 */
-struct gate gate_of(const struct loop_figures *runs, unsigned int n, const struct loop_figures *recorded);
+struct gate gate_of(const struct loop_figures *runs, unsigned int n,
+		    const struct loop_figures *recorded);
 
 /* percent: the largest error in work that the gate knows of. */
 double gate_work_error(const struct gate *gate);
 
 /* Why the model is likely not to fit; seconds: that were recorded. Never NULL. */
-const char *gate_reason(const struct gate *gate, double unmodelled_spin, bool ipis_hidden, double seconds);
+const char *gate_reason(const struct gate *gate, double unmodelled_spin, bool ipis_hidden,
+			double seconds);
 
 #endif

@@ -51,8 +51,8 @@ void loop_free(struct loop *loop)
 	g_free(loop);
 }
 
-static bool is_same(const struct policy *a, const struct policy_params *a_params, const struct policy *b,
-		    const struct policy_params *b_params)
+static bool is_same(const struct policy *a, const struct policy_params *a_params,
+		    const struct policy *b, const struct policy_params *b_params)
 {
 	cJSON *x, *y;
 	bool same;
@@ -84,15 +84,19 @@ bool loop_add(struct loop *loop, const struct policy *policy, const struct polic
 	p->policy = policy;
 	p->params = *params;
 	p->side = side;
-	p->recorded = side == SIDE_PLAIN && is_same(policy, params, loop->recorded_policy, &loop->recorded_params);
+	p->recorded = side == SIDE_PLAIN &&
+		      is_same(policy, params, loop->recorded_policy, &loop->recorded_params);
 	g_ptr_array_add(loop->policies, p);
 	return true;
 }
 
 static struct lane lane_of(const struct program_input *input, const struct policy *policy,
-			   const struct policy_params *params, enum scheduler_side side, double margin)
+			   const struct policy_params *params, enum scheduler_side side,
+			   double margin)
 {
-	return (struct lane){ input, { .policy = policy, .params = *params, .side = side, .lag_margin = margin } };
+	return (struct lane){
+		input, { .policy = policy, .params = *params, .side = side, .lag_margin = margin }
+	};
 }
 
 /* Of the scheduler as it is taken to be, and what else it may have been. */
@@ -118,20 +122,23 @@ static void run_recorded(struct loop *loop)
 	struct loop_figures *runs;
 
 	for (unsigned int v = 0; v < loop->n_variants; v++)
-		lanes[v] = lane_of(&loop->variants[v].input, loop->recorded_policy, &loop->recorded_params, SIDE_PLAIN, 0);
+		lanes[v] = lane_of(&loop->variants[v].input, loop->recorded_policy,
+				   &loop->recorded_params, SIDE_PLAIN, 0);
 	progress_begin("simulating what was recorded", loop->n_variants * per);
-	runs = replicates_run(lanes, loop->n_variants, loop->n_replicates, loop->seed, loop->n_threads, 0);
+	runs = replicates_run(lanes, loop->n_variants, loop->n_replicates, loop->seed,
+			      loop->n_threads, 0);
 	for (unsigned int v = 0; v < loop->n_variants; v++) {
 		loop->variants[v].runs = g_memdup2(&runs[v * per], per * sizeof(*runs));
-		loop->variants[v].gate = gate_of(loop->variants[v].runs, loop->n_replicates, &loop->truth);
+		loop->variants[v].gate =
+			gate_of(loop->variants[v].runs, loop->n_replicates, &loop->truth);
 		if (loop->variants[v].gate.result < loop->variants[loop->chosen].gate.result)
 			loop->chosen = v;
 	}
 	g_free(runs);
 	loop->gate = &loop->variants[loop->chosen].gate;
 	if (loop->gate->result == GATE_REFUSE)
-		loop->reason = gate_reason(loop->gate, loop->input->unmodelled_spin, loop->ipis_hidden,
-					   loop->truth.seconds);
+		loop->reason = gate_reason(loop->gate, loop->input->unmodelled_spin,
+					   loop->ipis_hidden, loop->truth.seconds);
 }
 
 /* The patches change functions of EEVDF. */
@@ -140,7 +147,7 @@ static bool can_run(const struct loop *loop, const struct loop_policy *p)
 	return p->side == SIDE_PLAIN || loop->input->host.scheduler == SCHEDULER_EEVDF;
 }
 
-/* Lanes of a policy under the chosen variant: that of the lag margin, of half and of twice as much. */
+/* Lanes of a policy under the chosen variant: with the lag margin, half of it, twice of it. */
 static unsigned int n_lanes_of(const struct loop *loop, const struct loop_policy *p)
 {
 	return p->recorded || !can_run(loop, p) ? 0 : p->side == SIDE_LAG_CREDIT ? 3 : 1;
@@ -156,7 +163,8 @@ static GArray *policy_lanes(const struct loop *loop, const struct loop_variant *
 		unsigned int n = n_lanes_of(loop, p);
 
 		for (unsigned int k = 0; k < (margins ? n : MIN(n, 1)); k++) {
-			struct lane lane = lane_of(&v->input, p->policy, &p->params, p->side, factors[k] * loop->lag_margin);
+			struct lane lane = lane_of(&v->input, p->policy, &p->params, p->side,
+						   factors[k] * loop->lag_margin);
 
 			g_array_append_val(lanes, lane);
 		}
@@ -180,16 +188,19 @@ static void run_policies(struct loop *loop)
 	struct loop_figures *runs;
 
 	progress_begin("simulating policies", lanes->len * per);
-	runs = replicates_run((struct lane *)lanes->data, lanes->len, loop->n_replicates, loop->seed, loop->n_threads, 0);
+	runs = replicates_run((struct lane *)lanes->data, lanes->len, loop->n_replicates,
+			      loop->seed, loop->n_threads, 0);
 	for (guint i = 0; i < loop->policies->len; i++) {
 		struct loop_policy *p = loop->policies->pdata[i];
 		unsigned int n = n_lanes_of(loop, p);
 
 		if (!can_run(loop, p))
 			loop_refuse(loop, p, VERDICT_NOT_IDENTIFIABLE,
-				    "this scheduler side is a change of EEVDF, and the recorded host has CFS");
+				    "this scheduler side is a change of EEVDF, and the recorded "
+				    "host has CFS");
 		else if (n && !all_complete(&runs[at * per], per))
-			loop_refuse(loop, p, VERDICT_REFUSED, "the simulated vCPUs come to a standstill, or nearly so");
+			loop_refuse(loop, p, VERDICT_REFUSED,
+				    "the simulated vCPUs come to a standstill, or nearly so");
 		else
 			loop_estimate_policy(loop, p, p->recorded ? v->runs : &runs[at * per]);
 		if (n > 1)
@@ -207,14 +218,15 @@ static void run_variant(struct loop *loop, struct loop_variant *v)
 	struct loop_figures *runs;
 
 	progress_begin("simulating policies on another scheduler", lanes->len * per);
-	runs = replicates_run((struct lane *)lanes->data, lanes->len, loop->n_replicates, loop->seed, loop->n_threads, 0);
+	runs = replicates_run((struct lane *)lanes->data, lanes->len, loop->n_replicates,
+			      loop->seed, loop->n_threads, 0);
 	v->throughput = g_new0(struct loop_estimate, MAX(loop->policies->len, 1));
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
 
 		if (n_lanes_of(loop, p))
-			loop_estimate_set(&v->throughput[i], LOOP_THROUGHPUT, &runs[at++ * per], v->runs,
-					  loop->n_replicates, -1);
+			loop_estimate_set(&v->throughput[i], LOOP_THROUGHPUT, &runs[at++ * per],
+					  v->runs, loop->n_replicates, -1);
 		else
 			v->throughput[i] = (struct loop_estimate){ .value = p->recorded ? 0 : NAN };
 	}
@@ -245,7 +257,8 @@ bool loop_differs(const struct loop *loop, const struct loop_variant *v)
 {
 	for (guint i = 0; v->throughput && i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
-		const struct loop_estimate *a = &p->estimates[LOOP_THROUGHPUT], *b = &v->throughput[i];
+		const struct loop_estimate *a = &p->estimates[LOOP_THROUGHPUT],
+					   *b = &v->throughput[i];
 
 		if (a->statistical[1] < b->value || b->value < a->statistical[0])
 			return true;

@@ -14,13 +14,14 @@
 #define LOOP_MARGIN 0.1		/* of lag-credit, unless said: nobody outside knows it */
 
 enum loop_metric {
-	LOOP_THROUGHPUT, LOOP_SPIN, LOOP_RESPONSE, LOOP_P50, LOOP_P95, LOOP_P99, LOOP_PAUSES, LOOP_YIELDS, LOOP_SHARE,
+	LOOP_THROUGHPUT, LOOP_SPIN, LOOP_RESPONSE, LOOP_P50, LOOP_P95, LOOP_P99, LOOP_PAUSES,
+	LOOP_YIELDS, LOOP_SHARE,
 	N_LOOP_METRICS,
 };
 
 struct loop_metric_info {
 	const char *name, *unit, *says;
-	double floor, share;	/* the model's own error: the larger of this, and of this share of the value */
+	double floor, share;	/* the model's own error: the larger of this, and this of the value */
 	bool falls_when_better;
 };
 
@@ -39,7 +40,8 @@ struct loop_policy {
 	struct policy_params params;
 	enum scheduler_side side;
 	bool recorded;			/* what was recorded */
-	struct loop_estimate estimates[N_LOOP_METRICS];	/* of all VMs; LOOP_SHARE: the largest change of any, unsigned */
+	/* of all VMs; LOOP_SHARE: the largest change of any, unsigned */
+	struct loop_estimate estimates[N_LOOP_METRICS];
 	unsigned int n_vms;
 	/* [n_vms]: LOOP_THROUGHPUT and LOOP_SHARE, the others are not set */
 	struct loop_estimate (*vms)[N_LOOP_METRICS];
@@ -51,7 +53,7 @@ struct loop_variant {
 	bool as_recorded;		/* what the recording and the release say */
 	struct gate gate;
 	struct loop_figures *runs;	/* [1 + n]: the recorded policy's */
-	struct loop_estimate *throughput;	/* [policies]; NULL: not run, or it is the one that counts */
+	struct loop_estimate *throughput;	/* [policies]; NULL: not run, or chosen */
 };
 
 struct loop {
@@ -82,7 +84,7 @@ bool loop_add(struct loop *loop, const struct policy *policy, const struct polic
 /* Once. Takes input. */
 void loop_run(struct loop *loop, struct program_input *input);
 
-/* That variant passes, too, and says something else of a policy's throughput than the chosen one's interval. */
+/* That variant passes, too, and its throughput gain of a policy is not in the chosen one's interval. */
 bool loop_differs(const struct loop *loop, const struct loop_variant *variant);
 
 #endif

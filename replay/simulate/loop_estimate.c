@@ -8,25 +8,35 @@
  * kernel's gains could be measured, those were 0.7 to 1.5 times what the loop said.
  */
 const struct loop_metric_info loop_metric_infos[N_LOOP_METRICS] = {
-	[LOOP_THROUGHPUT] = { "throughput_gain", "percent", "useful work of the VMs", 1.6, 0.5, false },
-	[LOOP_SPIN] = { "spin_cpu_saved", "CPUs", "CPU time no longer spent spinning", 0.01, 0.5, false },
-	[LOOP_RESPONSE] = { "ipi_response_change", "percent", "mean response to an IPI that is waited for", 2, 0.5, true },
+	[LOOP_THROUGHPUT] = { "throughput_gain", "percent", "useful work of the VMs", 1.6, 0.5,
+			      false },
+	[LOOP_SPIN] = { "spin_cpu_saved", "CPUs", "CPU time no longer spent spinning", 0.01, 0.5,
+			false },
+	[LOOP_RESPONSE] = { "ipi_response_change", "percent",
+			    "mean response to an IPI that is waited for", 2, 0.5, true },
 	[LOOP_P50] = { "ipi_response_p50_change", "percent", "its median", 2, 0.5, true },
 	[LOOP_P95] = { "ipi_response_p95_change", "percent", "its 95th percentile", 2, 0.5, true },
 	[LOOP_P99] = { "ipi_response_p99_change", "percent", "its 99th percentile", 2, 0.5, true },
 	[LOOP_PAUSES] = { "pause_exits_change", "percent", "PAUSE exits per second", 3, 0.5, true },
-	[LOOP_YIELDS] = { "yields_change", "1/s", "successful directed yields per second", 1, 0.5, false },
-	[LOOP_SHARE] = { "share_change", "points", "a VM's share of the VMs' CPU time", 0.2, 0.5, false },
+	[LOOP_YIELDS] = { "yields_change", "1/s", "successful directed yields per second", 1, 0.5,
+			  false },
+	[LOOP_SHARE] = { "share_change", "points", "a VM's share of the VMs' CPU time", 0.2, 0.5,
+			 false },
 };
 
 static void refuse(struct loop_estimate *e, enum verdict verdict, const char *reason)
 {
 	*e = (struct loop_estimate){
-		.value = NAN, .statistical = { NAN, NAN }, .total = { NAN, NAN }, .verdict = verdict, .reason = g_strdup(reason),
+		.value = NAN,
+		.statistical = { NAN, NAN },
+		.total = { NAN, NAN },
+		.verdict = verdict,
+		.reason = g_strdup(reason),
 	};
 }
 
-void loop_refuse(const struct loop *loop, struct loop_policy *p, enum verdict verdict, const char *reason)
+void loop_refuse(const struct loop *loop, struct loop_policy *p, enum verdict verdict,
+		 const char *reason)
 {
 	for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
 		refuse(&p->estimates[m], verdict, reason);
@@ -41,11 +51,13 @@ static double change(double value, double from)
 }
 
 /* What a run with the policy changes against one without; vm < 0: of all. */
-static double difference(enum loop_metric m, const struct loop_figures *with, const struct loop_figures *without, int vm)
+static double difference(enum loop_metric m, const struct loop_figures *with,
+			 const struct loop_figures *without, int vm)
 {
 	switch (m) {
 	case LOOP_THROUGHPUT:
-		return vm < 0 ? change(with->work, without->work) : change(with->vms[vm].work, without->vms[vm].work);
+		return vm < 0 ? change(with->work, without->work)
+			      : change(with->vms[vm].work, without->vms[vm].work);
 	case LOOP_SPIN:
 		return without->spin - with->spin;
 	case LOOP_RESPONSE:
@@ -85,9 +97,11 @@ void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct
 		return;
 	}
 	error = MAX(info->floor, info->share * fabs(e->value));
-	total_interval(e->value, e->statistical[0], e->statistical[1], error, &e->total[0], &e->total[1]);
-	e->verdict = info->falls_when_better ? verdict_of(-e->total[1], -e->total[0], true, true, false) :
-					       verdict_of(e->total[0], e->total[1], true, true, false);
+	total_interval(e->value, e->statistical[0], e->statistical[1], error, &e->total[0],
+		       &e->total[1]);
+	e->verdict = info->falls_when_better
+			     ? verdict_of(-e->total[1], -e->total[0], true, true, false)
+			     : verdict_of(e->total[0], e->total[1], true, true, false);
 }
 
 /* The VM whose share changes most; that another has less is a loss. */
@@ -115,29 +129,35 @@ static void doubt(struct loop_estimate *e, enum loop_metric m, double error)
 {
 	if (isnan(e->value))
 		return;
-	e->reason = g_strdup_printf("model error: work is off by %.1f %%, take no more than the sign", error);
+	e->reason = g_strdup_printf(
+		"model error: work is off by %.1f %%, take no more than the sign", error);
 	if (m == LOOP_THROUGHPUT && fabs(e->value) <= 2 * error)
 		e->verdict = VERDICT_NO_CLEAR_EFFECT;
 }
 
-void loop_estimate_policy(const struct loop *loop, struct loop_policy *p, const struct loop_figures *with)
+void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
+			  const struct loop_figures *with)
 {
 	const struct loop_figures *without = loop->variants[loop->chosen].runs;
 
 	for (unsigned int vm = 0; vm < loop->input->n_vms; vm++) {
-		loop_estimate_set(&p->vms[vm][LOOP_THROUGHPUT], LOOP_THROUGHPUT, with, without, loop->n_replicates, vm);
-		loop_estimate_set(&p->vms[vm][LOOP_SHARE], LOOP_SHARE, with, without, loop->n_replicates, vm);
+		loop_estimate_set(&p->vms[vm][LOOP_THROUGHPUT], LOOP_THROUGHPUT, with, without,
+				  loop->n_replicates, vm);
+		loop_estimate_set(&p->vms[vm][LOOP_SHARE], LOOP_SHARE, with, without,
+				  loop->n_replicates, vm);
 	}
 	for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
 		if (m != LOOP_SHARE)
-			loop_estimate_set(&p->estimates[m], m, with, without, loop->n_replicates, -1);
+			loop_estimate_set(&p->estimates[m], m, with, without, loop->n_replicates,
+					  -1);
 	estimate_fairness(p, loop->input->n_vms);
-	for (unsigned int m = 0; m < N_LOOP_METRICS && loop->gate->result == GATE_WARN && !p->recorded; m++)
+	for (unsigned int m = 0;
+	     m < N_LOOP_METRICS && loop->gate->result == GATE_WARN && !p->recorded; m++)
 		doubt(&p->estimates[m], m, gate_work_error(loop->gate));
 }
 
-void loop_estimate_margin(const struct loop *loop, struct loop_policy *p, const struct loop_figures *half,
-			  const struct loop_figures *twice)
+void loop_estimate_margin(const struct loop *loop, struct loop_policy *p,
+			  const struct loop_figures *half, const struct loop_figures *twice)
 {
 	const struct loop_figures *without = loop->variants[loop->chosen].runs;
 
@@ -154,8 +174,10 @@ void loop_estimate_margin(const struct loop *loop, struct loop_policy *p, const 
 		if (e->total[0] <= 0 && e->total[1] >= 0)
 			e->verdict = VERDICT_NO_CLEAR_EFFECT;
 		before = e->reason;
-		e->reason = g_strdup_printf("approximate: the margin is not known; half of it gives %+.3g, twice %+.3g%s%s",
-					    a.value, b.value, before ? "; " : "", before ? before : "");
+		e->reason =
+			g_strdup_printf("approximate: the margin is not known; half of it gives "
+					"%+.3g, twice %+.3g%s%s",
+					a.value, b.value, before ? "; " : "", before ? before : "");
 		g_free(before);
 		g_free(a.reason);
 		g_free(b.reason);

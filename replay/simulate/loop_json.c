@@ -13,7 +13,8 @@ static void add_pair(cJSON *o, const char *name, const double *limits)
 
 static void add_reason(cJSON *o, const char *reason)
 {
-	cJSON_AddItemToObject(o, "reason", reason ? cJSON_CreateString(reason) : cJSON_CreateNull());
+	cJSON_AddItemToObject(o, "reason",
+			      reason ? cJSON_CreateString(reason) : cJSON_CreateNull());
 }
 
 static void add_errors(cJSON *o, const struct gate_errors *e)
@@ -66,7 +67,8 @@ static cJSON *policy_json(const struct loop *loop, const struct loop_policy *p)
 		cJSON_AddItemToArray(list, estimate_json(&p->estimates[m], m, NULL));
 	for (unsigned int vm = 0; vm < p->n_vms; vm++)
 		for (unsigned int i = 0; i < G_N_ELEMENTS(by_vm); i++)
-			cJSON_AddItemToArray(list, estimate_json(&p->vms[vm][by_vm[i]], by_vm[i], loop->input->vms[vm].name));
+			cJSON_AddItemToArray(list, estimate_json(&p->vms[vm][by_vm[i]], by_vm[i],
+								 loop->input->vms[vm].name));
 	return o;
 }
 
@@ -101,8 +103,11 @@ cJSON *loop_json(const struct loop *loop)
 	cJSON_AddNumberToObject(root, "unmodelled_spin", 100 * loop->input->unmodelled_spin);
 	o = cJSON_AddObjectToObject(root, "recorded");
 	cJSON_AddStringToObject(o, "name", loop->recorded_policy->name);
-	cJSON_AddItemToObject(o, "parameters", policy_spec_parameters(loop->recorded_policy, &loop->recorded_params));
-	cJSON_AddStringToObject(o, "scheduler", loop->input->host.scheduler == SCHEDULER_CFS ? "CFS" : "EEVDF");
+	cJSON_AddItemToObject(
+		o, "parameters",
+		policy_spec_parameters(loop->recorded_policy, &loop->recorded_params));
+	cJSON_AddStringToObject(o, "scheduler",
+				loop->input->host.scheduler == SCHEDULER_CFS ? "CFS" : "EEVDF");
 	o = cJSON_AddObjectToObject(root, "gate");
 	add_gate(o, loop->gate);
 	add_reason(o, loop->reason);

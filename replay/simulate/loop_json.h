@@ -14,6 +14,7 @@ cJSON *loop_json(const struct loop *loop);
 void loop_print_text(const struct loop *loop);
 
 /* Replace what an earlier run has left. False with error set. */
-bool loop_keep(const struct loop *loop, const struct recorded *recorded, sqlite3 *db, GError **error);
+bool loop_keep(const struct loop *loop, const struct recorded *recorded, sqlite3 *db,
+	       GError **error);
 
 #endif

@@ -27,10 +27,12 @@ static bool keep_gate(const struct loop *loop, sqlite3 *db, GError **error)
 	return ok;
 }
 
-static bool keep_estimate(db_stmt *add, const struct loop_policy *p, const char *parameters, int64_t vm,
-			  enum loop_metric m, const struct loop_estimate *e, GError **error)
+static bool keep_estimate(db_stmt *add, const struct loop_policy *p, const char *parameters,
+			  int64_t vm, enum loop_metric m, const struct loop_estimate *e,
+			  GError **error)
 {
-	const double figures[] = { e->value, e->statistical[0], e->statistical[1], e->total[0], e->total[1] };
+	const double figures[] = { e->value, e->statistical[0], e->statistical[1], e->total[0],
+				   e->total[1] };
 
 	db_bind_text(add, 1, p->policy->name);
 	db_bind_text(add, 2, parameters);
@@ -45,7 +47,8 @@ static bool keep_estimate(db_stmt *add, const struct loop_policy *p, const char 
 	return db_run(add, error);
 }
 
-static bool keep_policy(const struct loop_policy *p, const struct recorded *recorded, db_stmt *add, GError **error)
+static bool keep_policy(const struct loop_policy *p, const struct recorded *recorded, db_stmt *add,
+			GError **error)
 {
 	cJSON *parameters = policy_spec_parameters(p->policy, &p->params);
 	char *text = cJSON_PrintUnformatted(parameters);
@@ -54,18 +57,23 @@ static bool keep_policy(const struct loop_policy *p, const struct recorded *reco
 	for (unsigned int m = 0; ok && m < N_LOOP_METRICS; m++)
 		ok = keep_estimate(add, p, text, DB_NULL, m, &p->estimates[m], error);
 	for (unsigned int vm = 0; ok && vm < p->n_vms; vm++)
-		ok = keep_estimate(add, p, text, recorded->vms[vm].id, LOOP_THROUGHPUT, &p->vms[vm][LOOP_THROUGHPUT], error) &&
-		     keep_estimate(add, p, text, recorded->vms[vm].id, LOOP_SHARE, &p->vms[vm][LOOP_SHARE], error);
+		ok = keep_estimate(add, p, text, recorded->vms[vm].id, LOOP_THROUGHPUT,
+				   &p->vms[vm][LOOP_THROUGHPUT], error) &&
+		     keep_estimate(add, p, text, recorded->vms[vm].id, LOOP_SHARE,
+				   &p->vms[vm][LOOP_SHARE], error);
 	cJSON_free(text);
 	cJSON_Delete(parameters);
 	return ok;
 }
 
-bool loop_keep(const struct loop *loop, const struct recorded *recorded, sqlite3 *db, GError **error)
+bool loop_keep(const struct loop *loop, const struct recorded *recorded, sqlite3 *db,
+	       GError **error)
 {
 	g_autoptr(db_stmt) add = db_prepare_insert(db, "simulation");
-	bool ok = db_exec(db, "BEGIN IMMEDIATE; DELETE FROM simulation; DELETE FROM simulation_gate", error) &&
-		  keep_gate(loop, db, error);
+	bool ok =
+		db_exec(db, "BEGIN IMMEDIATE; DELETE FROM simulation; DELETE FROM simulation_gate",
+			error) &&
+		keep_gate(loop, db, error);
 
 	for (guint i = 0; ok && !loop->reason && i < loop->policies->len; i++)
 		ok = keep_policy(loop->policies->pdata[i], recorded, add, error);

@@ -16,7 +16,8 @@ static void percent_cell(struct text_table *t, double value)
 
 static void print_errors(const struct gate *gate)
 {
-	static const char *const headings[] = { "the model's error in", ">replicates", ">unjittered", ">PASS", ">WARN" };
+	static const char *const headings[] = { "the model's error in", ">replicates",
+						">unjittered", ">PASS", ">WARN" };
 	const struct gate_errors *e = &gate->errors, *u = &gate->unjittered;
 	const struct {
 		const char *what, *pass, *warn;
@@ -51,7 +52,8 @@ static const char *yes_no(bool value)
 
 static void print_variants(const struct loop *loop)
 {
-	static const char *const headings[] = { "forfeit", "run to parity", "gate", ">work", ">spinning", "" };
+	static const char *const headings[] = { "forfeit", "run to parity", "gate",
+						">work",   ">spinning",	    "" };
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
 
 	puts("\nSchedulers tried:");
@@ -64,7 +66,9 @@ static void print_variants(const struct loop *loop)
 		percent_cell(t, v->gate.errors.work);
 		percent_cell(t, v->gate.errors.spin);
 		text_table_cell(t, "%s%s", v->as_recorded ? "as recorded" : "",
-				i == loop->chosen && !loop->reason ? v->as_recorded ? ", taken" : "taken" : "");
+				i == loop->chosen && !loop->reason
+					? v->as_recorded ? ", taken" : "taken"
+					: "");
 	}
 	text_table_print(t, "  ", stdout);
 }
@@ -85,10 +89,13 @@ static void label_cells(struct text_table *t, const struct loop_policy *p)
 
 static void print_gains(const struct loop *loop)
 {
-	static const char *const headings[] = { "policy", "side", ">work %", ">95 %, chance", ">with the model's", "verdict" };
+	static const char *const headings[] = {
+		"policy", "side", ">work %", ">95 %, chance", ">with the model's", "verdict"
+	};
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
 
-	printf("\nUseful work against the recorded policy (%s), simulated likewise:\n", loop->recorded_policy->name);
+	printf("\nUseful work against the recorded policy (%s), simulated likewise:\n",
+	       loop->recorded_policy->name);
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
 		const struct loop_estimate *e = &p->estimates[LOOP_THROUGHPUT];
@@ -108,11 +115,13 @@ static void print_gains(const struct loop *loop)
 static void print_others(const struct loop *loop)
 {
 	static const char *const headings[] = {
-		"policy", "side", ">spin CPUs", ">IPI %", ">p50", ">p95", ">p99", ">PAUSE %", ">yields/s", ">share",
+		"policy", "side", ">spin CPUs", ">IPI %",    ">p50",
+		">p95",	  ">p99", ">PAUSE %",	">yields/s", ">share",
 	};
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
 
-	puts("\nWhat else it changes (IPI: mean response and percentiles; share: most by any VM, points):");
+	puts("\nWhat else it changes (IPI: mean response and percentiles; share: most by any VM, "
+	     "points):");
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
 
@@ -133,15 +142,17 @@ static void print_others(const struct loop *loop)
 
 static void print_differing(const struct loop *loop, const struct loop_variant *v)
 {
-	printf("\nWith forfeit %s and run to parity %s the recording is reproduced, too, and gains are others:\n",
+	printf("\nWith forfeit %s and run to parity %s the recording is reproduced, too, and gains "
+	       "are others:\n",
 	       v->input.host.forfeit ? "on" : "off", v->input.host.run_to_parity ? "on" : "off");
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
 		const struct loop_estimate *e = &v->throughput[i];
 
 		if (!isnan(e->value))
-			printf("  %-34.34s %-12s %+.2f %% [%+.1f, %+.1f]\n", p->label, scheduler_side_names[p->side], e->value,
-			       e->statistical[0], e->statistical[1]);
+			printf("  %-34.34s %-12s %+.2f %% [%+.1f, %+.1f]\n", p->label,
+			       scheduler_side_names[p->side], e->value, e->statistical[0],
+			       e->statistical[1]);
 	}
 }
 
@@ -158,13 +169,15 @@ static void print_reasons(const struct loop *loop)
 	const char *last = NULL;
 
 	if (loop->gate->result == GATE_WARN)
-		printf("\nModel error: believe no more than signs, and those only of work beyond %.1f %%.\n",
+		printf("\nModel error: believe no more than signs, and those only of work beyond "
+		       "%.1f %%.\n",
 		       2 * gate_work_error(loop->gate));
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
 		const char *reason = p->estimates[LOOP_THROUGHPUT].reason;
 
-		if (!reason || (p->side != SIDE_LAG_CREDIT && !isnan(p->estimates[LOOP_THROUGHPUT].value)) ||
+		if (!reason ||
+		    (p->side != SIDE_LAG_CREDIT && !isnan(p->estimates[LOOP_THROUGHPUT].value)) ||
 		    (last && !strcmp(reason, last)))
 			continue;
 		print_reason(p, reason);
@@ -180,7 +193,8 @@ static char *recorded_spec(const struct loop *loop)
 	const cJSON *value;
 
 	cJSON_ArrayForEach(value, parameters) {
-		g_string_append_printf(spec, "%c%s=", value == parameters->child ? ':' : ',', value->string);
+		g_string_append_printf(spec, "%c%s=", value == parameters->child ? ':' : ',',
+				       value->string);
 		if (cJSON_IsString(value))
 			g_string_append(spec, value->valuestring);
 		else if (cJSON_IsNumber(value))
@@ -197,17 +211,22 @@ void loop_print_text(const struct loop *loop)
 	const struct sim_host *host = &loop->input->host;
 	g_autofree char *spec = recorded_spec(loop);
 
-	printf("%.2f s of %u vCPUs of %u VMs on %u CPUs (%s) run again, %u times each with 1 %% jitter.\n"
-	       "%.1f %% of the recorded spinning is for what is not known, and stays as long as it was.\n\n",
+	printf("%.2f s of %u vCPUs of %u VMs on %u CPUs (%s) run again, %u times each with 1 %% "
+	       "jitter.\n"
+	       "%.1f %% of the recorded spinning is for what is not known, and stays as long as it "
+	       "was.\n\n",
 	       loop->truth.seconds, loop->input->programs->len, loop->input->n_vms, host->n_cpu,
-	       host->scheduler == SCHEDULER_CFS ? "CFS" : "EEVDF", loop->n_replicates, 100 * loop->input->unmodelled_spin);
+	       host->scheduler == SCHEDULER_CFS ? "CFS" : "EEVDF", loop->n_replicates,
+	       100 * loop->input->unmodelled_spin);
 	printf("Recorded was %s.\nDoes the model reproduce that? %s\n", spec,
 	       gate_result_names[loop->gate->result]);
 	print_errors(loop->gate);
 	if (loop->n_variants > 1)
 		print_variants(loop);
 	if (loop->reason) {
-		printf("\nNo gains: the model does not reproduce the recording. The likely reason:\n  %s.\n", loop->reason);
+		printf("\nNo gains: the model does not reproduce the recording. The likely "
+		       "reason:\n  %s.\n",
+		       loop->reason);
 		return;
 	}
 	print_gains(loop);
@@ -216,6 +235,7 @@ void loop_print_text(const struct loop *loop)
 		if (loop_differs(loop, &loop->variants[v]))
 			print_differing(loop, &loop->variants[v]);
 	print_reasons(loop);
-	puts("\nSigns and order are what to take from here: where gains of a real kernel could be measured, they\n"
+	puts("\nSigns and order are what to take from here: where gains of a real kernel could be "
+	     "measured, they\n"
 	     "were 0.7 to 1.5 times those of the closed loop.");
 }

@@ -44,8 +44,8 @@ static void set_responses(struct loop_figures *f, GArray *responses)
 	f->p99 = percentile(values, responses->len, 0.99);
 }
 
-static void add_vm(struct loop_figures *f, unsigned int vm, double work, double spin, double on_cpu, double pauses,
-		   double yields, double ns)
+static void add_vm(struct loop_figures *f, unsigned int vm, double work, double spin, double on_cpu,
+		   double pauses, double yields, double ns)
 {
 	f->work += work / ns;
 	f->spin += spin / ns;
@@ -69,8 +69,11 @@ static void set_shares(struct loop_figures *f)
 static struct loop_figures figures_of(const struct simulated *s)
 {
 	struct loop_figures f = {
-		.n_vms = s->n_vms, .vms = g_new0(struct vm_figures, MAX(s->n_vms, 1)), .complete = s->exhausted,
-		.seconds = s->ns / 1e9, .events = s->events,
+		.n_vms = s->n_vms,
+		.vms = g_new0(struct vm_figures, MAX(s->n_vms, 1)),
+		.complete = s->exhausted,
+		.seconds = s->ns / 1e9,
+		.events = s->events,
 	};
 	g_autoptr(GArray) responses = g_array_new(FALSE, FALSE, sizeof(double));
 
@@ -88,7 +91,9 @@ static struct loop_figures figures_of(const struct simulated *s)
 struct loop_figures recorded_figures(const struct program_input *input)
 {
 	struct loop_figures f = {
-		.n_vms = input->n_vms, .vms = g_new0(struct vm_figures, MAX(input->n_vms, 1)), .complete = true,
+		.n_vms = input->n_vms,
+		.vms = g_new0(struct vm_figures, MAX(input->n_vms, 1)),
+		.complete = true,
 		.seconds = input->length / 1e9,
 	};
 	g_autoptr(GArray) responses = g_array_new(FALSE, FALSE, sizeof(double));
@@ -96,7 +101,8 @@ struct loop_figures recorded_figures(const struct program_input *input)
 	for (unsigned int vm = 0; vm < input->n_vms; vm++) {
 		const struct program_truth *t = &input->truth[vm];
 
-		add_vm(&f, vm, t->work, t->spin, t->on_cpu, t->pauses, t->yields, MAX(input->length, 1));
+		add_vm(&f, vm, t->work, t->spin, t->on_cpu, t->pauses, t->yields,
+		       MAX(input->length, 1));
 		g_array_append_vals(responses, t->responses->data, t->responses->len);
 	}
 	set_shares(&f);
@@ -120,12 +126,15 @@ static void work(void *job, void *data)
 	g_async_queue_push(b->done, job);
 }
 
-struct loop_figures *replicates_run(const struct lane *lanes, unsigned int n_lanes, unsigned int n, uint64_t seed,
-				    unsigned int n_threads, unsigned int done)
+struct loop_figures *replicates_run(const struct lane *lanes, unsigned int n_lanes, unsigned int n,
+				    uint64_t seed, unsigned int n_threads, unsigned int done)
 {
 	unsigned int n_jobs = n_lanes * (1 + n);
 	struct batch b = {
-		.lanes = lanes, .per_lane = 1 + n, .seed = seed, .figures = g_new0(struct loop_figures, MAX(n_jobs, 1)),
+		.lanes = lanes,
+		.per_lane = 1 + n,
+		.seed = seed,
+		.figures = g_new0(struct loop_figures, MAX(n_jobs, 1)),
 		.done = g_async_queue_new(),
 	};
 	GThreadPool *pool = g_thread_pool_new(work, &b, n_threads, FALSE, NULL);
@@ -152,15 +161,17 @@ void replicates_free(struct loop_figures *figures, size_t n)
 static double student(unsigned int df)
 {
 	static const double points[] = {
-		12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131,
-		2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
+		12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+		2.201,	2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+		2.080,	2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042,
 	};
 	const double z = 1.959964;
 
 	return df <= G_N_ELEMENTS(points) ? points[df - 1] : z + (z * z * z + z) / (4 * df);
 }
 
-bool replicates_interval(const double *differences, unsigned int n, double *mean, double interval[2])
+bool replicates_interval(const double *differences, unsigned int n, double *mean,
+			 double interval[2])
 {
 	double sum = 0, squares = 0, half;
 

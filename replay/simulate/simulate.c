@@ -29,19 +29,28 @@ static const GOptionEntry options[] = {
 	{ "policy", 'p', 0, G_OPTION_ARG_STRING_ARRAY, &option_policies,
 	  "Policy to simulate, NAME[:PARAMETER=VALUE[,…]]; may be given again", "POLICY" },
 	{ "side", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_sides,
-	  "Side: 'plain' (default), 'debooster-v1', 'debooster-v2', 'lag-credit'; may be given again", "SIDE" },
+	  "Side: 'plain' (default), 'debooster-v1', 'debooster-v2', 'lag-credit'; may be given "
+	  "again",
+	  "SIDE" },
 	{ "lag-margin", 0, 0, G_OPTION_ARG_DOUBLE, &option_margin,
 	  "Margin of lag-credit, slices per queued entity (default: 0.1)", "X" },
-	{ "replicates", 0, 0, G_OPTION_ARG_INT, &option_replicates, "Runs of each policy (default: 20)", "N" },
-	{ "seed", 0, 0, G_OPTION_ARG_INT64, &option_seed, "Seed of the replicates (default: 1)", "N" },
+	{ "replicates", 0, 0, G_OPTION_ARG_INT, &option_replicates,
+	  "Runs of each policy (default: 20)", "N" },
+	{ "seed", 0, 0, G_OPTION_ARG_INT64, &option_seed, "Seed of the replicates (default: 1)",
+	  "N" },
 	{ "json", 0, 0, G_OPTION_ARG_NONE, &option_json, "Print JSON", NULL },
 	G_OPTION_ENTRY_NULL
 };
 
 static const struct command command = {
-	.name = "simulate", .arguments = "DB", .options = options, .min_args = 1, .max_args = 1,
+	.name = "simulate",
+	.arguments = "DB",
+	.options = options,
+	.min_args = 1,
+	.max_args = 1,
 	.summary = "Run the recorded work again under other policies and scheduler sides.",
-	.description = "Without --policy: stock, ipi-aware, relaxed and ipi-aware+relaxed. Results are also kept in the\n"
+	.description = "Without --policy: stock, ipi-aware, relaxed and ipi-aware+relaxed. Results "
+		       "are also kept in the\n"
 		       "database (tables simulation, simulation_gate).",
 };
 
@@ -62,7 +71,8 @@ struct wanted {
 /* Before anything takes time: what is wrong with the call. */
 static GArray *parse_policies(const struct policy_params *recorded, GError **error)
 {
-	static const char *const usual[] = { "stock", "ipi-aware", "relaxed", "ipi-aware+relaxed", NULL };
+	static const char *const usual[] = { "stock", "ipi-aware", "relaxed", "ipi-aware+relaxed",
+					     NULL };
 	const char *const *specs = option_policies ? (const char *const *)option_policies : usual;
 	g_autoptr(GArray) list = g_array_new(FALSE, FALSE, sizeof(struct wanted));
 
@@ -88,9 +98,11 @@ static bool add_policies(struct loop *loop, const GArray *list, GError **error)
 		for (guint i = 0; i < list->len; i++) {
 			const struct wanted *w = &g_array_index(list, struct wanted, i);
 
-			if (loop_add(loop, w->policy, &w->params, side_of(*sides), w->label, &before))
+			if (loop_add(loop, w->policy, &w->params, side_of(*sides), w->label,
+				     &before))
 				continue;
-			g_set_error(error, POLICY_SPEC_ERROR, 0, "policy '%s' is given twice, as '%s' before", w->label, before);
+			g_set_error(error, POLICY_SPEC_ERROR, 0,
+				    "policy '%s' is given twice, as '%s' before", w->label, before);
 			return false;
 		}
 	return true;
@@ -101,7 +113,8 @@ static struct program_input *extract(struct recorded *recorded, struct run *run,
 	if (!run_execute(run, recorded, error) || !run_gather(run, option_seed, error))
 		return NULL;
 	progress_begin("extracting programs", 0);
-	return extract_programs(run->evidence, &run->rescore->quality, &run->recorded_params, option_seed, error);
+	return extract_programs(run->evidence, &run->rescore->quality, &run->recorded_params,
+				option_seed, error);
 }
 
 static struct loop *simulate(struct recorded *recorded, GError **error)
@@ -109,7 +122,8 @@ static struct loop *simulate(struct recorded *recorded, GError **error)
 	struct run *run = run_new(recorded, STATE_PROBED);
 	struct loop *loop = loop_new(run->recorded_policy, &run->recorded_params);
 	g_autoptr(GArray) list = parse_policies(&run->recorded_params, error);
-	struct program_input *input = list && add_policies(loop, list, error) ? extract(recorded, run, error) : NULL;
+	struct program_input *input =
+		list && add_policies(loop, list, error) ? extract(recorded, run, error) : NULL;
 
 	run_free(run);
 	if (!input) {
@@ -181,19 +195,25 @@ int cmd_simulate(int argc, char **argv)
 		return status;
 	for (char **side = option_sides; side && *side; side++) {
 		if (side_of(*side) < 0)
-			return command_usage(&command, "no scheduler side '%s': plain, debooster-v1, debooster-v2, lag-credit",
+			return command_usage(&command,
+					     "no scheduler side '%s': plain, debooster-v1, "
+					     "debooster-v2, lag-credit",
 					     *side);
 		for (char **other = option_sides; other < side; other++)
 			if (!strcmp(*other, *side))
-				return command_usage(&command, "scheduler side '%s' is given twice", *side);
+				return command_usage(&command, "scheduler side '%s' is given twice",
+						     *side);
 		credit = credit || side_of(*side) == SIDE_LAG_CREDIT;
 	}
 	if (!run_seed_valid(option_seed))
-		return command_usage(&command, "--seed is 0 to 2^53, not %" G_GINT64_FORMAT, option_seed);
+		return command_usage(&command, "--seed is 0 to 2^53, not %" G_GINT64_FORMAT,
+				     option_seed);
 	if (option_replicates < 2 || option_replicates > MAX_REPLICATES)
-		return command_usage(&command, "--replicates is 2 to %d, not %d", MAX_REPLICATES, option_replicates);
+		return command_usage(&command, "--replicates is 2 to %d, not %d", MAX_REPLICATES,
+				     option_replicates);
 	if (option_margin != NO_MARGIN && !(option_margin >= 0 && option_margin <= 1000))
-		return command_usage(&command, "--lag-margin is 0 to 1000 slices, not %g", option_margin);
+		return command_usage(&command, "--lag-margin is 0 to 1000 slices, not %g",
+				     option_margin);
 	if (option_margin != NO_MARGIN && !credit)
 		return command_usage(&command, "--lag-margin is of --side=lag-credit");
 	return simulate_db(argv[1]);

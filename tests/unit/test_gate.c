@@ -11,7 +11,9 @@
 
 static enum gate_result judge(double work, double spin, double median, double share)
 {
-	struct gate_errors e = { .work = work, .spin = spin, .median = median, .p99 = 1000, .share = share };
+	struct gate_errors e = {
+		.work = work, .spin = spin, .median = median, .p99 = 1000, .share = share
+	};
 
 	return gate_judge(&e);
 }
@@ -41,15 +43,23 @@ static void test_unknown(void)
 static struct loop_figures figures(double work, double spin, double median, struct vm_figures *vms)
 {
 	return (struct loop_figures){
-		.work = work, .spin = spin, .response = median, .p50 = median, .p95 = median, .p99 = 2 * median,
-		.complete = true, .n_vms = 2, .vms = vms,
+		.work = work,
+		.spin = spin,
+		.response = median,
+		.p50 = median,
+		.p95 = median,
+		.p99 = 2 * median,
+		.complete = true,
+		.n_vms = 2,
+		.vms = vms,
 	};
 }
 
 static void test_errors(void)
 {
 	struct vm_figures even[] = { { 1, 50 }, { 1, 50 } }, odd[] = { { 1, 53 }, { 1, 47 } };
-	struct loop_figures recorded = figures(2, 0.5, 100, even), simulated = figures(1.9, 0.6, 130, odd);
+	struct loop_figures recorded = figures(2, 0.5, 100, even),
+			    simulated = figures(1.9, 0.6, 130, odd);
 	struct gate_errors e = gate_errors_of(&simulated, &recorded);
 
 	g_assert_cmpfloat_with_epsilon(e.work, -5, 1e-9);
@@ -139,9 +149,9 @@ static void test_many(void)
 
 static bool same_figures(const struct loop_figures *a, const struct loop_figures *b)
 {
-	return a->work == b->work && a->spin == b->spin && a->response == b->response && a->p99 == b->p99 &&
-	       a->pauses == b->pauses && a->yields == b->yields && a->events == b->events &&
-	       !memcmp(a->vms, b->vms, a->n_vms * sizeof(*a->vms));
+	return a->work == b->work && a->spin == b->spin && a->response == b->response &&
+	       a->p99 == b->p99 && a->pauses == b->pauses && a->yields == b->yields &&
+	       a->events == b->events && !memcmp(a->vms, b->vms, a->n_vms * sizeof(*a->vms));
 }
 
 static void test_replicates(void)
@@ -149,7 +159,9 @@ static void test_replicates(void)
 	enum { N = 3, LANES = 3 };
 	struct program_input *input = world_busy(SCHEDULER_EEVDF, 2, 2, 4, US(100000), 1);
 	struct lane lanes[LANES] = {
-		{ input, world_setting("stock") }, { input, world_setting("ipi-aware") }, { input, world_setting("stock") },
+		{ input, world_setting("stock") },
+		{ input, world_setting("ipi-aware") },
+		{ input, world_setting("stock") },
 	};
 	struct loop_figures *one = replicates_run(lanes, LANES, N, 7, 1, 0);
 	struct loop_figures *many = replicates_run(lanes, LANES, N, 7, 4, 0);
@@ -157,15 +169,17 @@ static void test_replicates(void)
 
 	for (unsigned int i = 0; i < LANES * (1 + N); i++)
 		g_assert_true(same_figures(&one[i], &many[i]));
-	/* same draws for all lanes: a policy against itself is no difference, against another it is */
+	/* same draws for all lanes: a policy differs from another, and not from itself */
 	for (unsigned int i = 0; i <= N; i++) {
 		g_assert_true(same_figures(&one[i], &one[2 * (1 + N) + i]));
 		g_assert_false(same_figures(&one[i], &one[1 + N + i]));
-		g_assert_cmpfloat_with_epsilon(one[i].vms[0].share + one[i].vms[1].share, 100, 1e-9);
-		g_assert_cmpfloat_with_epsilon(one[i].vms[0].work + one[i].vms[1].work, one[i].work, 1e-9);
+		g_assert_cmpfloat_with_epsilon(one[i].vms[0].share + one[i].vms[1].share, 100,
+					       1e-9);
+		g_assert_cmpfloat_with_epsilon(one[i].vms[0].work + one[i].vms[1].work, one[i].work,
+					       1e-9);
 		g_assert_true(one[i].p50 <= one[i].p95 && one[i].p95 <= one[i].p99);
 	}
-	/* the first has no jitter, so no seed; replicates are others, and other with another seed */
+	/* the first has no jitter, so no seed; replicates are others with another seed */
 	g_assert_true(same_figures(&one[0], &other[0]));
 	g_assert_false(same_figures(&one[1], &other[1]));
 	g_assert_false(same_figures(&one[0], &one[1]));
