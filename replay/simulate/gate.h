@@ -34,7 +34,7 @@ extern const char *const gate_result_names[N_GATE_RESULTS];
 /* Of the model, relative to what was recorded. NaN: there is nothing to hold it against. */
 struct gate_errors {
 	double work;		/* percent, signed */
-	double spin;		/* percent, signed: of the recorded spinning, at least of 0.02 CPUs */
+	double spin;		/* percent, signed: of the recorded spinning, or 0.02 CPUs */
 	double median, p99;	/* percent, signed: of the response to IPIs */
 	double share;		/* points: the largest of any VM, unsigned */
 };

@@ -21,7 +21,7 @@ enum loop_metric {
 
 struct loop_metric_info {
 	const char *name, *unit, *says;
-	double floor, share;	/* the model's own error: the larger of this, and this of the value */
+	double floor, share; /* the model's own error: the larger of this and this of the value */
 	bool falls_when_better;
 };
 
@@ -84,7 +84,7 @@ bool loop_add(struct loop *loop, const struct policy *policy, const struct polic
 /* Once. Takes input. */
 void loop_run(struct loop *loop, struct program_input *input);
 
-/* That variant passes, too, and its throughput gain of a policy is not in the chosen one's interval. */
+/* That variant passes, too, and a policy's gain in work is not in the chosen one's interval. */
 bool loop_differs(const struct loop *loop, const struct loop_variant *variant);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "replay/simulate/loop.h"
 
-/* One figure, from replicates [1 + n] with and without, the first ones left aside; vm < 0: of all. */
+/* One figure, from replicates [1 + n] with and without, the first ones not used; vm < 0: of all. */
 void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct loop_figures *with,
 		       const struct loop_figures *without, unsigned int n, int vm);
 
