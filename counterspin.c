@@ -19,6 +19,7 @@
 #include "analyze/report/export.h"
 #include "capture/record.h"
 #include "replay/replay.h"
+#include "replay/simulate/simulate.h"
 #include "replay/tune.h"
 #include "schema/command.h"
 #include "schema/last_words.h"
@@ -40,6 +41,7 @@ static const struct subcommand subcommands[] = {
 	{ "info", cmd_info, "what a database holds, and what could not be known" },
 	{ "replay", cmd_replay, "every decision under other policies, and how faithful the replay is" },
 	{ "tune", cmd_tune, "the gain for every ipi_window_ns, and the one to choose" },
+	{ "simulate", cmd_simulate, "the recorded work run again under other policies, with all that follows" },
 	{ "report", cmd_report, "the answers and what they rest on: on the terminal, or as one page" },
 	{ "explain", cmd_explain, "one decision as each policy makes it, vCPU by vCPU" },
 	{ "export", cmd_export, "a trace for the Perfetto UI, or tables as CSV" },

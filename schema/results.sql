@@ -229,3 +229,43 @@ CREATE TABLE explanation (
 	decision INTEGER PRIMARY KEY REFERENCES decision(id),
 	explain  TEXT NOT NULL             -- JSON, as 'counterspin explain --json' prints it
 );
+
+-- Does the closed loop reproduce the recording? The recorded policy simulated, against what was recorded: a
+-- row for each variant of the scheduler that the host may have had -- by the last 'counterspin simulate'.
+CREATE TABLE simulation_gate (
+	forfeit       INTEGER NOT NULL,    -- 1: a yielder gives up its slice; 0: its deadline moves (EEVDF)
+	run_to_parity INTEGER NOT NULL,    -- 1: a slice is protected up to its end (EEVDF)
+	as_recorded   INTEGER NOT NULL,    -- 1: what the recording and the kernel's release say
+	chosen        INTEGER NOT NULL,    -- 1: table simulation is under this one
+	result        TEXT NOT NULL,       -- 'PASS', 'WARN' (no more than signs), 'REFUSE' (no gains)
+	-- means over replicates, of the model against the recording; NULL: there is nothing to hold it against
+	work_error    REAL,                -- percent: useful work
+	spin_error    REAL,                -- percent: time on a CPU in waits with PAUSE exits
+	latency_error REAL,                -- percent: median response to IPIs that are waited for
+	latency_p99_error REAL,            -- percent
+	share_error   REAL,                -- points: the VM whose share of CPU time is farthest off
+	replicates    INTEGER NOT NULL,
+	seed          INTEGER NOT NULL,
+	reason        TEXT,                -- the likely one of a refusal
+	PRIMARY KEY (forfeit, run_to_parity)
+) WITHOUT ROWID;
+
+-- What a policy and a scheduler side change against the recorded policy simulated likewise, never against the
+-- recording itself: by the last 'counterspin simulate'. Empty if the model does not reproduce the recording.
+CREATE TABLE simulation (
+	policy         TEXT NOT NULL,
+	parameters     TEXT NOT NULL,      -- JSON object, the kernel's names
+	scheduler_side TEXT NOT NULL,      -- 'plain', 'debooster-v1', 'debooster-v2', 'lag-credit'
+	vm             INTEGER REFERENCES vm(id), -- NULL: all VMs
+	-- 'throughput_gain', 'ipi_response_change', 'ipi_response_p50_change', ... 'pause_exits_change' (percent);
+	-- 'spin_cpu_saved' (CPUs); 'yields_change' (1/s); 'share_change' (points of the VMs' CPU time; of all VMs:
+	-- the largest change of any, unsigned)
+	metric         TEXT NOT NULL,
+	unit           TEXT NOT NULL,
+	value          REAL,               -- NULL: there is none, and reason says why
+	stat_lo        REAL, stat_hi REAL, -- 95 %, over replicates with work 1 % longer or shorter
+	total_lo       REAL, total_hi REAL,-- 95 %, with the model's own error
+	verdict        TEXT NOT NULL,      -- 'gain', 'no clear effect', 'loss', 'not identifiable', ...
+	reason         TEXT,
+	UNIQUE (policy, parameters, scheduler_side, vm, metric)
+);

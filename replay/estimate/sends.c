@@ -35,7 +35,8 @@ static struct edge edge_of(sqlite3_stmt *s, const struct recorded *r, GHashTable
 	int64_t receiver = db_column(s, 2), inject = db_column(s, 4), ack = db_column(s, 5);
 	struct edge e = {
 		.ipi = db_column(s, 0), .receiver_vcpu = receiver, .receiver = r->vcpus[receiver].idx,
-		.t_send = db_column(s, 3), .tainted = db_column(s, 7),
+		.t_send = db_column(s, 3), .tainted = db_column(s, 7), .accept = db_column(s, 8), .inject = inject,
+		.tracked = db_column(s, 9),
 	};
 
 	if (ack == DB_NULL) {
@@ -81,7 +82,7 @@ struct sends *sends_load(const struct recorded *r, const struct timeline *tl, GE
 {
 	g_autoptr(GHashTable) late = late_acks(r, error);
 	g_autoptr(db_stmt) rows = db_prepare(r->db,
-		"SELECT id, sender, receiver, t_send, t_inject, t_ack, vector, tainted FROM ipi "
+		"SELECT id, sender, receiver, t_send, t_inject, t_ack, vector, tainted, t_accept, tracked FROM ipi "
 		"WHERE receiver NOT NULL AND receiver <> sender AND mode IN ('fixed', 'lowest') "
 		"ORDER BY sender, t_send, id");
 	struct sends *s;
@@ -107,7 +108,9 @@ struct sends *sends_load(const struct recorded *r, const struct timeline *tl, GE
 			s->first[++vcpu] = s->sends->len;
 		edge = edge_of(rows, r, late);
 		if (recorded_no_time(edge.t_send) || (edge.ack != NEVER && recorded_no_time(edge.ack)) ||
-		    (edge.ack_lo != NEVER && recorded_no_time(edge.ack_lo)))
+		    (edge.ack_lo != NEVER && recorded_no_time(edge.ack_lo)) ||
+		    (edge.accept != DB_NULL && recorded_no_time(edge.accept)) ||
+		    (edge.inject != DB_NULL && recorded_no_time(edge.inject)))
 			continue;
 		add(s, tl, &edge, sender, db_column(rows, 6));
 	}

@@ -20,6 +20,8 @@ struct edge {
 	 * injection to the exit that noticed it. NEVER: not at all, or not seen.
 	 */
 	int64_t ack_lo, ack;
+	int64_t accept, inject;	/* DB_NULL: not seen */
+	bool tracked;		/* the IPI-aware tracker would record it */
 	bool vague;		/* the acknowledgement is inferred from an injection, or from a long interval */
 	bool tainted;
 };

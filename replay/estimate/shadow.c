@@ -7,7 +7,6 @@
 #include "replay/estimate/shadow.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "replay/estimate/fair.h"
@@ -19,14 +18,6 @@
 
 const char *const shadow_bucket_names[N_SHADOW_BUCKETS] = {
 	"eligible", "-250us", "-500us", "-1ms", "-2ms", "beyond", "unknown",
-};
-
-/* sched_prio_to_weight[], kernel/sched/core.c, by nice + 20 */
-static const unsigned int weights[40] = {
-	88761, 71755, 56483, 46273, 36291, 29154, 23254, 18705, 14949, 11916,
-	9548, 7620, 6100, 4904, 3906, 3121, 2501, 1991, 1586, 1277,
-	1024, 820, 655, 526, 423, 335, 272, 215, 172, 137,
-	110, 87, 70, 56, 45, 36, 29, 23, 18, 15,
 };
 
 struct thread {
@@ -101,70 +92,6 @@ static bool damaged(GError **error, const char *what, int64_t value)
 {
 	g_set_error(error, RECORDED_ERROR, 0, "damaged: %s %" G_GINT64_FORMAT, what, value);
 	return false;
-}
-
-static int64_t param(const struct recorded *r, const char *name, int64_t otherwise)
-{
-	g_autofree char *text = recorded_param(r, name);
-	int64_t value = text ? g_ascii_strtoll(text, NULL, 10) : 0;
-
-	return value > 0 ? value : otherwise;
-}
-
-static bool has_feature(char **features, const char *name)
-{
-	return features && g_strv_contains((const char *const *)features, name);
-}
-
-static enum shadow_scheduler scheduler_of(const struct recorded *r, char **features)
-{
-	unsigned int major, minor;
-
-	if (has_feature(features, "PLACE_LAG") || has_feature(features, "NO_PLACE_LAG"))
-		return SHADOW_EEVDF;
-	if (has_feature(features, "GENTLE_FAIR_SLEEPERS") ||
-	    has_feature(features, "NO_GENTLE_FAIR_SLEEPERS"))
-		return SHADOW_CFS;
-	if (!r->kernel || sscanf(r->kernel, "%u.%u", &major, &minor) != 2)
-		return SHADOW_NONE;
-	return major > 6 || (major == 6 && minor >= 6) ? SHADOW_EEVDF : SHADOW_CFS;
-}
-
-static enum shadow_buddy buddy_of(enum shadow_scheduler scheduler, char **features)
-{
-	if (scheduler == SHADOW_CFS)
-		return SHADOW_HONOURED;
-	if (scheduler == SHADOW_NONE || !features)
-		return SHADOW_BUDDY_UNKNOWN;
-	return has_feature(features, "PICK_BUDDY") || has_feature(features, "NEXT_BUDDY") ?
-	       SHADOW_HONOURED : SHADOW_IGNORED;
-}
-
-/* The kernel's defaults (kernel/sched/fair.c), where the host facts are silent. */
-static void read_params(struct shadow *s)
-{
-	const struct recorded *r = s->recorded;
-	g_autofree char *text = recorded_param(r, "sched.features");
-	g_auto(GStrv) features = text ? g_strsplit(text, " ", -1) : NULL;
-	int64_t n_cpu = CLAMP(db_value(r->db, "SELECT n_cpu FROM recording"), 1, 8);
-	int64_t scale = g_bit_storage(n_cpu);	/* SCHED_TUNABLESCALING_LOG: 1 + ilog2 */
-	bool cfs;
-
-	s->quality.scheduler = scheduler_of(r, features);
-	s->quality.buddy = buddy_of(s->quality.scheduler, features);
-	cfs = s->quality.scheduler == SHADOW_CFS;
-	s->params = (struct fair_params){
-		.kind = cfs ? FAIR_CFS : FAIR_EEVDF,
-		.slice = cfs ? param(r, "sched.latency_ns", scale * 6000000) :
-			       param(r, "sched.base_slice_ns", scale * 700000),
-		.tick = 1000000000 / param(r, "hz", 250),
-		.wakeup_granularity = param(r, "sched.wakeup_granularity_ns", scale * 1000000),
-		.gentle_sleepers = !has_feature(features, "NO_GENTLE_FAIR_SLEEPERS"),
-		.last_buddy = !has_feature(features, "NO_LAST_BUDDY"),
-		.place_lag = !has_feature(features, "NO_PLACE_LAG"),
-		/* not in 6.6 to 6.11 */
-		.delay_dequeue = has_feature(features, "DELAY_DEQUEUE"),
-	};
 }
 
 static bool load_threads(struct shadow *s, GError **error)
@@ -289,11 +216,15 @@ static bool choose_rule(struct shadow *s, GError **error)
 struct shadow *shadow_new(const struct recorded *recorded, GError **error)
 {
 	struct shadow *s = g_new0(struct shadow, 1);
+	struct scheduler_facts facts;
 
 	s->recorded = recorded;
 	s->cpus = g_array_new(FALSE, TRUE, sizeof(struct cpu));
 	s->thread_of = g_new0(int64_t, recorded->n_vcpus + 1);
-	read_params(s);
+	scheduler_read(recorded, &facts);
+	s->params = facts.params;
+	s->quality.scheduler = facts.scheduler;
+	s->quality.buddy = facts.buddy;
 	if (!load_threads(s, error) || !choose_rule(s, error)) {
 		shadow_free(s);
 		return NULL;
@@ -377,7 +308,7 @@ static void set_prio(struct shadow *s, int64_t thread, int64_t prio)
 
 	if (prio == DB_NULL)
 		return;
-	t->weight = prio >= 100 && prio < 140 ? weights[prio - 100] : 0;
+	t->weight = scheduler_weight(prio);
 	if (!t->weight)
 		forget(s, thread);
 }

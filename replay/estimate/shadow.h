@@ -18,7 +18,7 @@
 #ifndef REPLAY_ESTIMATE_SHADOW_H
 #define REPLAY_ESTIMATE_SHADOW_H
 
-#include "replay/recorded.h"
+#include "replay/estimate/scheduler.h"
 
 /*
  * By the margin of the thread, ns of virtual time, which the scheduler wants not to be negative to
@@ -38,15 +38,6 @@ extern const char *const shadow_bucket_names[N_SHADOW_BUCKETS];
 
 /* The bucket of a margin that is known. */
 enum shadow_bucket shadow_bucket(int64_t margin);
-
-enum shadow_scheduler { SHADOW_NONE, SHADOW_CFS, SHADOW_EEVDF };
-
-/* Does the scheduler look at what yield_to() names? */
-enum shadow_buddy {
-	SHADOW_HONOURED,
-	SHADOW_IGNORED,		/* EEVDF before PICK_BUDDY, with NEXT_BUDDY off: it has no effect */
-	SHADOW_BUDDY_UNKNOWN,
-};
 
 struct shadow_quality {
 	enum shadow_scheduler scheduler;

@@ -8,15 +8,18 @@
 static void add(struct timeline *tl, unsigned int vcpu, sqlite3_stmt *s)
 {
 	const char *why = (const char *)sqlite3_column_text(s, 4);
-	int64_t in_kernel = db_column(s, 5);
+	int64_t in_kernel = db_column(s, 5), in_run = db_column(s, 6);
 	GArray *line = tl->lines[vcpu];
 	const struct stretch *last = line->len ? &g_array_index(line, struct stretch, line->len - 1) : NULL;
 	struct stretch st = {
 		.t0 = db_column(s, 2), .t1 = db_column(s, 3), .cpu = db_column(s, 1),
 		.ran = last ? last->ran + last->t1 - last->t0 : 0,
 		.runnable = why && *why == 'R', .in_kernel = in_kernel == DB_NULL ? -1 : in_kernel,
+		.in_kvm_run = in_run == DB_NULL ? -1 : in_run, .why = why ? *why : 0, .t_ready = db_column(s, 7),
 	};
 
+	if (st.t_ready != DB_NULL && (recorded_no_time(st.t_ready) || st.t_ready > st.t0))
+		st.t_ready = DB_NULL;
 	if (st.t1 <= st.t0 || recorded_no_time(st.t0) || recorded_no_time(st.t1) || (last && st.t0 < last->t1))
 		return;
 	tl->total += st.t1 - st.t0;
@@ -26,8 +29,8 @@ static void add(struct timeline *tl, unsigned int vcpu, sqlite3_stmt *s)
 struct timeline *timeline_load(const struct recorded *r, GError **error)
 {
 	g_autoptr(db_stmt) s = db_prepare(r->db,
-		"SELECT vcpu, cpu, on_cpu.t0, on_cpu.t1, why, in_kernel FROM on_cpu JOIN thread ON thread.id = thread "
-		"WHERE vcpu NOT NULL ORDER BY on_cpu.id");
+		"SELECT vcpu, cpu, on_cpu.t0, on_cpu.t1, why, in_kernel, in_kvm_run, t_ready "
+		"FROM on_cpu JOIN thread ON thread.id = thread WHERE vcpu NOT NULL ORDER BY on_cpu.id");
 	struct timeline *tl = g_new0(struct timeline, 1);
 	GError *failed = NULL;
 	uint64_t n = 0;

@@ -18,6 +18,9 @@ struct stretch {
 	unsigned int cpu;
 	bool runnable;		/* at t1: preempted, or yielded; false: went to sleep, or not known */
 	int8_t in_kernel;	/* guest mode at its last exit; -1: not known */
+	int8_t in_kvm_run;	/* at t1: inside ioctl(KVM_RUN); -1: not known */
+	char why;		/* on_cpu.why, its first letter; 0: the recording or a gap ended it */
+	int64_t t_ready;	/* became runnable; DB_NULL: not known */
 };
 
 /* By vcpu.id, from 1; each a GArray of struct stretch in time order. */

@@ -110,7 +110,7 @@ rm host17.db
 
 # in the order of --help, which is that of a recording's way: examples use databases of earlier pages
 for name in "${names[@]}"; do
-	mapfile -t pages < <(ls "$SOURCE"/*/"counterspin-$name.1" "$SOURCE"/analyze/report/"counterspin-$name.1" 2>/dev/null)
+	mapfile -t pages < <(ls "$SOURCE"/*/"counterspin-$name.1" "$SOURCE"/*/*/"counterspin-$name.1" 2>/dev/null)
 	page=${pages[0]-}
 	if [ "${#pages[@]}" -ne 1 ] || [ ! -f "$page" ]; then
 		fail "$name has not exactly one page: ${pages[*]}"
@@ -126,7 +126,7 @@ for name in "${names[@]}"; do
 	runs "$page"
 done
 
-for page in "$SOURCE"/*/counterspin-*.1 "$SOURCE"/analyze/report/counterspin-*.1; do
+for page in "$SOURCE"/*/counterspin-*.1 "$SOURCE"/*/*/counterspin-*.1; do
 	name=$(basename "$page" .1)
 	case " ${names[*]} " in
 	*" ${name#counterspin-} "*) ;;

@@ -46,7 +46,7 @@ awk '{ print $6 }' listing | sed 's|^\./||' | grep -v '/$' | sort > files
 		usr/share/doc/counterspin/changelog.gz
 		usr/share/doc/counterspin/copyright
 	END
-	for page in "$SOURCE"/{*,analyze/report}/*.[17]; do
+	for page in "$SOURCE"/{*,analyze/report,replay/simulate}/*.[17]; do
 		echo "usr/share/man/man${page##*.}/${page##*/}.gz"
 	done
 } | sort > wanted

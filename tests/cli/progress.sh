@@ -81,12 +81,12 @@ expect "$(ls)" 'one.dat
 piped
 screen' 'files after ^C'
 
-# replay, tune and report: what they work on, on one line that is wiped; of the result nothing but itself
+# replay, tune, simulate and report: what they work on, on one line that is wiped; of the result nothing but itself
 rm -f one.dat* piped screen
 cp "$DATA/ipi-heavy-icount.dat" one.dat
 import one.dat
 slow=pread@1+=20ms	# some 170 pages
-for command in replay 'report --json' tune; do
+for command in replay 'report --json' simulate tune; do
 	"$COUNTERSPIN" $command one.dat.db > want 2>&1 || true
 	on_terminal "$slow" $command one.dat.db < /dev/null
 	[ "$(stays)" = "$(cat want)" ] || fail "$command: what stays is not its result: $(diff <(stays) want | head -5)"

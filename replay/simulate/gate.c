@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "replay/simulate/gate.h"
+
+#include <math.h>
+
+#define LEAST_SPIN 0.02		/* CPUs: of less, no share is taken */
+#define MUCH_UNMODELLED 0.2
+#define TYPICAL_SECONDS 25	/* 5 s of one load differ by 4 % in work, 15 % in spinning */
+
+const char *const gate_result_names[N_GATE_RESULTS] = {
+	[GATE_PASS] = "PASS", [GATE_WARN] = "WARN", [GATE_REFUSE] = "REFUSE",
+};
+
+static double percent(double value, double of)
+{
+	return of > 0 ? 100 * (value - of) / of : NAN;
+}
+
+struct gate_errors gate_errors_of(const struct loop_figures *simulated,
+				  const struct loop_figures *recorded)
+{
+	double least = fmax(recorded->spin, LEAST_SPIN);
+	struct gate_errors e = {
+		.work = percent(simulated->work, recorded->work),
+		.spin = 100 * (simulated->spin - recorded->spin) / least,
+		.median = percent(simulated->p50, recorded->p50),
+		.p99 = percent(simulated->p99, recorded->p99),
+	};
+
+	/* waits were recorded, and there are none: wholly wrong, not unknown */
+	if (!isnan(recorded->p50) && isnan(simulated->p50))
+		e.median = e.p99 = -100;
+	for (unsigned int vm = 0; vm < recorded->n_vms; vm++)
+		e.share = fmax(e.share, fabs(simulated->vms[vm].share - recorded->vms[vm].share));
+	return e;
+}
+
+/* Comparisons with NaN are false: an unknown error in work refuses, in responses it does not. */
+enum gate_result gate_judge(const struct gate_errors *e)
+{
+	if (fabs(e->work) <= 3 && fabs(e->spin) <= 20 && !(fabs(e->median) > 30) && e->share <= 2)
+		return GATE_PASS;
+	if (fabs(e->work) <= 5 && fabs(e->spin) <= 40)
+		return GATE_WARN;
+	return GATE_REFUSE;
+}
+
+static void add(struct gate_errors *sum, const struct gate_errors *e, unsigned int n)
+{
+	sum->work += e->work / n;
+	sum->spin += e->spin / n;
+	sum->median += e->median / n;
+	sum->p99 += e->p99 / n;
+	sum->share += e->share / n;
+}
+
+struct gate gate_of(const struct loop_figures *runs, unsigned int n,
+		    const struct loop_figures *recorded)
+{
+	struct gate gate = { .complete = true };
+	enum gate_result mean, first;
+
+	for (unsigned int i = 0; i <= n; i++) {
+		struct gate_errors e = gate_errors_of(&runs[i], recorded);
+
+		gate.complete = gate.complete && runs[i].complete;
+		if (i)
+			add(&gate.errors, &e, n);
+		else
+			gate.unjittered = e;
+	}
+	mean = gate_judge(&gate.errors);
+	first = gate_judge(&gate.unjittered);
+	gate.result = !gate.complete ? GATE_REFUSE : mean > first ? mean : first;
+	return gate;
+}
+
+double gate_work_error(const struct gate *gate)
+{
+	return fmax(fabs(gate->errors.work), fabs(gate->unjittered.work));
+}
+
+const char *gate_reason(const struct gate *gate, double unmodelled_spin, bool ipis_hidden,
+			double seconds)
+{
+	if (!gate->complete)
+		return "the simulated vCPUs wait for each other in a circle, or hardly get on: "
+		       "waits are not understood";
+	if (ipis_hidden)
+		return "IPIs reach vCPUs without an event (APICv, AVIC), so what is waited for is "
+		       "not seen";
+	if (unmodelled_spin > MUCH_UNMODELLED)
+		return "what much of the spinning waits for is not known, so no policy can shorten "
+		       "it in the model";
+	if (seconds < TYPICAL_SECONDS)
+		return "below 25 s a recording need not be typical of its load; or its scheduler "
+		       "is not as modelled";
+	return "the recorded scheduler does not behave as any that is modelled";
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "replay/simulate/loop_estimate.h"
+
+#include <math.h>
+
+/*
+ * The model's own error: 1.6 points on simulated hosts (estimation.md 4.3); where a real
+ * kernel's gains could be measured, those were 0.7 to 1.5 times what the loop said.
+ */
+const struct loop_metric_info loop_metric_infos[N_LOOP_METRICS] = {
+	[LOOP_THROUGHPUT] = { "throughput_gain", "percent", "useful work of the VMs", 1.6, 0.5,
+			      false },
+	[LOOP_SPIN] = { "spin_cpu_saved", "CPUs", "CPU time no longer spent spinning", 0.01, 0.5,
+			false },
+	[LOOP_RESPONSE] = { "ipi_response_change", "percent",
+			    "mean response to an IPI that is waited for", 2, 0.5, true },
+	[LOOP_P50] = { "ipi_response_p50_change", "percent", "its median", 2, 0.5, true },
+	[LOOP_P95] = { "ipi_response_p95_change", "percent", "its 95th percentile", 2, 0.5, true },
+	[LOOP_P99] = { "ipi_response_p99_change", "percent", "its 99th percentile", 2, 0.5, true },
+	[LOOP_PAUSES] = { "pause_exits_change", "percent", "PAUSE exits per second", 3, 0.5, true },
+	[LOOP_YIELDS] = { "yields_change", "1/s", "successful directed yields per second", 1, 0.5,
+			  false },
+	[LOOP_SHARE] = { "share_change", "points", "a VM's share of the VMs' CPU time", 0.2, 0.5,
+			 false },
+};
+
+static void refuse(struct loop_estimate *e, enum verdict verdict, const char *reason)
+{
+	*e = (struct loop_estimate){
+		.value = NAN,
+		.statistical = { NAN, NAN },
+		.total = { NAN, NAN },
+		.verdict = verdict,
+		.reason = g_strdup(reason),
+	};
+}
+
+void loop_refuse(const struct loop *loop, struct loop_policy *p, enum verdict verdict,
+		 const char *reason)
+{
+	for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
+		refuse(&p->estimates[m], verdict, reason);
+	for (unsigned int vm = 0; vm < loop->input->n_vms; vm++)
+		for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
+			refuse(&p->vms[vm][m], verdict, NULL);
+}
+
+static double change(double value, double from)
+{
+	return value == from ? 0 : from > 0 ? 100 * (value - from) / from : NAN;
+}
+
+/* What a run with the policy changes against one without; vm < 0: of all. */
+static double difference(enum loop_metric m, const struct loop_figures *with,
+			 const struct loop_figures *without, int vm)
+{
+	switch (m) {
+	case LOOP_THROUGHPUT:
+		return vm < 0 ? change(with->work, without->work)
+			      : change(with->vms[vm].work, without->vms[vm].work);
+	case LOOP_SPIN:
+		return without->spin - with->spin;
+	case LOOP_RESPONSE:
+		return change(with->response, without->response);
+	case LOOP_P50:
+		return change(with->p50, without->p50);
+	case LOOP_P95:
+		return change(with->p95, without->p95);
+	case LOOP_P99:
+		return change(with->p99, without->p99);
+	case LOOP_PAUSES:
+		return change(with->pauses, without->pauses);
+	case LOOP_YIELDS:
+		return with->yields - without->yields;
+	default:
+		return with->vms[vm].share - without->vms[vm].share;
+	}
+}
+
+/* Replicates of both [1 + n], of which the first is left aside. */
+void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct loop_figures *with,
+		       const struct loop_figures *without, unsigned int n, int vm)
+{
+	const struct loop_metric_info *info = &loop_metric_infos[m];
+	g_autofree double *differences = g_new(double, n);
+	double error;
+
+	for (unsigned int i = 0; i < n; i++)
+		differences[i] = difference(m, &with[1 + i], &without[1 + i], vm);
+	*e = (struct loop_estimate){ 0 };
+	if (!replicates_interval(differences, n, &e->value, e->statistical)) {
+		refuse(e, VERDICT_INSUFFICIENT_DATA, "a replicate has none of what it is taken of");
+		return;
+	}
+	if (with == without) {	/* the recorded policy itself: 0, and known to be */
+		e->verdict = VERDICT_NO_CLEAR_EFFECT;
+		return;
+	}
+	error = MAX(info->floor, info->share * fabs(e->value));
+	total_interval(e->value, e->statistical[0], e->statistical[1], error, &e->total[0],
+		       &e->total[1]);
+	e->verdict = info->falls_when_better
+			     ? verdict_of(-e->total[1], -e->total[0], true, true, false)
+			     : verdict_of(e->total[0], e->total[1], true, true, false);
+}
+
+/* The VM whose share changes most; that another has less is a loss. */
+static void estimate_fairness(struct loop_policy *p, unsigned int n_vms)
+{
+	struct loop_estimate *e = &p->estimates[LOOP_SHARE], most = { 0 };
+
+	for (unsigned int vm = 0; vm < n_vms; vm++)
+		if (!vm || fabs(p->vms[vm][LOOP_SHARE].value) > fabs(most.value))
+			most = p->vms[vm][LOOP_SHARE];
+	*e = most;
+	e->reason = g_strdup(most.reason);
+	if (most.value < 0) {
+		e->value = -most.value;
+		for (unsigned int k = 0; k < 2; k++) {
+			e->statistical[k] = -most.statistical[1 - k];
+			e->total[k] = -most.total[1 - k];
+		}
+	}
+	e->verdict = most.verdict == VERDICT_NO_CLEAR_EFFECT ? most.verdict : VERDICT_LOSS;
+}
+
+/* A model with a known error in work is believed in no more than the sign of what is larger. */
+static void doubt(struct loop_estimate *e, enum loop_metric m, double error)
+{
+	if (isnan(e->value))
+		return;
+	e->reason = g_strdup_printf(
+		"model error: work is off by %.1f %%, take no more than the sign", error);
+	if (m == LOOP_THROUGHPUT && fabs(e->value) <= 2 * error)
+		e->verdict = VERDICT_NO_CLEAR_EFFECT;
+}
+
+void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
+			  const struct loop_figures *with)
+{
+	const struct loop_figures *without = loop->variants[loop->chosen].runs;
+
+	for (unsigned int vm = 0; vm < loop->input->n_vms; vm++) {
+		loop_estimate_set(&p->vms[vm][LOOP_THROUGHPUT], LOOP_THROUGHPUT, with, without,
+				  loop->n_replicates, vm);
+		loop_estimate_set(&p->vms[vm][LOOP_SHARE], LOOP_SHARE, with, without,
+				  loop->n_replicates, vm);
+	}
+	for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
+		if (m != LOOP_SHARE)
+			loop_estimate_set(&p->estimates[m], m, with, without, loop->n_replicates,
+					  -1);
+	estimate_fairness(p, loop->input->n_vms);
+	for (unsigned int m = 0;
+	     m < N_LOOP_METRICS && loop->gate->result == GATE_WARN && !p->recorded; m++)
+		doubt(&p->estimates[m], m, gate_work_error(loop->gate));
+}
+
+void loop_estimate_margin(const struct loop *loop, struct loop_policy *p,
+			  const struct loop_figures *half, const struct loop_figures *twice)
+{
+	const struct loop_figures *without = loop->variants[loop->chosen].runs;
+
+	for (unsigned int m = 0; m < N_LOOP_METRICS; m++) {
+		struct loop_estimate *e = &p->estimates[m], a, b;
+		char *before;
+
+		if (m == LOOP_SHARE || isnan(e->value))
+			continue;
+		loop_estimate_set(&a, m, half, without, loop->n_replicates, -1);
+		loop_estimate_set(&b, m, twice, without, loop->n_replicates, -1);
+		e->total[0] = MIN(e->total[0], MIN(a.value, b.value));
+		e->total[1] = MAX(e->total[1], MAX(a.value, b.value));
+		if (e->total[0] <= 0 && e->total[1] >= 0)
+			e->verdict = VERDICT_NO_CLEAR_EFFECT;
+		before = e->reason;
+		e->reason =
+			g_strdup_printf("approximate: the margin is not known; half of it gives "
+					"%+.3g, twice %+.3g%s%s",
+					a.value, b.value, before ? "; " : "", before ? before : "");
+		g_free(before);
+		g_free(a.reason);
+		g_free(b.reason);
+	}
+}
