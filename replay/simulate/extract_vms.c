@@ -227,7 +227,7 @@ bool extract_vms(struct extract *x, GError **error)
 	for (unsigned int vm = 0; ok && vm < n; vm++) {
 		struct program_vm *pv = &x->input->vms[vm];
 
-		pv->name = g_strdup(x->recorded->vms[vm].name);
+		pv->name = g_strdup(x->recorded->vms[vm].label);
 		pv->n_vcpus = x->recorded->vms[vm].n_vcpus;
 		pv->group = extract_group(x, paths[vm]);
 		measure(x, vm, &samples[vm], &samples[n]);

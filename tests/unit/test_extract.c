@@ -44,6 +44,7 @@ static void setup(struct fixture *f, const void *params)
 	g_assert_cmpint(sqlite3_open(":memory:", &f->db), ==, SQLITE_OK);
 	sql(f, "%s", sql_facts);
 	sql(f, "%s", sql_results);
+	sql(f, "%s", sql_views);
 	sql(f, "INSERT INTO recording (path, sha256, format, kernel, clock, n_cpu, t0, t1, events, "
 	    "used, ignored, lost, probes, importer) "
 	    "VALUES ('', '', '', '6.1.0', '', 2, 0, 1200000000, 0, 0, 0, 0, 1, '');"
