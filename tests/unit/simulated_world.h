@@ -173,4 +173,29 @@ static inline double response_of(const struct simulated *result, guint i)
 	return g_array_index(result->vms[0].responses, double, i);
 }
 
+struct outcome {
+	double pauses, spin, yields, futile;
+	int64_t ns;
+};
+
+static inline struct outcome outcome_of(struct program_input *input, const struct policy *policy)
+{
+	struct simulation_setting setting = world_setting("stock");
+	struct simulated *result;
+	struct outcome o;
+
+	setting.policy = policy;
+	result = simulate_run(input, &setting);
+	o = (struct outcome){ result->vms[0].pauses, result->vms[0].spin, result->vms[0].yields,
+			      result->vms[0].futile, result->ns };
+	simulated_free(result);
+	world_free(input);
+	return o;
+}
+
+static inline void wait_for(struct program *program, uint16_t unblocker, int64_t ns, bool kernel)
+{
+	add_item(program, (struct item){ .kind = ITEM_WAIT, .unblocker = unblocker, .ns = ns, .kernel = kernel });
+}
+
 #endif
