@@ -232,7 +232,9 @@ CREATE TABLE explanation (
 
 -- Does the closed loop reproduce the recording? The recorded policy simulated, against what was recorded: a
 -- row for each variant of the scheduler that the host may have had -- by the last 'counterspin simulate'.
+-- With what_if: may the extrapolation to it be believed?
 CREATE TABLE simulation_gate (
+	what_if       TEXT NOT NULL,       -- '': as recorded; 'vms=+1', 'cpus=-2', ...: the same work at another density
 	forfeit       INTEGER NOT NULL,    -- 1: a yielder gives up its slice; 0: its deadline moves (EEVDF)
 	run_to_parity INTEGER NOT NULL,    -- 1: a slice is protected up to its end (EEVDF)
 	as_recorded   INTEGER NOT NULL,    -- 1: what the recording and the kernel's release say
@@ -247,12 +249,13 @@ CREATE TABLE simulation_gate (
 	replicates    INTEGER NOT NULL,
 	seed          INTEGER NOT NULL,
 	reason        TEXT,                -- the likely one of a refusal
-	PRIMARY KEY (forfeit, run_to_parity)
+	PRIMARY KEY (what_if, forfeit, run_to_parity)
 ) WITHOUT ROWID;
 
 -- What a policy and a scheduler side change against the recorded policy simulated likewise, never against the
 -- recording itself: by the last 'counterspin simulate'. Empty if the model does not reproduce the recording.
 CREATE TABLE simulation (
+	what_if        TEXT NOT NULL,      -- as in simulation_gate: both policies are simulated so
 	policy         TEXT NOT NULL,
 	parameters     TEXT NOT NULL,      -- JSON object, the kernel's names
 	scheduler_side TEXT NOT NULL,      -- 'plain', 'debooster-v1', 'debooster-v2', 'lag-credit'
@@ -267,5 +270,19 @@ CREATE TABLE simulation (
 	total_lo       REAL, total_hi REAL,-- 95 %, with the model's own error
 	verdict        TEXT NOT NULL,      -- 'gain', 'no clear effect', 'loss', 'not identifiable', ...
 	reason         TEXT,
-	UNIQUE (policy, parameters, scheduler_side, vm, metric)
+	UNIQUE (what_if, policy, parameters, scheduler_side, vm, metric)
+);
+
+-- What a what_if itself does to the recorded policy, against that policy simulated as recorded.
+CREATE TABLE simulation_density (
+	what_if        TEXT NOT NULL,
+	vm             INTEGER REFERENCES vm(id), -- NULL: all VMs
+	metric         TEXT NOT NULL,      -- as in simulation
+	unit           TEXT NOT NULL,
+	value          REAL,
+	stat_lo        REAL, stat_hi REAL,
+	total_lo       REAL, total_hi REAL,
+	verdict        TEXT NOT NULL,
+	reason         TEXT,
+	UNIQUE (what_if, vm, metric)
 );

@@ -12,16 +12,17 @@ static bool keep_gate(const struct loop *loop, sqlite3 *db, GError **error)
 		const struct gate_errors *e = &v->gate.errors;
 		const double errors[] = { e->work, e->spin, e->median, e->p99, e->share };
 
-		db_bind_int(add, 1, v->input.host.forfeit);
-		db_bind_int(add, 2, v->input.host.run_to_parity);
-		db_bind_int(add, 3, v->as_recorded);
-		db_bind_int(add, 4, i == loop->chosen);
-		db_bind_text(add, 5, gate_result_names[v->gate.result]);
+		db_bind_text(add, 1, "");
+		db_bind_int(add, 2, v->input.host.forfeit);
+		db_bind_int(add, 3, v->input.host.run_to_parity);
+		db_bind_int(add, 4, v->as_recorded);
+		db_bind_int(add, 5, i == loop->chosen);
+		db_bind_text(add, 6, gate_result_names[v->gate.result]);
 		for (unsigned int k = 0; k < G_N_ELEMENTS(errors); k++)
-			db_bind_real(add, 6 + k, errors[k]);
-		db_bind_int(add, 11, loop->n_replicates);
-		db_bind_int(add, 12, loop->seed);
-		db_bind_text(add, 13, i == loop->chosen ? loop->reason : NULL);
+			db_bind_real(add, 7 + k, errors[k]);
+		db_bind_int(add, 12, loop->n_replicates);
+		db_bind_int(add, 13, loop->seed);
+		db_bind_text(add, 14, i == loop->chosen ? loop->reason : NULL);
 		ok = db_run(add, error);
 	}
 	return ok;
@@ -34,16 +35,17 @@ static bool keep_estimate(db_stmt *add, const struct loop_policy *p, const char 
 	const double figures[] = { e->value, e->statistical[0], e->statistical[1], e->total[0],
 				   e->total[1] };
 
-	db_bind_text(add, 1, p->policy->name);
-	db_bind_text(add, 2, parameters);
-	db_bind_text(add, 3, scheduler_side_names[p->side]);
-	db_bind_int(add, 4, vm);
-	db_bind_text(add, 5, loop_metric_infos[m].name);
-	db_bind_text(add, 6, loop_metric_infos[m].unit);
+	db_bind_text(add, 1, "");
+	db_bind_text(add, 2, p->policy->name);
+	db_bind_text(add, 3, parameters);
+	db_bind_text(add, 4, scheduler_side_names[p->side]);
+	db_bind_int(add, 5, vm);
+	db_bind_text(add, 6, loop_metric_infos[m].name);
+	db_bind_text(add, 7, loop_metric_infos[m].unit);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(figures); i++)
-		db_bind_real(add, 7 + i, figures[i]);
-	db_bind_text(add, 12, verdict_names[e->verdict]);
-	db_bind_text(add, 13, e->reason);
+		db_bind_real(add, 8 + i, figures[i]);
+	db_bind_text(add, 13, verdict_names[e->verdict]);
+	db_bind_text(add, 14, e->reason);
 	return db_run(add, error);
 }
 
