@@ -130,7 +130,11 @@ static void run_recorded(struct loop *loop)
 	for (unsigned int v = 0; v < loop->n_variants; v++) {
 		loop->variants[v].runs = g_memdup2(&runs[v * per], per * sizeof(*runs));
 		loop->variants[v].gate =
-			gate_of(loop->variants[v].runs, loop->n_replicates, &loop->truth);
+			gate_of(loop->variants[v].runs, loop->n_replicates, &loop->truth,
+				loop->input->unmodelled_spin);
+		/* what was waited for then passes for locks, or for nothing */
+		if (loop->ipis_hidden)
+			loop->variants[v].gate.result = GATE_REFUSE;
 		if (loop->variants[v].gate.result < loop->variants[loop->chosen].gate.result)
 			loop->chosen = v;
 	}
