@@ -221,7 +221,7 @@ static bool sleep_is_over(const struct sim *sim, const struct sim_guest *guest, 
 {
 	if (item->kind != ITEM_HALT_IPI)
 		return sim->now >= guest->until;
-	return item->n ? guest->n_came >= item->n : guest->n_came > guest->n_used;
+	return guest->n_came > guest->n_used;
 }
 
 /* True: it sleeps from now on. */

@@ -21,11 +21,7 @@ enum item_kind {
 	ITEM_WAIT,	/* spins until vCPU 'unblocker' has made ns of progress from now: a lock it holds */
 	ITEM_SPIN,	/* spins for ns on a CPU, exits in it, whoever runs: what is waited for is not known */
 	ITEM_HALT,	/* sleeps for ns: until a timer or a device wakes it */
-	/*
-	 * sleeps until an interrupt of a SEND or SENDWAIT that it has not slept through comes: one
-	 * since its last sleep was over. With n: until n of them have come since it began
-	 */
-	ITEM_HALT_IPI,
+	ITEM_HALT_IPI,	/* sleeps until an interrupt of a SEND or SENDWAIT has come since its last sleep */
 	ITEM_IO,	/* sleeps for ns outside the guest, where no interrupt wakes it */
 	N_ITEM_KINDS,
 };
