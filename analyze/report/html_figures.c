@@ -206,10 +206,11 @@ static void draw_simulated(GString *page, const struct table *t, const GPtrArray
 		const char *side = text_of(table_cell(t, i, "scheduler_side"));
 		const char *agreement = text_of(table_cell(t, i, "agreement"));
 		bool plain = !strcmp(side, "plain"), contradictory = !strcmp(agreement, "contradictory");
+		g_autofree char *below = cut(plain ? agreement : side);
 		double y = HIGH * (i + 0.5) + 3;
 
 		label_at(page, y - 4, text_of(table_cell(t, i, "policy")));
-		text_at(page, LABEL - 8, y + 11, contradictory ? "label contradictory" : "label soft", plain ? agreement : side);
+		text_at(page, LABEL - 8, y + 11, contradictory ? "label contradictory" : "label soft", below);
 		draw_method(page, t, i, &a, "simulated", y - 7);
 		draw_method(page, t, i, &a, "replayed", y + 7);
 		if (!table_cell(t, i, "simulated")->known)

@@ -114,8 +114,8 @@ static const struct table_spec responses = {
 static const struct table_spec vms = {
 	.id = "simulated_vms", .title = "Who pays: each VM, simulated",
 	.about = "share: points of the CPU time of all VMs.",
-	.sql = "SELECT label, scheduler_side, name, " FIGURE("throughput_gain", "gain_") ", " FIGURE("share_change", "share_")
-	       " FROM simulated_vm WHERE what_if = '' ORDER BY place, vm",
+	.sql = "SELECT label, scheduler_side, name, " FIGURE("throughput_gain", "gain_") ", "
+	       FIGURE("share_change", "share_") " FROM simulated_vm WHERE what_if = '' ORDER BY place, vm",
 	.columns = {
 		POLICY, SIDE, { "vm", "VM", COLUMN_TEXT },
 		{ "throughput_gain", "throughput %", COLUMN_ESTIMATE, 1, true },
