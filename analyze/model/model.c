@@ -259,7 +259,8 @@ static void kvm_event(struct model *m, struct vcpu_run *v, const struct event *e
 		v->run_known = true;
 		break;
 	case EV_KVM_PLE_WINDOW_UPDATE:
-		if (v->spin_trigger || v->decision.open)	/* grown for this exit */
+		/* grown for this exit; a yielder's shrinks as it is switched in, in its call still */
+		if (ev->ple.new_window > ev->ple.old_window && (v->spin_trigger || v->decision.open))
 			v->ple_window_at_exit = v->decision.row.ple_window = ev->ple.old_window;
 		v->ple_window = ev->ple.new_window;
 		break;

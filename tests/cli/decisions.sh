@@ -35,6 +35,7 @@ record probed.dat << END
 2200 0 11 kvm_entry vcpu_id=1
 2300 0 11 kvm_exit vcpu_id=1 exit_reason=0x60 isa=2 $high
 2400 0 11 sched_switch prev_pid=11 prev_state=0 next_pid=10
+2405 0 10 kvm_ple_window_update vcpu_id=0 old=6000 new=3000
 2410 0 10 yield_to_ret ret=1
 2420 0 10 on_spin_ret
 2430 0 10 kvm_entry vcpu_id=0
@@ -87,10 +88,10 @@ expect "$(sql probed.dat.db "SELECT t_start, yield_to_kernel_mode, probed_kernel
 	  n_exit, n_eoi, ple_window, tainted FROM decision WHERE source = 'probe' ORDER BY t_start")" \
 '1510|0|0|3|4|0|0|NULL|0
 2110|1|1|3|4|0|0|3000|0
-3110|1|1|1|4|2|1|6000|0
-4110|0|0|1|4|0|0|6000|0' 'circumstances'
+3110|1|1|1|4|2|1|3000|0
+4110|0|0|1|4|0|0|3000|0' 'circumstances'
 expect "$(sql probed.dat.db "SELECT yield_to_kernel_mode, probed_kernel_mode, last_boosted, n_vcpus, n_exit, n_eoi,
-	  ple_window, tainted FROM decision WHERE source = 'imputed'")" '1|NULL|NULL|4|0|0|6000|1' 'of the missed one'
+	  ple_window, tainted FROM decision WHERE source = 'imputed'")" '1|NULL|NULL|4|0|0|3000|1' 'of the missed one'
 expect "$(sql probed.dat.db "SELECT t_start, n, target_idx, attempt.result, t_call, t_ret, attempt.source
 	  FROM attempt JOIN decision d ON d.id = decision ORDER BY t_call")" \
 '1510|0|1|NULL|1520|NULL|probe
