@@ -9,7 +9,7 @@
 import "$DATA/balanced.dat" -o balanced.db
 "$COUNTERSPIN" replay balanced.db > "$scratch/log"
 "$COUNTERSPIN" tune balanced.db > "$scratch/log"
-"$COUNTERSPIN" simulate balanced.db --replicates=5 > "$scratch/log"
+simulated balanced.db
 "$COUNTERSPIN" report balanced.db -o page.html
 "$COUNTERSPIN" report balanced.db --json > report.json
 browser_start
