@@ -57,6 +57,7 @@ static const struct {
 	{ "import", "counterspin import host17.dat -o host17.db", "its facts, in an SQLite database" },
 	{ "replay", "counterspin replay host17.db", "every decision under every policy, and gains" },
 	{ "tune", "counterspin tune host17.db", "the ipi_window_ns to choose" },
+	{ "simulate", "counterspin simulate host17.db", "the same with all that follows, if a model fits" },
 	{ "report", "counterspin report host17.db -o host17.html", "the answer, on one page" },
 };
 

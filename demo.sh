@@ -19,6 +19,7 @@ build/counterspin info "$out/balanced.db"
 echo
 build/counterspin replay "$out/balanced.db"
 build/counterspin tune "$out/balanced.db" > "$out/tune.txt"
+build/counterspin simulate "$out/balanced.db" > "$out/simulate.txt" || [ $? -eq 1 ]	# 1: refused, as it says there
 build/counterspin report "$out/balanced.db" -o "$out/balanced.html" --force
 
 # the first decision where the kernel yielded to nobody and the patches would have found the IPI's receiver
@@ -34,5 +35,6 @@ Results:
   $out/balanced.html the report: open it in a browser ('build/counterspin report $out/balanced.db' is the same as text)
   $out/balanced.db   facts and verdicts; open it with sqlite3, the tables are described in schema/*.sql
   $out/tune.txt      the gain for every ipi_window_ns
+  $out/simulate.txt  the same work run again under each policy, on a model of the host
   $out/explain.txt   decision $decision, vCPU by vCPU, as stock and as the patches make it
 END

@@ -170,7 +170,8 @@ struct db_build *db_build_new(const char *path, bool replace, GError **error)
 static bool create(sqlite3 *db, GError **error)
 {
 	return db_exec(db, sql_facts, error) && db_exec(db, sql_results, error) &&
-	       db_exec(db, sql_reviewers, error) && db_exec(db, sql_views, error);
+	       db_exec(db, sql_reviewers, error) && db_exec(db, sql_views, error) &&
+	       db_exec(db, sql_simulated, error);
 }
 
 bool db_build_open(struct db_build *b, GError **error)

@@ -3,6 +3,6 @@
 #ifndef SCHEMA_SQL_H
 #define SCHEMA_SQL_H
 
-extern const char sql_facts[], sql_results[], sql_reviewers[], sql_views[];
+extern const char sql_facts[], sql_results[], sql_reviewers[], sql_views[], sql_simulated[];
 
 #endif

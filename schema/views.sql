@@ -26,20 +26,34 @@ CREATE VIEW vm_label AS
 	            ELSE name END AS label
 	  FROM vm;
 
--- What a replayed policy is called: by its name alone as it was replayed first, else with what is different.
+-- What a policy is called that was replayed or simulated: by its name alone as it was replayed first, else with
+-- what is different. A row for each replay, and for each policy that was simulated and not replayed so.
 CREATE VIEW policy_label AS
-	WITH first AS (
-		SELECT policy, state, min(id) AS id FROM replay GROUP BY policy, state)
-	SELECT replay.id AS replay,        -- replay.id
-	       replay.policy || coalesce(':' || (
+	WITH run AS (
+		SELECT id AS replay, policy, parameters, state, id AS place,
+		       row_number() OVER (PARTITION BY policy, parameters ORDER BY state <> 'probed', id) = 1 AS nearest,
+		       count(*) OVER (PARTITION BY policy, parameters) > 1 AS twice
+		  FROM replay
+		UNION ALL
+		SELECT NULL, policy, parameters, coalesce((SELECT state FROM replay r WHERE r.policy = s.policy
+		       ORDER BY state <> 'probed' LIMIT 1), 'probed'), (SELECT total(id) FROM replay) + min(rowid), 1, 0
+		  FROM simulation s
+		 WHERE NOT EXISTS (SELECT * FROM replay r WHERE r.policy = s.policy AND r.parameters = s.parameters)
+		 GROUP BY policy, parameters),
+	first AS (
+		SELECT policy, state, min(place) AS place FROM run GROUP BY policy, state)
+	SELECT run.replay AS replay,       -- replay.id; NULL: simulated alone
+	       run.policy || coalesce(':' || (
 		SELECT group_concat(own.key || '=' || own.value, ',')
-		  FROM json_each(replay.parameters) own
+		  FROM json_each(run.parameters) own
 		  LEFT JOIN json_each(origin.parameters) other ON other.key = own.key
 		 WHERE own.value IS NOT other.value), '') ||
-	       CASE WHEN replay.state <> 'probed' AND count(*) OVER (PARTITION BY replay.policy, replay.parameters) > 1
-	            THEN ' (' || replay.state || ')' ELSE '' END AS label
-	  FROM replay JOIN first ON first.policy = replay.policy AND first.state = replay.state
-	  JOIN replay origin ON origin.id = first.id;
+	       CASE WHEN run.state <> 'probed' AND run.twice
+	            THEN ' (' || run.state || ')' ELSE '' END AS label,
+	       run.policy AS policy, run.parameters AS parameters,
+	       run.nearest AS nearest      -- 1: simulate of the same policy and parameters is held against this
+	  FROM run JOIN first ON first.policy = run.policy AND first.state = run.state
+	  JOIN run origin ON origin.place = first.place;
 
 -- A thread and the VM whose thread group it is of.
 CREATE VIEW vm_thread AS

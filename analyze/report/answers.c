@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "analyze/report/answers_int.h"
 #include "analyze/report/format.h"
 #include "analyze/report/reading.h"
 #include "analyze/report/sections.h"
@@ -20,26 +21,13 @@ enum { FAITHFUL = 95, LEFT_OUT = 10 };
 enum { ENOUGH = 25 };
 
 static const char *const problem = "Is spinning a problem here?";
-static const char *const helps = "Would IPI-aware directed yield help?";
 static const char *const which = "Which ipi_window_ns?";
 static const char *const sure = "How sure is this?";
-
-/* The row of table whose first columns are these; NULL: there is none. */
-static const struct cell *find_row(const struct table *t, const char *first, const char *second)
-{
-	for (guint i = 0; i < t->rows->len; i++) {
-		const struct cell *row = t->rows->pdata[i];
-
-		if (!g_strcmp0(row[0].text, first) && (!second || !g_strcmp0(row[1].text, second)))
-			return row;
-	}
-	return NULL;
-}
 
 static const struct cell *observed(const struct result *r, const char *metric)
 {
 	const struct table *t = result_table(r, "observed");
-	const struct cell *row = find_row(t, "all VMs", metric);
+	const struct cell *row = answers_row(t, "all VMs", metric);
 
 	return row ? &row[table_column(t, "value")] : NULL;
 }
@@ -136,82 +124,6 @@ static bool answer_problem(struct result *r, sqlite3 *db, GError **error)
 	return true;
 }
 
-/* A policy's figure and verdict, as far as there are any. */
-struct gain {
-	enum answer_kind kind;
-	double value;
-	char *text;		/* NULL: it was not replayed */
-};
-
-static struct gain gain_of(const struct result *r, const char *policy)
-{
-	const struct table *gains = result_table(r, "gains"), *verdicts = result_table(r, "verdicts");
-	const struct cell *gain = find_row(gains, policy, NULL), *verdict = find_row(verdicts, policy, NULL);
-	struct gain g = { ANSWER_UNKNOWN, NAN, NULL };
-	g_autofree char *text = NULL;
-
-	if (!gain || !verdict || !verdict[1].known)
-		return g;
-	g.value = gain[1].value;
-	if (!gain[1].known) {
-		g.text = g_strdup_printf("%s cannot be told (%s%s%s)", policy, verdict[1].text, verdict[3].known ? ": " : "",
-					 verdict[3].known ? verdict[3].text : "");
-		return g;
-	}
-	g.kind = !g_strcmp0(verdict[1].text, "gain") ? ANSWER_YES : !g_strcmp0(verdict[1].text, "loss") ? ANSWER_NO : ANSWER_PARTLY;
-	text = format_cell(&gains->spec->columns[1], &gain[1]);
-	g.text = g_strdup_printf("%s %s %%", policy, text);
-	return g;
-}
-
-/* Relaxed boost alone does as much of it as this share, and the IPIs have no part in the gain. */
-#define BY_RELAXED 0.8
-
-/*
- * The series has two parts: knowing of IPIs, and a relaxed second round that does not. What
- * the second does alone is no merit of the first.
- */
-static void answer_helps(struct result *r, sqlite3 *db)
-{
-	static const char *const words[] = {
-		[ANSWER_YES] = "Yes, in useful work", [ANSWER_PARTLY] = "No clear effect on useful work",
-		[ANSWER_NO] = "No, it would cost useful work", [ANSWER_UNKNOWN] = "Not known",
-	};
-	struct gain ipi = gain_of(r, "ipi-aware"), both = gain_of(r, "ipi-aware+relaxed"), relaxed = gain_of(r, "relaxed");
-	const struct table *fidelity = result_table(r, "fidelity");
-	const char *recorded = fidelity->rows->len ? table_cell(fidelity, 0, "policy")->text : NULL;
-	enum answer_kind kind = ipi.kind == ANSWER_YES || !both.text ? ipi.kind : both.kind == ANSWER_UNKNOWN && ipi.text ?
-				ipi.kind : both.kind;
-	g_autoptr(GString) text = g_string_new(NULL);
-	const char *word = words[kind];
-
-	for (unsigned int i = 0; i < 3; i++) {
-		const struct gain *g = (const struct gain *[]){ &ipi, &both, &relaxed }[i];
-
-		if (g->text)
-			g_string_append_printf(text, "%s%s%s", text->len ? "; " : "", g == &relaxed ? "without knowing of IPIs, " : "",
-					       g->text);
-	}
-	if (kind == ANSWER_YES && ipi.kind != ANSWER_YES && relaxed.value >= BY_RELAXED * both.value) {
-		kind = ANSWER_PARTLY;
-		word = "The series would, but by its relaxed boost, not by knowing of IPIs";
-	}
-	if (!db_value(db, "SELECT count(*) FROM decision"))
-		result_answer(r, "helps", helps, ANSWER_NO, "No: there is nothing to gain, as nobody spun long enough for a "
-			      "directed yield.");
-	else if (!ipi.text && !both.text)
-		result_answer(r, "helps", helps, ANSWER_UNKNOWN, "Not known: the IPI-aware policies have not been replayed "
-			      "('counterspin replay' does it).");
-	else if (recorded && g_str_has_prefix(recorded, "ipi-aware"))
-		result_answer(r, "helps", helps, ANSWER_PARTLY, "This kernel already ran %s; against that: %s.", recorded,
-			      text->str);
-	else
-		result_answer(r, "helps", helps, kind, "%s: %s.", word, text->str);
-	g_free(ipi.text);
-	g_free(both.text);
-	g_free(relaxed.text);
-}
-
 static void answer_which(struct result *r, sqlite3 *db)
 {
 	const struct table *t = result_table(r, "window_choice"), *reasons = result_table(r, "window_reasons");
@@ -229,7 +141,7 @@ static void answer_which(struct result *r, sqlite3 *db)
 	chosen = table_cell(t, 0, "chosen");
 	verdict = table_cell(t, 0, "verdict");
 	chain = table_cell(result_table(r, "window_throughput"), 0, "throughput_at_chosen");
-	why = find_row(reasons, policy->text, NULL);
+	why = answers_row(reasons, policy->text, NULL);
 	by_default = format_ns(table_cell(t, 0, "default_window")->value);
 	if (!chosen->known) {
 		result_answer(r, "window", which, ANSWER_UNKNOWN, "None can be chosen for %s: %s%s%s.", policy->text, verdict->text,
@@ -248,18 +160,6 @@ static void answer_which(struct result *r, sqlite3 *db)
 			      "; what either does for throughput cannot be told");
 }
 
-static void say(GString *text, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void say(GString *text, const char *format, ...)
-{
-	va_list args;
-
-	if (text->len)
-		g_string_append(text, "; ");
-	va_start(args, format);
-	g_string_append_vprintf(text, format, args);
-	va_end(args);
-}
-
 /* What was lost, in words; pauses between bursts are no losses. */
 static void say_losses(sqlite3 *db, int64_t decisions, GString *good, GString *bad)
 {
@@ -269,11 +169,36 @@ static void say_losses(sqlite3 *db, int64_t decisions, GString *good, GString *b
 	int64_t lost = db_value(db, "SELECT lost FROM recording");
 
 	if (lost <= 0 && !gaps && !tainted)
-		say(good, "nothing was lost");
+		answers_say(good, "nothing was lost");
 	else
-		say(100 * tainted > LEFT_OUT * decisions ? bad : good, "%" G_GINT64_FORMAT " events%s were lost in %" G_GINT64_FORMAT
+		answers_say(100 * tainted > LEFT_OUT * decisions ? bad : good, "%" G_GINT64_FORMAT " events%s were lost in %" G_GINT64_FORMAT
 		    " gaps, and %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " decisions are left out for that", MAX(lost, 0),
 		    uncounted ? " and more that nobody counted" : "", gaps, tainted, decisions);
+}
+
+/* Does the model reproduce the recording, and do the two methods contradict each other? */
+static void say_closed_loop(const struct result *r, GString *good, GString *bad)
+{
+	const struct table *compared = result_table(r, "replay_vs_simulate");
+	const struct cell *gate = answers_row(result_table(r, "simulated_gate"), "as recorded", NULL);
+	const struct cell *why = answers_row(result_table(r, "simulated_refusals"), "as recorded", NULL);
+	guint contradictions = 0;
+
+	if (!gate)
+		return;
+	if (!g_strcmp0(gate[1].text, "PASS"))
+		answers_say(good, "the closed loop reproduces the recording (gate PASS: work is off by %.1f %%)", fabs(gate[2].value));
+	else if (!g_strcmp0(gate[1].text, "WARN"))
+		answers_say(bad, "the closed loop reproduces the recording only roughly (gate WARN: work is off by %.1f %%, "
+			    "believe no more of it than signs)", fabs(gate[2].value));
+	else
+		answers_say(bad, "the closed loop does not reproduce the recording (gate REFUSE%s%s), so what feedback does is not "
+			    "known", why && why[1].known ? ": " : "", why && why[1].known ? why[1].text : "");
+	for (guint i = 0; i < compared->rows->len; i++)
+		contradictions += !g_strcmp0(table_cell(compared, i, "agreement")->text, "contradictory");
+	if (contradictions)
+		answers_say(bad, "replay and simulate contradict each other in %u of %u figures", contradictions,
+			    compared->rows->len);
 }
 
 static void answer_sure(struct result *r, sqlite3 *db)
@@ -292,21 +217,22 @@ static void answer_sure(struct result *r, sqlite3 *db)
 				       shares->len ? "" : " of decisions", table_cell(fidelity, i, "state")->text);
 	}
 	if (shares->len)
-		say(worst >= FAITHFUL ? good : bad, "the kernel's own policy, replayed, tries the same as the kernel did: at %s",
+		answers_say(worst >= FAITHFUL ? good : bad, "the kernel's own policy, replayed, tries the same as the kernel did: at %s",
 		    shares->str);
 	else if (decisions)
-		say(bad, db_value(db, "SELECT probes FROM recording") ? "no policy has been replayed, so nothing is checked yet" :
+		answers_say(bad, db_value(db, "SELECT probes FROM recording") ? "no policy has been replayed, so nothing is checked yet" :
 		    "what the kernel did was not probed, so nothing checks the replay ('counterspin record' probes where it can)");
 	say_losses(db, decisions, good, bad);
 	if (used != DB_NULL)
-		say(100 - used > LEFT_OUT ? bad : good, "%d %% of the waits can be used", (int)used);
+		answers_say(100 - used > LEFT_OUT ? bad : good, "%d %% of the waits can be used", (int)used);
 	if (seconds < ENOUGH && decisions)
-		say(bad, "only %.3g s were recorded, %d s and more are better", seconds, ENOUGH);
+		answers_say(bad, "only %.3g s were recorded, %d s and more are better", seconds, ENOUGH);
 	if (unknowable->rows->len)
-		say(bad, "%u thing%s cannot be known from this recording (see below)", unknowable->rows->len,
+		answers_say(bad, "%u thing%s cannot be known from this recording (see below)", unknowable->rows->len,
 		    unknowable->rows->len == 1 ? "" : "s");
 	if (r->warnings->len)
-		say(bad, "mind the warning%s", r->warnings->len == 1 ? "" : "s");
+		answers_say(bad, "mind the warning%s", r->warnings->len == 1 ? "" : "s");
+	say_closed_loop(r, good, bad);
 	if (!decisions)
 		result_answer(r, "sure", sure, ANSWER_UNKNOWN, "There is nothing to be sure of: no decision was recorded; %s.",
 			      good->str);
@@ -321,7 +247,7 @@ bool answers_add(struct result *r, sqlite3 *db, GError **error)
 {
 	if (!answer_problem(r, db, error))
 		return false;
-	answer_helps(r, db);
+	answers_helps(r, db);
 	answer_which(r, db);
 	answer_sure(r, db);
 	return true;

@@ -120,6 +120,10 @@ static void add_table(GString *page, const struct table *t, const GPtrArray *vms
 {
 	bool drawn, folded;
 
+	if (!t->rows->len && !t->spec->empty) {
+		g_string_append_printf(page, "<div id=\"t-%s\" hidden></div>\n", t->spec->id);
+		return;
+	}
 	if (!t->rows->len) {
 		g_string_append_printf(page, "<div id=\"t-%s\"><h3>", t->spec->id);
 		html_text(page, t->spec->title);

@@ -42,7 +42,7 @@ static void text_at(GString *page, double x, double y, const char *class, const 
 /* Text cut to the room of a row's label. */
 static char *cut(const char *text)
 {
-	enum { ROOM = 28 };
+	enum { ROOM = 25 };
 	g_autofree char *first = g_utf8_strlen(text, -1) > ROOM ? g_utf8_substring(text, 0, ROOM - 1) : NULL;
 
 	return first ? g_strconcat(first, "…", NULL) : g_strdup(text);
@@ -116,15 +116,14 @@ static void whisker(GString *page, const struct axis *a, const double *interval,
 				       x_of(a, interval[0]), x_of(a, interval[1]), y, y, class);
 }
 
-/* A dot for each policy's gain in throughput, thick its statistical and thin its total interval. */
-static void draw_gains(GString *page, const struct table *t, const GPtrArray *vms)
+/* The axis of all estimates in these columns, and a little more. */
+static struct axis axis_of(const struct table *t, const char *const *columns, unsigned int n)
 {
-	unsigned int column = table_column(t, "throughput_gain");
 	struct axis a = { -1, 1 };
-	double height = ROW * t->rows->len + 6, margin;
+	double margin;
 
-	for (guint i = 0; i < t->rows->len; i++) {
-		const struct cell *c = (const struct cell *)t->rows->pdata[i] + column;
+	for (guint i = 0; i < t->rows->len * n; i++) {
+		const struct cell *c = table_cell(t, i / n, columns[i % n]);
 
 		for (unsigned int k = 0; k < 2; k++) {
 			include(&a, c->statistical[k]);
@@ -132,31 +131,94 @@ static void draw_gains(GString *page, const struct table *t, const GPtrArray *vm
 		}
 		include(&a, c->value);
 	}
-	(void)vms;
 	margin = 0.05 * (a.hi - a.lo);
-	a.lo -= margin;
-	a.hi += margin;
+	return (struct axis){ a.lo - margin, a.hi + margin };
+}
+
+/* A dot, or a square, thick its statistical and thin its total interval. */
+static void draw_estimate(GString *page, const struct axis *a, const struct cell *c, double y, bool square, const char *title)
+{
+	g_string_append(page, "<g><title>");
+	html_text(page, title);
+	g_string_append(page, "</title>");
+	whisker(page, a, c->total, y, square ? "total other" : "total");
+	whisker(page, a, c->statistical, y, square ? "statistical other" : "statistical");
+	if (square)
+		g_string_append_printf(page, "<rect x=\"%.1f\" y=\"%.1f\" width=\"8\" height=\"8\" class=\"square\"/></g>\n",
+				       x_of(a, c->value) - 4, y - 4);
+	else
+		g_string_append_printf(page, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" class=\"dot\"/></g>\n",
+				       x_of(a, c->value), y);
+}
+
+static void draw_gains(GString *page, const struct table *t, const GPtrArray *vms)
+{
+	const char *const columns[] = { "throughput_gain" };
+	unsigned int column = table_column(t, columns[0]);
+	struct axis a = axis_of(t, columns, G_N_ELEMENTS(columns));
+	double height = ROW * t->rows->len + 6;
+
+	(void)vms;
 	begin(page, t, height + AXIS, "Gain in throughput by policy, percent, with statistical and total intervals");
 	draw_axis(page, &a, height, " %");
 	for (guint i = 0; i < t->rows->len; i++) {
 		const struct cell *row = t->rows->pdata[i], *c = row + column;
 		double y = ROW * (i + 0.5) + 3;
-		g_autofree char *text = format_cell(&t->spec->columns[column], c);
+		g_autofree char *text = format_cell(&t->spec->columns[column], c), *title = NULL;
 
 		label_at(page, y + 4, text_of(&row[0]));
 		if (!c->known) {
 			text_at(page, x_of(&a, 0) + 6, y + 4, "none", "cannot be told");
 			continue;
 		}
-		g_string_append(page, "<g><title>");
-		html_printf(page, "%s: %s %%", text_of(&row[0]), text);
-		g_string_append(page, "</title>");
-		whisker(page, &a, c->total, y, "total");
-		whisker(page, &a, c->statistical, y, "statistical");
-		g_string_append_printf(page, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" class=\"dot\"/></g>\n", x_of(&a, c->value),
-				       y);
+		title = g_strdup_printf("%s: %s %%", text_of(&row[0]), text);
+		draw_estimate(page, &a, c, y, false, title);
 	}
 	end(page, "Dot: estimate. Thick: 95 % interval of the recording's own variation. Thin: with the method's own error.");
+}
+
+/* One of the two methods, on a line of its own. */
+static void draw_method(GString *page, const struct table *t, guint row, const struct axis *a, const char *method, double y)
+{
+	const struct cell *c = table_cell(t, row, method);
+	g_autofree char *text = format_cell(&t->spec->columns[table_column(t, method)], c), *title = NULL;
+
+	if (!c->known)
+		return;
+	title = g_strdup_printf("%s, %s, %s: %s %%", text_of(table_cell(t, row, "policy")),
+				text_of(table_cell(t, row, "scheduler_side")), method, text);
+	draw_estimate(page, a, c, y, strcmp(method, "simulated"), title);
+}
+
+/* What simulate and replay say, one below the other, and in words whether they agree. */
+static void draw_simulated(GString *page, const struct table *t, const GPtrArray *vms)
+{
+	enum { HIGH = 40 };
+	const char *const columns[] = { "simulated", "replayed" };
+	struct axis a = axis_of(t, columns, G_N_ELEMENTS(columns));
+	double height = HIGH * t->rows->len + 6;
+
+	(void)vms;
+	begin(page, t, height + AXIS, "Gain in throughput by policy and scheduler side, percent, simulated and replayed, with "
+	      "statistical and total intervals");
+	draw_axis(page, &a, height, " %");
+	for (guint i = 0; i < t->rows->len; i++) {
+		const char *side = text_of(table_cell(t, i, "scheduler_side"));
+		const char *agreement = text_of(table_cell(t, i, "agreement"));
+		bool plain = !strcmp(side, "plain"), contradictory = !strcmp(agreement, "contradictory");
+		g_autofree char *below = cut(plain ? agreement : side);
+		double y = HIGH * (i + 0.5) + 3;
+
+		label_at(page, y - 4, text_of(table_cell(t, i, "policy")));
+		text_at(page, LABEL - 8, y + 11, contradictory ? "label contradictory" : "label soft", below);
+		draw_method(page, t, i, &a, "simulated", y - 7);
+		draw_method(page, t, i, &a, "replayed", y + 7);
+		if (!table_cell(t, i, "simulated")->known)
+			text_at(page, x_of(&a, 0) + 6, y - 3, "none", "cannot be simulated");
+	}
+	end(page, "Dot: simulated. Square below it: replayed, which knows no scheduler side but the plain one. Thick: 95 % "
+	    "interval, of what chance does. Thin: with the method's own error. Below a policy's name: whether the two agree, "
+	    "or the scheduler's side.");
 }
 
 /* Keys and colours below bars, from y on; page NULL: only measure. Where they end. */
@@ -308,7 +370,7 @@ bool html_figure(GString *page, const struct table *t, const GPtrArray *vms)
 		void (*draw)(GString *, const struct table *, const GPtrArray *);
 		const char *charts[7];
 	} figures[] = {
-		{ "gains", draw_gains }, { "outcomes", draw_outcomes }, { "cpu_time", draw_cpus },
+		{ "gains", draw_gains }, { "simulated_gains", draw_simulated }, { "outcomes", draw_outcomes }, { "cpu_time", draw_cpus },
 		{ "over_time", NULL, { "rate", "PAUSE exits and yields per second", "response", "IPI response: median, 90 %, "
 				       "longest", "wasted", "Wasted yields, percent" } },
 		{ "over_time_by_vm", NULL, { "by-vm", "PAUSE exits per second by VM" } },

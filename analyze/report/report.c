@@ -40,8 +40,8 @@ static const struct command command = {
 static struct result *gather(sqlite3 *db, const char *path, GError **error)
 {
 	static section_fill *const sections[] = {
-		sections_recording, sections_time, sections_over_time, sections_waits, sections_policies, sections_window,
-		sections_moments, sections_reviewers, answers_add,
+		sections_recording, sections_time, sections_over_time, sections_waits, sections_policies, sections_closed_loop,
+		sections_window, sections_moments, sections_reviewers, answers_add,
 	};
 	g_autofree char *name = g_path_get_basename(path);
 	struct result *r = result_new(name);

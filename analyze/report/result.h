@@ -4,7 +4,7 @@
  * Text, JSON and HTML are renderings of it and compute nothing.
  *
  * A table is described by a struct table_spec; most are filled by the rows of its
- * query, whose definitions are the views of schema/views.sql and reviewers.sql.
+ * query, whose definitions are the views of schema/views.sql, simulated.sql and reviewers.sql.
  */
 #ifndef ANALYZE_REPORT_RESULT_H
 #define ANALYZE_REPORT_RESULT_H
@@ -39,7 +39,7 @@ struct table_spec {
 	const char *id;		/* the key in JSON, the anchor in HTML */
 	const char *title;
 	const char *about;	/* what its columns mean, where the headings do not say; NULL: they do */
-	const char *empty;	/* what it means that there are no rows */
+	const char *empty;	/* what it means that there are no rows; NULL: an earlier table says so */
 	const char *sql;	/* the columns in order; NULL: filled by a function */
 	bool page_only;		/* the data of a chart: too long for a terminal */
 	struct column columns[MAX_COLUMNS];

@@ -36,6 +36,7 @@ section_fill sections_time;		/* where CPU time goes, per VM, CPU and vCPU */
 section_fill sections_over_time;
 section_fill sections_waits;		/* causes, response times, their distributions */
 section_fill sections_policies;		/* outcomes, gains, fidelity */
+section_fill sections_closed_loop;
 section_fill sections_window;
 section_fill sections_moments;
 section_fill sections_reviewers;

@@ -180,7 +180,7 @@ static void print_sentences(const struct table *t, FILE *to)
 
 static void print_table(const struct table *t, bool colour, FILE *to)
 {
-	if (t->spec->page_only)
+	if (t->spec->page_only || (!t->rows->len && !t->spec->empty))
 		return;
 	fprintf(to, "\n%s%s%s\n", colour ? DIM : "", t->spec->title, colour ? PLAIN : "");
 	if (!t->rows->len)

@@ -62,7 +62,7 @@ function tablesDiffer(json, ids) {
 		const want = json[id], got = pageTable(id);
 
 		if (!want.length) {
-			if (got || !document.querySelector('#t-' + id + ' .empty'))
+			if (got || !document.querySelector('#t-' + id + ' .empty, #t-' + id + '[hidden]'))
 				complaints.push(id + ': does not say that it is empty');
 			continue;
 		}

@@ -7,6 +7,7 @@
 
 import "$DATA/lock-heavy-icount.dat" -o good.db
 "$COUNTERSPIN" replay good.db > "$scratch/log"
+simulated good.db
 
 # changed SQL: a good.db after that, as x.db.
 changed() {
@@ -78,12 +79,18 @@ changed "UPDATE vm SET name = $bytes; UPDATE thread SET comm = $bytes; UPDATE mo
 	UPDATE verdict SET outcome = $bytes, observed_outcome = $bytes; UPDATE estimate SET verdict = $bytes, reason = $bytes;
 	INSERT INTO warning VALUES ($bytes); UPDATE episode SET cause = $bytes; UPDATE recording SET path = $bytes, kernel = $bytes;
 	UPDATE outcome SET source = $bytes; UPDATE decision SET pick_source = $bytes; UPDATE observed SET unit = $bytes;
-	UPDATE replay SET policy = $bytes || id; UPDATE window_choice SET verdict = $bytes, policy = $bytes;
+	UPDATE replay SET policy = $bytes || id; UPDATE simulation SET policy = $bytes || rowid, scheduler_side = $bytes, reason = $bytes,
+	verdict = $bytes, unit = $bytes; UPDATE simulation_gate SET what_if = $bytes, result = $bytes, reason = $bytes;
+	INSERT INTO simulation_density VALUES ($bytes, 1, $bytes, $bytes, 1, 0, 2, 0, 3, $bytes, $bytes); UPDATE window_choice SET verdict = $bytes, policy = $bytes;
 	UPDATE explanation SET explain = replace(explain, 'ready', $bytes); INSERT INTO gap SELECT 0, t0, t1, 1, $bytes FROM recording"
 fine 'text that is no UTF-8'
 
 changed "UPDATE vm SET name = printf('%.*c', 20000, '<') || id; UPDATE moment SET what = printf('%.*c', 20000, '\"');
 	UPDATE thread SET comm = printf('%.*c', 20000, '&'); UPDATE estimate SET reason = printf('%.*c', 200000, 'x');
+	UPDATE simulation SET reason = printf('%.*c', 200000, '<'), scheduler_side = scheduler_side || printf('%.*c', 20000, '&');
+	UPDATE simulation_gate SET reason = printf('%.*c', 200000, '\"');
+	WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+	INSERT INTO simulation_density SELECT 'vms=+' || i, i, printf('%.*c', 20000, '<'), 'percent', 1, 1, 1, 1, 1, printf('%.*c', 20000, '&'), '' FROM n;
 	WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
 	INSERT INTO observed SELECT i + 10, 'spin_cpus', 'CPUs', 1, 1, 1, i, printf('%.*c', 20000, '\"') FROM n;
 	WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
@@ -94,6 +101,8 @@ for value in 9e999 1e308; do
 	changed "UPDATE window_step SET gain = $value, lo = -($value); UPDATE window_choice SET held_out = $value, over_default = $value;
 		UPDATE observed SET value = $value, stat_hi = $value; UPDATE estimate SET value = $value, stat_lo = -($value),
 		stat_hi = $value, total_lo = $value, total_hi = -($value), support = $value;
+		UPDATE simulation SET value = $value, stat_lo = -($value), stat_hi = $value, total_lo = $value, total_hi = -($value);
+		UPDATE simulation_gate SET work_error = $value, share_error = -($value);
 		UPDATE estimator SET us = $value, hi = -($value); UPDATE ipi_vector SET f_wait = $value;
 		UPDATE episode_gain SET wall_ns = $value"
 	fine "reals of $value"
@@ -149,7 +158,7 @@ changed 'DELETE FROM vm'
 fine 'no VMs'
 expect "$("$COUNTERSPIN" report x.db --json | jq -r '[.observed[].vm] | unique | join(",")')" \
 	"$("$COUNTERSPIN" report x.db --json | jq -r '["VM 1", "VM 2", "all VMs"] | join(",")')" 'VMs that are not there'
-for table in vcpu thread replay decision episode; do
+for table in vcpu thread replay decision episode simulation simulation_gate; do
 	changed "PRAGMA foreign_keys = OFF; DELETE FROM $table"
 	page_fine "no rows in $table"
 done
@@ -159,6 +168,8 @@ changed "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET sql = replace(sql,
 	PRAGMA writable_schema = RESET;
 	UPDATE replay SET policy = NULL, parameters = '{}'; UPDATE moment SET what = NULL, kind = NULL; UPDATE explanation SET explain = NULL;
 	UPDATE episode SET cause = NULL; UPDATE observed SET metric = NULL, unit = NULL; UPDATE window_choice SET verdict = NULL;
+	UPDATE simulation SET policy = NULL, scheduler_side = NULL, verdict = NULL WHERE rowid % 2; UPDATE simulation SET metric = NULL,
+	what_if = NULL WHERE rowid % 3 = 0; UPDATE simulation_gate SET result = NULL;
 	UPDATE estimate SET verdict = NULL; UPDATE recording SET path = NULL, clock = NULL; UPDATE on_cpu SET t0 = NULL WHERE id % 9 = 0;
 	UPDATE gap SET why = NULL; UPDATE ipi SET path = NULL, mode = NULL WHERE id % 9 = 0; INSERT INTO warning VALUES (NULL)"
 sqlite3 x.db "PRAGMA writable_schema = 1" > "$scratch/null"

@@ -81,6 +81,22 @@ import() {
 	[ -z "${PERF_TWIN:-}" ] || compare_twin "$@"
 }
 
+# simulated DB: after a replay, as if simulated, with gains a tenth above those of replay: whether a model reproduces
+# a recording is no matter of tests of what is shown.
+simulated() {
+	sqlite3 "$1" "DELETE FROM simulation; DELETE FROM simulation_gate;
+		INSERT INTO simulation_gate VALUES ('', 0, 1, 1, 1, 'WARN', 1.5, -8, 12, -17, 0.2, 20, 1, NULL);
+		WITH r AS (SELECT * FROM replay WHERE policy IN ('stock', 'ipi-aware', 'relaxed', 'ipi-aware+relaxed') ORDER BY id LIMIT 9),
+		shown(metric, vm) AS (VALUES ('throughput_gain', NULL), ('spin_cpu_saved', NULL), ('ipi_response_change', NULL),
+			('pause_exits_change', NULL), ('yields_change', NULL), ('throughput_gain', 1), ('throughput_gain', 2))
+		INSERT INTO simulation SELECT '', policy, parameters, 'plain', vm, e.metric, unit, 1.1 * value, 1.1 * stat_lo, 1.1 * stat_hi,
+			1.1 * total_lo, 1.1 * total_hi, verdict, reason
+		  FROM r CROSS JOIN shown CROSS JOIN estimate e ON e.replay = r.id AND e.metric = shown.metric
+		UNION ALL SELECT '', policy, parameters, 'plain', column2, column1, 'percent', 3.5, 3, 4, 1, 6, 'no clear effect', 'made up'
+		  FROM r, (VALUES ('ipi_response_p50_change', NULL), ('ipi_response_p95_change', NULL), ('ipi_response_p99_change', NULL),
+			('share_change', 1), ('share_change', 2))"
+}
+
 # facts DB: its rows, but for what a perf.data has otherwise than a trace.dat of the same events:
 # recording.path, sha256 and format; and the groups of threads, which a trace.dat does not say.
 facts() {

@@ -9,6 +9,7 @@
 import "$DATA/balanced.dat" -o balanced.db
 "$COUNTERSPIN" replay balanced.db > "$scratch/log"
 "$COUNTERSPIN" tune balanced.db > "$scratch/log"
+simulated balanced.db
 "$COUNTERSPIN" report balanced.db -o page.html
 "$COUNTERSPIN" report balanced.db --json > report.json
 browser_start
@@ -44,7 +45,7 @@ expect_js 'return document.title' '"balanced.db"' 'title'
 # --- every table, and what is said
 expect_js 'const tables = Object.keys(arg).filter(id => Array.isArray(arg[id]) && id !== "answers" && id !== "warnings");
 	return tables.length < 25 ? tables : tablesDiffer(arg, tables)' '[]' 'tables' report.json
-for id in gains verdicts policies outcomes vm_time fidelity window_choice percentiles; do
+for id in simulated_gains replay_vs_simulate gains verdicts policies outcomes vm_time fidelity window_choice percentiles; do
 	expect_js "return pageTable('$id').rows.length" "$(jq ".$id | length" report.json)" "rows of $id"
 done
 expect_js 'return arg.gains.filter(row => row.throughput_gain).length > 3 &&
@@ -74,6 +75,16 @@ expect_js 'const dots = [...document.querySelectorAll("#f-gains circle")].map(e 
 	const unit = (dots.at(-1) - dots[0]) / (gains.at(-1) - gains[0]);
 	return dots.length === gains.length && unit > 0 && gains.every((v, i) => Math.abs(dots[0] + (v - gains[0]) * unit - dots[i]) < 0.2)' \
 	true 'dots stand where their gains are' report.json
+
+# what simulate says above what replay does
+expect_js 'const at = (s, key) => [...document.querySelectorAll("#f-simulated_gains " + s)].map(e => Number(e.getAttribute(key)));
+	const dots = at("circle", "cx"), squares = at("rect.square", "x").map(x => x + 4);
+	const gains = key => arg.simulated_gains.filter(row => row[key]).map(row => row[key].value);
+	const simulated = gains("simulated"), replayed = gains("replayed");
+	const unit = (dots.at(-1) - dots[0]) / (simulated.at(-1) - simulated[0]);
+	const stands = (x, v) => Math.abs(dots[0] + (v - simulated[0]) * unit - x) < 0.2;
+	return [dots.length, squares.length, unit > 0 && simulated.every((v, i) => stands(dots[i], v)) &&
+		replayed.every((v, i) => stands(squares[i], v))]' '[4,3,true]' 'dots and squares stand where their gains are' report.json
 
 # --- zoomed by dragging, those that are linked follow; the button shows all again
 window='counterspin.charts.rate.xAxisRange()'

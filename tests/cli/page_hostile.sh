@@ -16,6 +16,11 @@ sqlite3 "$db" "UPDATE vm SET name = CASE id WHEN 1 THEN '$script<!--<script>' EL
 	INSERT INTO gap SELECT NULL, t0 + 1000, t0 + 2000, 1, '$img' FROM recording"
 "$COUNTERSPIN" replay "$db" > "$scratch/log"	# whose sentences have the names
 "$COUNTERSPIN" tune "$db" > "$scratch/log"
+simulated "$db"
+sqlite3 "$db" "UPDATE simulation SET policy = policy || '$img', scheduler_side = '$script', reason = '$img' WHERE policy = 'relaxed';
+	UPDATE simulation SET reason = '$script', verdict = '$img' WHERE policy <> 'relaxed';
+	INSERT INTO simulation_gate SELECT '$img', forfeit, run_to_parity, as_recorded, chosen, '$script', 1, 1, 1, 1, 1, 1, 1, '$script'
+	FROM simulation_gate; INSERT INTO simulation_density VALUES ('$img', 1, '$script', '$img', 1, 0, 2, 0, 3, '$img', '$script')"
 "$COUNTERSPIN" report "$db" -o page.html
 "$COUNTERSPIN" report "$db" --json > report.json
 expect "$(jq '[.vm_time[].vm | contains("pwned")] | all' report.json)" true 'names are those'

@@ -8,6 +8,7 @@
 import "$DATA/balanced.dat" -o balanced.db
 "$COUNTERSPIN" replay balanced.db > "$scratch/log"
 "$COUNTERSPIN" tune balanced.db > "$scratch/log"
+simulated balanced.db
 "$COUNTERSPIN" report balanced.db -o page.html
 browser_start
 

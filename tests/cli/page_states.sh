@@ -129,3 +129,29 @@ page imported.db
 says imported.db "Not known: no window has been looked for ('counterspin tune' does it)." "No window has been looked for yet: 'counterspin tune' does it."
 says_not imported.db 'No policy has been replayed'
 expect_js "$charts" '"by-vm length-histogram rate response response-histogram wasted"' 'not tuned: charts'
+
+# --- the closed loop: not simulated, agreeing, contradictory, refused
+cp imported.db loop.db
+says imported.db "Nothing has been simulated yet: 'counterspin simulate DB' does it."
+expect_js 'return [...document.querySelectorAll("#closed_loop > *")].filter(e => e.checkVisibility()).length' 2 'not simulated: one line, and a title'
+simulated loop.db
+page loop.db
+expect "$(jq -c '[.simulated_gains[1:][].agreement] | unique' loop.db.json)" '["agree"]' 'agreeing'
+says_not loop.db 'Contradictory: '
+words='return [...document.querySelectorAll("#f-simulated_gains text.soft, #f-simulated_gains text.contradictory")].map(e => e.textContent)'
+expect_js "$words" '["the recorded policy","agree","agree","agree"]' 'agreeing: words'
+sqlite3 loop.db "UPDATE simulation SET value = -value, stat_lo = -stat_hi, stat_hi = -stat_lo, total_lo = -total_hi, total_hi = -total_lo,
+	verdict = CASE verdict WHEN 'gain' THEN 'loss' ELSE verdict END WHERE policy LIKE 'ipi-aware%' AND metric = 'throughput_gain'
+	AND vm IS NULL"
+rm loop.db.html
+page loop.db
+says loop.db 'Not known, as replay and simulate contradict each other' 'Contradictory: ipi-aware, throughput_gain' \
+	'replay and simulate contradict each other in 2 of '
+expect_js "$words" '["the recorded policy","contradictory","agree","contradictory"]' 'contradictory: words'
+sqlite3 loop.db "DELETE FROM simulation; UPDATE simulation_gate SET result = 'REFUSE', reason = 'the recorded host is unlike any other'"
+rm loop.db.html
+page loop.db
+says loop.db 'REFUSE, as recorded: the model does not reproduce it, so there are no gains.' 'the recorded host is unlike any other' \
+	'the closed loop does not reproduce the recording (gate REFUSE'
+says_not loop.db 'Nothing has been simulated'
+expect_js 'return document.querySelector("#f-simulated_gains")' null 'refused: no figure'

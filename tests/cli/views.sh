@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The named answers of schema/views.sql: the manual page has each view, its columns and a query that
+# The named answers of schema/views.sql and simulated.sql: the manual page has each view, its columns and a query that
 # gives rows; the figures are those of other ways to them; nothing fails where nothing is known.
 . "${BASH_SOURCE%/*}/lib.sh"
 : "${SOURCE:?}"
 page=$SOURCE/schema/counterspin-views.7
 
-views() {	# of views.sql
-	sed -n 's/^CREATE VIEW \([a-z_]*\) AS$/\1/p' "$SOURCE/schema/views.sql"
+views() {
+	sed -n 's/^CREATE VIEW \([a-z_]*\) AS$/\1/p' "$SOURCE/schema/views.sql" "$SOURCE/schema/simulated.sql"
 }
 
 page_columns() {	# as the page has them: "VIEW COLUMN", a line each
@@ -106,6 +106,21 @@ check() {	# DB: figures by other ways
 		'SELECT count(*) FROM episode WHERE NOT used'
 }
 
+# gains_fit DB: views of simulations have each row of the tables once.
+gains_fit() {
+	same "$1" 'simulated changes' 'SELECT count(*), total(value) FROM simulated_change' 'SELECT count(*), total(value) FROM simulation'
+	same "$1" 'simulated gains' 'SELECT policy, scheduler_side, throughput_gain, total_lo, total_hi FROM simulated_gain ORDER BY 1, 2' \
+		"SELECT policy, scheduler_side, value, total_lo, total_hi FROM simulation WHERE metric = 'throughput_gain' AND vm IS NULL
+		 ORDER BY 1, 2"
+	same "$1" 'simulated VMs' 'SELECT policy, vm, throughput_gain, share_change FROM simulated_vm ORDER BY 1, 2' \
+		"SELECT policy, vm, a.value, b.value FROM simulation a JOIN simulation b USING (policy, parameters, scheduler_side, vm)
+		 WHERE a.metric = 'throughput_gain' AND b.metric = 'share_change' ORDER BY 1, 2"
+	same "$1" 'replayed beside simulated' 'SELECT replay, metric, replayed, simulated FROM replay_vs_simulate ORDER BY 1, 2' \
+		"SELECT replay, s.metric, e.value, s.value FROM simulation s JOIN replay r USING (policy, parameters)
+		 JOIN estimate e ON e.replay = r.id AND e.metric = s.metric WHERE s.vm IS NULL AND s.total_lo <> s.total_hi ORDER BY 1, 2"
+	same "$1" 'the gate' 'SELECT result, work_error FROM simulated_gate' 'SELECT result, work_error FROM simulation_gate WHERE chosen'
+}
+
 # as_json DB JSON: what replay printed of policies is what the views have, to 9 digits.
 as_json() {
 	sql "$1" "SELECT policy, parameters, state, decisions, same_pick, different_pick, unknown, no_target, receiver_waits,
@@ -129,6 +144,13 @@ for name in balanced ipi-heavy-icount lock-heavy-instance; do
 	all_views_run "$name.db" "$name, not replayed"
 	expect "$(sql "$name.db" 'SELECT count(*) FROM vm_time WHERE spin_ns NOT NULL')" 0 "$name: spinning without replay"
 	"$COUNTERSPIN" replay --json "$name.db" > "$name.json"
+	# the gate does not let every recording through; of another density nothing was asked
+	"$COUNTERSPIN" simulate --replicates=2 "$name.db" > "$scratch/log" || [ $? -eq 1 ]
+	gains_fit "$name.db"
+	[ -n "$(sql "$name.db" 'SELECT * FROM simulation')" ] || sqlite3 "$name.db" "INSERT INTO simulation SELECT '', policy, parameters,
+		'plain', column1, column2, 'percent', 1, 0, 2, -1, 3, 'gain', NULL FROM replay, (VALUES (NULL, 'throughput_gain'),
+		(NULL, 'ipi_response_p99_change'), (1, 'throughput_gain'), (1, 'share_change'))"
+	sqlite3 "$name.db" "INSERT INTO simulation_density VALUES ('vms=+1', NULL, 'throughput_gain', 'percent', -1, -2, 0, -3, 1, 'gain', NULL)"
 	check "$name.db"
 	as_json "$name.db" "$name.json"
 	for view in $(views); do
