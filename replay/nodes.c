@@ -7,7 +7,8 @@
 #include "replay/bits.h"
 
 #define MAX_CPUS 8192	/* CONFIG_NR_CPUS, arch/x86/Kconfig */
-#define FACTS "topology.cpu"
+#define FACTS "topology"
+#define OF_CPU FACTS ".cpu"
 
 enum { NODE_UNKNOWN = -1 };
 
@@ -19,23 +20,42 @@ struct nodes {
 	bool begun, more;
 };
 
+static void note_node(unsigned int *nodes, unsigned int n_cpu, double cpu, const cJSON *facts)
+{
+	const cJSON *node = cJSON_GetObjectItemCaseSensitive(facts, "node");
+
+	if (cpu >= 0 && cpu < n_cpu && cJSON_IsNumber(node) && node->valuedouble >= 0 && node->valuedouble < MAX_CPUS)
+		nodes[(unsigned int)cpu] = node->valuedouble;
+}
+
+/* "topology.cpu3" is of one CPU; "topology" a list of all, as other recorders have it. */
+static void read_facts(unsigned int *nodes, unsigned int n_cpu, const char *name, const cJSON *json)
+{
+	const cJSON *one;
+	guint64 cpu;
+
+	cJSON_ArrayForEach(one, json) {
+		const cJSON *number = cJSON_GetObjectItemCaseSensitive(one, "cpu");
+
+		note_node(nodes, n_cpu, cJSON_IsNumber(number) ? number->valuedouble : -1, one);
+	}
+	if (g_str_has_prefix(name, OF_CPU) &&
+	    g_ascii_string_to_unsigned(name + strlen(OF_CPU), 10, 0, MAX_CPUS, &cpu, NULL))
+		note_node(nodes, n_cpu, cpu, json);
+}
+
 unsigned int *nodes_of_cpus(const struct recorded *r, unsigned int n_cpu)
 {
 	g_autoptr(db_stmt) s = db_prepare(r->db,
-		"SELECT name, value FROM host_param WHERE name GLOB '" FACTS "[0-9]*' ORDER BY \"when\"");
+		"SELECT name, value FROM host_param WHERE name GLOB '" FACTS "*' ORDER BY \"when\"");
 	g_autofree unsigned int *nodes = g_new0(unsigned int, n_cpu + 1);
 	bool one = true;
 
 	while (sqlite3_step(s) == SQLITE_ROW) {
-		const char *name = (const char *)sqlite3_column_text(s, 0);
 		const char *text = (const char *)sqlite3_column_text(s, 1);
 		cJSON *json = text ? cJSON_Parse(text) : NULL;
-		const cJSON *node = cJSON_GetObjectItemCaseSensitive(json, "node");
-		guint64 cpu;
 
-		if (n_cpu && g_ascii_string_to_unsigned(name + strlen(FACTS), 10, 0, n_cpu - 1, &cpu, NULL) &&
-		    cJSON_IsNumber(node) && node->valuedouble >= 0 && node->valuedouble < MAX_CPUS)
-			nodes[cpu] = node->valuedouble;
+		read_facts(nodes, n_cpu, (const char *)sqlite3_column_text(s, 0), json);
 		cJSON_Delete(json);
 	}
 	for (unsigned int cpu = 1; cpu < n_cpu; cpu++)
