@@ -58,8 +58,8 @@ const struct policy policy_adaptive_window = {
 	.stands_for = "no kernel and no patch: what a window that follows the VM's answers would do",
 	.summary = "as ipi-aware+relaxed, in a window of the mean answer and 4 deviations, 1 ms to ipi_window_ns",
 	.inferred = "series v3: as ipi-aware+relaxed",
-	.limits = "as ipi-aware; answers before the recording are not known, it begins with ipi_window_ns; v1 and v2 "
-		  "take any EOI for the answer, of a timer, too, which simulate does not have",
+	.limits = "as ipi-aware; answers before the recording are not known; a window of quick answers may lapse before a "
+		  "slow one; v1 and v2 take any EOI for an answer, those of timers, too, which simulate does not have",
 	.parameters = "series ipi_tracking_enabled ipi_window_ns enable_relaxed_boost",
 	.on_spin = adaptive_window_on_spin,
 	.on_ipi = ipi_context_on_ipi,

@@ -22,9 +22,8 @@ const struct policy policy_guest_hints = {
 	.stands_for = "no kernel, no patch and no guest: what a paravirtual hint of whom a vCPU waits for would do",
 	.summary = "the vCPU that the spinner's guest names, or that it leads to, then as ipi-aware+relaxed",
 	.inferred = "series v3: as ipi-aware+relaxed",
-	.limits = "as ipi-aware; replay knows as hints the receivers of IPIs without an EOI, waited for or not, and "
-		  "no holder of a lock; simulate has holders, as inferred from the recording; what telling costs a "
-		  "guest is in neither",
+	.limits = "as ipi-aware; replay's hints are receivers of IPIs without an EOI, waited for or not, and no holders "
+		  "of locks; simulate's are holders, too, as inferred; what telling costs a guest is in neither",
 	.parameters = "series ipi_tracking_enabled ipi_window_ns enable_relaxed_boost",
 	.on_spin = guest_hints_on_spin,
 	.on_ipi = ipi_context_on_ipi,

@@ -80,8 +80,8 @@ const struct policy policy_numa = {
 	.stands_for = "no kernel and no patch: what a preference for the spinner's NUMA node would do",
 	.summary = "as ipi-aware+relaxed, each round first among vCPUs that last ran on the spinner's node",
 	.inferred = "series v3: as ipi-aware+relaxed",
-	.limits = "as ipi-aware; as ipi-aware+relaxed on hosts of one node, and where nodes are not recorded; nothing "
-		  "here knows what memory of another node costs, which is what it would save",
+	.limits = "as ipi-aware; the same as ipi-aware+relaxed on one node, and where nodes are not recorded; what "
+		  "memory of another node costs, which is what it would save, neither replay nor simulate knows",
 	.parameters = "series ipi_tracking_enabled ipi_window_ns enable_relaxed_boost",
 	.on_spin = numa_on_spin,
 	.on_ipi = ipi_context_on_ipi,
