@@ -53,7 +53,6 @@ bool extract_host(struct extract *x, const struct policy_params *recorded, GErro
 		g_set_error(error, EXTRACT_ERROR, 0, "damaged: a stretch on CPU %u", h->n_cpu - 1);
 		return false;
 	}
-	h->c_switch = C_SW;
 	h->stock_variant = recorded->stock_variant;
 	return true;
 }

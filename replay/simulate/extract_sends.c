@@ -41,13 +41,41 @@ static bool slept(const struct extract *x, unsigned int vcpu, int64_t t0, int64_
 	return last >= 0 && t1 >= stretch_at(x, vcpu, last)->t1 && !stretch_at(x, vcpu, last)->runnable;
 }
 
+/*
+ * The longest window that vcpu's next PAUSE exit may come after, if it spins from t on: one that
+ * grows is what the last exit since its thread was switched in made of it.
+ */
+static double window_at(const struct extract *x, unsigned int vcpu, int64_t t)
+{
+	unsigned int vm = vm_of(x, vcpu);
+	const struct pause_window *w = &x->e->windows[vm];
+	const struct program_vm *pv = &x->input->vms[vm];
+	guint lo = x->e->first[vcpu], hi = x->e->first[vcpu + 1];
+	const struct scored *d;
+
+	if (w->unit == PAUSE_CONSTANT)
+		return MAX(pv->window, w->hi);
+	while (lo < hi) {
+		guint mid = lo + (hi - lo) / 2;
+
+		if (scored_at(x->e->scores, x->e->order[mid])->t < t)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == x->e->first[vcpu])
+		return pv->window;
+	d = scored_at(x->e->scores, x->e->order[lo - 1]);
+	if (timeline_find(x->tl, vcpu, d->t) != timeline_find(x->tl, vcpu, t))
+		return pv->window;
+	return MIN(2 * pv->window * MAX(x->e->unit[x->e->order[lo - 1]], 1), pv->window_max);
+}
+
 /* If the sender waited until its answer and nothing shows it: when that was; 0. */
 static int64_t unseen(const struct extract *x, guint i)
 {
 	const struct send *send = send_at(x->sends, i);
 	unsigned int vm = vm_of(x, send->vcpu);
-	const struct pause_window *w = &x->e->windows[vm];
-	double window = MAX(x->input->vms[vm].window, w->unit == PAUSE_CONSTANT ? w->hi : 0);
 	bool more = i + 1 < x->sends->first[send->vcpu + 1], vague;
 	int64_t answered, ran;
 
@@ -56,7 +84,7 @@ static int64_t unseen(const struct extract *x, guint i)
 	    (more && send_at(x->sends, i + 1)->t_first < answered))
 		return 0;
 	ran = timeline_ran(x->tl, send->vcpu, answered) - timeline_ran(x->tl, send->vcpu, send->t_last);
-	if (ran > UNSEEN_WINDOWS * window || slept(x, send->vcpu, send->t_last, answered))
+	if (ran > UNSEEN_WINDOWS * window_at(x, send->vcpu, send->t_last) || slept(x, send->vcpu, send->t_last, answered))
 		return 0;
 	return extract_draw(x, DRAW_SENDS, i) < waited(x, vm, send->vector) ? answered : 0;
 }

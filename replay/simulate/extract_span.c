@@ -7,12 +7,15 @@
 /* Ends of the span in which VMs come up or go down are left out, if they are no more than this share of it. */
 #define ENDS_SHARE 0.2
 
+/* Until its vCPUs have found their CPUs: those that begin run alone, and idle CPUs pull them about. */
+#define SETTLES_NS 100000000
+
 static bool ended(const struct stretch *last)
 {
 	return last->why == 'X' || last->why == 'Z';
 }
 
-/* The instant from which a VM that was created while recording had all its vCPUs; 0. */
+/* The instant from which a VM that was created while recording had all its vCPUs, settled; 0. */
 static int64_t came_up(const struct extract *x, unsigned int vm)
 {
 	const struct recorded_vm *rv = &x->recorded->vms[vm];
@@ -22,7 +25,7 @@ static int64_t came_up(const struct extract *x, unsigned int vm)
 		unsigned int vcpu = rv->vcpus[idx];
 
 		if (vcpu && x->tl->lines[vcpu]->len)
-			t = MAX(t, stretch_at(x, vcpu, 0)->t0);
+			t = MAX(t, stretch_at(x, vcpu, 0)->t0 + SETTLES_NS);
 	}
 	return t;
 }

@@ -8,7 +8,10 @@
 
 enum { N_UNITS = PAUSE_RECORDED + 1 };
 
-enum { ENOUGH = 20 };		/* of a VM's own to measure from; else all VMs' do */
+enum {
+	ENOUGH = 20,		/* of a VM's own to measure from; else all VMs' do */
+	TRIMMED = 100,		/* one in so many is left out at either end */
+};
 
 static int by_value(const void *a, const void *b)
 {
@@ -25,6 +28,7 @@ struct samples {
 	GArray *windows;	/* return of kvm_vcpu_on_spin() to the next PAUSE exit of the spin, per unit */
 	GArray *exits, *yields;	/* on the CPU in kvm_vcpu_on_spin(): without a yield, and with one */
 	GArray *acks;		/* a receiver's from injection to acknowledgement */
+	GArray *switches;	/* from switch-in to the entry into the guest, as an injection shows it */
 };
 
 static struct samples *samples_new(unsigned int n)
@@ -36,6 +40,7 @@ static struct samples *samples_new(unsigned int n)
 		s[i].exits = g_array_new(FALSE, FALSE, sizeof(double));
 		s[i].yields = g_array_new(FALSE, FALSE, sizeof(double));
 		s[i].acks = g_array_new(FALSE, FALSE, sizeof(double));
+		s[i].switches = g_array_new(FALSE, FALSE, sizeof(double));
 	}
 	return s;
 }
@@ -47,17 +52,32 @@ static void samples_free(struct samples *s, unsigned int n)
 		g_array_unref(s[i].exits);
 		g_array_unref(s[i].yields);
 		g_array_unref(s[i].acks);
+		g_array_unref(s[i].switches);
 	}
 	g_free(s);
 }
 
-/* Median of a VM's, of all VMs' if those are too few, or otherwise. */
-static double median(GArray *own, GArray *all, double otherwise)
+/*
+ * Mean of a VM's, of all VMs' if those are too few, or otherwise. What they cost in all is what
+ * counts, so no median; but a thread that the host kept from running is no cost, so not the ends.
+ */
+static double typical(GArray *own, GArray *all, double otherwise)
 {
 	GArray *values = own->len >= ENOUGH ? own : all;
+	guint end = values->len / TRIMMED, n = values->len - 2 * end;
+	double sum = 0;
 
 	g_array_sort(values, by_value);
-	return values->len ? g_array_index(values, double, values->len / 2) : otherwise;
+	for (guint i = end; i < end + n; i++)
+		sum += g_array_index(values, double, i);
+	return n ? sum / n : otherwise;
+}
+
+/* Later is an injection that the guest was not ready for. */
+static double median_switch(GArray *values)
+{
+	g_array_sort(values, by_value);
+	return values->len >= ENOUGH ? g_array_index(values, double, values->len / 2) : C_SW;
 }
 
 static double ran_between(const struct extract *x, unsigned int vcpu, int64_t t0, int64_t t1)
@@ -130,6 +150,18 @@ static void add_windows(const struct extract *x, const struct episode *ep, doubl
 	}
 }
 
+/* Of interrupts that came while their receiver was off the CPU: it is injected before all else. */
+static void add_switch(const struct extract *x, const struct edge *edge, struct samples *s, struct samples *all)
+{
+	int i = edge->inject == DB_NULL || edge->accept == DB_NULL ? -1 :
+		timeline_find(x->tl, edge->receiver_vcpu, edge->inject);
+	const struct stretch *st = i > 0 ? stretch_at(x, edge->receiver_vcpu, i) : NULL;
+
+	if (st && edge->inject < st->t1 && edge->accept < st->t0 &&
+	    edge->accept >= stretch_at(x, edge->receiver_vcpu, i - 1)->t1)
+		add(s[vm_of(x, edge->receiver_vcpu)].switches, all->switches, edge->inject - st->t0);
+}
+
 static struct samples *take_samples(const struct extract *x)
 {
 	unsigned int n = x->recorded->n_vms;
@@ -154,6 +186,7 @@ static struct samples *take_samples(const struct extract *x)
 	for (guint i = 0; i < x->sends->edges->len; i++) {
 		const struct edge *edge = edge_at(x->sends, i);
 
+		add_switch(x, edge, s, all);
 		if (edge->inject != DB_NULL && edge->ack != NEVER && edge->ack_lo == edge->ack &&
 		    edge->ack >= edge->inject)
 			add(s[vm_of(x, edge->receiver_vcpu)].acks, all->acks,
@@ -167,13 +200,13 @@ static void measure(struct extract *x, unsigned int vm, const struct samples *s,
 	struct program_vm *pv = &x->input->vms[vm];
 	const struct pause_window *w = &x->e->windows[vm];
 	struct unit_range range = range_of_units(x, vm);
-	double before = median(s->acks, all->acks, 0), after = x->e->handlers[vm].typical;
-	double yield = median(s->yields, all->yields, 0) - C_SW;
-	double exit = median(s->exits, all->exits, MAX(yield, 0)), window;
+	double before = typical(s->acks, all->acks, 0), after = x->e->handlers[vm].typical;
+	double yield = typical(s->yields, all->yields, 0) - x->input->host.c_switch;
+	double exit = typical(s->exits, all->exits, MAX(yield, 0)), window;
 
 	pv->c_exit = exit;
 	pv->c_yield = MAX(yield - exit, 0);
-	window = median(s->windows, all[w->unit].windows, (w->lo + w->hi) / 2 - exit);
+	window = typical(s->windows, all[w->unit].windows, (w->lo + w->hi) / 2 - exit);
 	pv->window = MAX(window * range.first, SHORTEST_WINDOW_NS);
 	pv->window_max = MAX(window * range.longest, pv->window);
 	pv->handler = before + after;
@@ -224,6 +257,7 @@ bool extract_vms(struct extract *x, GError **error)
 	struct samples *samples = take_samples(x);
 	bool ok = find_cgroups(x, paths, error);
 
+	x->input->host.c_switch = median_switch(samples[n].switches);
 	for (unsigned int vm = 0; ok && vm < n; vm++) {
 		struct program_vm *pv = &x->input->vms[vm];
 

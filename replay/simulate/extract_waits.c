@@ -30,7 +30,13 @@ static int64_t end_of(const struct extract *x, const struct episode *ep)
 			end = MIN(end, stretch_at(x, ep->vcpu, i)->t1);
 	for (; sent >= (int)x->sends->first[ep->vcpu] && send_at(x->sends, sent)->t_last > ep->lo; sent--)
 		end = MIN(end, send_at(x->sends, sent)->t_first);
-	return MAX(end, ep->lo);
+	end = MAX(end, ep->lo);
+	i = timeline_find(x->tl, ep->vcpu, end);
+	/* who was switched in to see it goes on when that is done */
+	if (i >= 0 && stretch_at(x, ep->vcpu, i)->t0 > ep->lo)
+		end = MAX(end, MIN(stretch_at(x, ep->vcpu, i)->t0 + x->input->host.c_switch,
+				   stretch_at(x, ep->vcpu, i)->t1));
+	return end;
 }
 
 /* A wait for an answer begins with the question; another not before what was done before it. */

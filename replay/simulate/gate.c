@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "replay/simulate/gate.h"
 
+#include <glib.h>
 #include <math.h>
 
 #define LEAST_SPIN 0.02		/* CPUs: of less, no share is taken */
-#define MUCH_UNMODELLED 0.2
+#define MUCH_UNMODELLED 0.2	/* more: signs at most */
+#define MOST_UNMODELLED 0.5	/* it reproduces itself, whatever the policy: nothing can be said */
 #define TYPICAL_SECONDS 25	/* 5 s of one load differ by 4 % in work, 15 % in spinning */
 
 const char *const gate_result_names[N_GATE_RESULTS] = {
@@ -54,11 +56,16 @@ static void add(struct gate_errors *sum, const struct gate_errors *e, unsigned i
 	sum->share += e->share / n;
 }
 
+/* Whatever is not understood fits by itself. */
+static enum gate_result judge_unmodelled(double share)
+{
+	return share > MOST_UNMODELLED ? GATE_REFUSE : share > MUCH_UNMODELLED ? GATE_WARN : GATE_PASS;
+}
+
 struct gate gate_of(const struct loop_figures *runs, unsigned int n,
-		    const struct loop_figures *recorded)
+		    const struct loop_figures *recorded, double unmodelled_spin)
 {
 	struct gate gate = { .complete = true };
-	enum gate_result mean, first;
 
 	for (unsigned int i = 0; i <= n; i++) {
 		struct gate_errors e = gate_errors_of(&runs[i], recorded);
@@ -69,9 +76,10 @@ struct gate gate_of(const struct loop_figures *runs, unsigned int n,
 		else
 			gate.unjittered = e;
 	}
-	mean = gate_judge(&gate.errors);
-	first = gate_judge(&gate.unjittered);
-	gate.result = !gate.complete ? GATE_REFUSE : mean > first ? mean : first;
+	gate.result = MAX(gate_judge(&gate.errors), gate_judge(&gate.unjittered));
+	gate.result = MAX(gate.result, judge_unmodelled(unmodelled_spin));
+	if (!gate.complete)
+		gate.result = GATE_REFUSE;
 	return gate;
 }
 

@@ -40,7 +40,7 @@ struct gate_errors {
 };
 
 struct gate {
-	enum gate_result result;	/* the worse of both */
+	enum gate_result result;	/* the worse of both, and of what is not modelled */
 	struct gate_errors errors;	/* mean over replicates */
 	struct gate_errors unjittered;	/* of the run with all work as long as recorded */
 	bool complete;
@@ -51,9 +51,9 @@ struct gate_errors gate_errors_of(const struct loop_figures *simulated,
 
 enum gate_result gate_judge(const struct gate_errors *errors);
 
-/* runs: [1 + n], the first without jitter. n > 0 */
+/* runs: [1 + n], the first without jitter. n > 0. unmodelled_spin: share of the recorded spinning */
 struct gate gate_of(const struct loop_figures *runs, unsigned int n,
-		    const struct loop_figures *recorded);
+		    const struct loop_figures *recorded, double unmodelled_spin);
 
 /* percent: the largest error in work that the gate knows of. */
 double gate_work_error(const struct gate *gate);

@@ -90,7 +90,8 @@ void guest_progress(struct sim *sim, struct sim_guest *guest)
 	if (ns <= 0)
 		return;
 	guest->spent[guest->doing] += ns;
-	if (guest->waiting)
+	/* interrupts that are handled before it sees that its wait is over are no part of that */
+	if (guest->waiting && !(guest->released && guest->doing == DOING_HANDLER))
 		guest->wait_on_cpu += ns;
 	switch (guest->doing) {
 	case DOING_SWITCH:

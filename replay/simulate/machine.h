@@ -38,6 +38,9 @@ struct sim_cpu {
 	unsigned int n_realtime;
 	unsigned int number, node;
 	int64_t idle_since, idle;	/* ns */
+	double load;			/* mean of the weight on it, over some 32 ms */
+	int64_t balance_at;		/* its next look at how busy others are */
+	unsigned int n_failed;		/* looks in a row that found nothing light enough */
 };
 
 struct sim {
@@ -106,7 +109,7 @@ void machine_sleep(struct sim *sim, struct sim_task *task, int64_t until);
 /* Who is to run on cpu, does. */
 void machine_schedule(struct sim *sim, struct sim_cpu *cpu);
 
-/* The tick of all CPUs. */
+/* The tick of all CPUs; a busy one's load balancing is part of it. */
 void machine_tick(struct sim *sim);
 
 #endif

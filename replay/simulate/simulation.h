@@ -7,9 +7,9 @@
  * events; at one time ticks come first, then sleepers by number, then CPUs by number.
  * Runs until the first program is exhausted.
  *
- * What it leaves out: balancing of CPUs that are all busy, throttling, halt polling,
- * interrupts that no vCPU sent (and their EOIs, which clear v1's and v2's tracking), and
- * what a cold cache costs.
+ * What it leaves out: balancing across nodes of CPUs that are all busy, affinity,
+ * throttling, halt polling, interrupts that no vCPU sent (and their EOIs, which clear v1's
+ * and v2's tracking), and what a cold cache costs.
  */
 #ifndef REPLAY_SIMULATE_SIMULATION_H
 #define REPLAY_SIMULATE_SIMULATION_H

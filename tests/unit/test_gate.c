@@ -90,21 +90,21 @@ static void test_both(void)
 	runs[0] = figures(1, 0.5, 100, even);
 	runs[1] = figures(1.08, 0.5, 100, even);
 	runs[2] = figures(0.94, 0.5, 100, even);
-	gate = gate_of(runs, 2, &recorded);
+	gate = gate_of(runs, 2, &recorded, 0);
 	g_assert_cmpint(gate.result, ==, GATE_PASS);
 	g_assert_cmpfloat_with_epsilon(gate.errors.work, 1, 1e-9);
 	g_assert_cmpfloat(gate.unjittered.work, ==, 0);
 	runs[2].work = 1;
-	gate = gate_of(runs, 2, &recorded);
+	gate = gate_of(runs, 2, &recorded, 0);
 	g_assert_cmpint(gate.result, ==, GATE_WARN);
 	runs[0].work = 1.06;
-	gate = gate_of(runs, 2, &recorded);
+	gate = gate_of(runs, 2, &recorded, 0);
 	g_assert_cmpint(gate.result, ==, GATE_REFUSE);
 	g_assert_cmpfloat_with_epsilon(gate_work_error(&gate), 6, 1e-9);
 	runs[0].work = runs[1].work = 1;
-	g_assert_cmpint(gate_of(runs, 2, &recorded).result, ==, GATE_PASS);
+	g_assert_cmpint(gate_of(runs, 2, &recorded, 0).result, ==, GATE_PASS);
 	runs[1].complete = false;
-	gate = gate_of(runs, 2, &recorded);
+	gate = gate_of(runs, 2, &recorded, 0);
 	g_assert_cmpint(gate.result, ==, GATE_REFUSE);
 	g_assert_nonnull(strstr(gate_reason(&gate, 0, false, 60), "circle"));
 }
