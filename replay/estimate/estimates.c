@@ -19,7 +19,6 @@ enum { MIN_BLOCKS = 20, MIN_EPISODES = 200, MIN_CHANGED = 50 };
 #define WIDE 0.02		/* of the vCPUs' CPU time, to either side of nothing */
 
 /* Probability that chance alone makes a verdict, of all that are looked at together. */
-#define MAX_CHANCE 0.05
 
 /* By how much more an estimate may be off, per share of outcomes that no probe saw. */
 #define IMPUTED_ERROR 0.5
@@ -249,17 +248,8 @@ void estimates_compare(struct estimate *const *estimates, gsize n)
 	for (gsize i = 0; i < n; i++)
 		p[i] = interval_p_value(estimates[i]->value, estimates[i]->total[0], estimates[i]->total[1]);
 	holm_adjust(p, n, p);
-	for (gsize i = 0; i < n; i++) {
-		struct estimate *e = estimates[i];
-		char *before = e->reason;
-
-		if ((e->verdict != VERDICT_GAIN && e->verdict != VERDICT_LOSS) || !(p[i] >= MAX_CHANCE))
-			continue;
-		e->reason = g_strdup_printf("among %zu policies compared chance makes one such %s with p = %.2f (Holm)%s%s", n,
-					    verdict_names[e->verdict], p[i], before ? "; " : "", before ? before : "");
-		e->verdict = VERDICT_NO_CLEAR_EFFECT;
-		g_free(before);
-	}
+	for (gsize i = 0; i < n; i++)
+		verdict_among(&estimates[i]->verdict, &estimates[i]->reason, p[i], n);
 }
 
 void estimates_clear(struct estimate *estimates)

@@ -8,6 +8,8 @@
 #define MAX_MISSING 0.05
 #define NORMAL_95 1.959963984540054
 
+#define MAX_CHANCE 0.05
+
 const char *const verdict_names[N_VERDICTS] = {
 	[VERDICT_GAIN] = "gain",
 	[VERDICT_NO_CLEAR_EFFECT] = "no clear effect",
@@ -159,4 +161,16 @@ enum verdict verdict_of(double total_lo, double total_hi, bool enough_data, bool
 	if (total_hi < 0)
 		return VERDICT_LOSS;
 	return VERDICT_NO_CLEAR_EFFECT;
+}
+
+void verdict_among(enum verdict *verdict, char **reason, double p, size_t n)
+{
+	char *before = *reason;
+
+	if ((*verdict != VERDICT_GAIN && *verdict != VERDICT_LOSS) || !(p >= MAX_CHANCE))
+		return;
+	*reason = g_strdup_printf("among %zu policies compared chance makes one such %s with p = %.2f (Holm)%s%s", n,
+				  verdict_names[*verdict], p, before ? "; " : "", before ? before : "");
+	*verdict = VERDICT_NO_CLEAR_EFFECT;
+	g_free(before);
 }

@@ -53,6 +53,12 @@ enum verdict {
 extern const char *const verdict_names[N_VERDICTS];
 
 /*
+ * One of n that are compared: a gain or a loss is no clear effect if its adjusted p is 5 % or
+ * more. Why goes before what *reason says, newly allocated.
+ */
+void verdict_among(enum verdict *verdict, char **reason, double p, size_t n);
+
+/*
  * What a total interval says of an effect; NaN limits refuse. Too few data come
  * first: with them neither support nor tests can be judged.
  */

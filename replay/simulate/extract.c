@@ -9,6 +9,8 @@
 /* Work may not differ by more than this from what was recorded. */
 #define WORK_ERROR 0.005
 
+#define SHORTEST_PART_NS 500000000
+
 double extract_draw(const struct extract *x, uint64_t subject, uint64_t n)
 {
 	struct prng prng = prng_new(x->seed ^ subject << 32, n);
@@ -83,9 +85,23 @@ static bool conserved(struct extract *x, GError **error)
 	return false;
 }
 
+/* To the part that is asked for. */
+static bool narrow(struct extract *x, GError **error)
+{
+	int64_t length = (x->t1 - x->t0) / x->n_parts;
+
+	if (x->n_parts > 1 && length < SHORTEST_PART_NS) {
+		g_set_error(error, EXTRACT_ERROR, 0, "%.2f s are too short to be parted", (x->t1 - x->t0) * 1e-9);
+		return false;
+	}
+	x->t0 += x->part * length;
+	x->t1 = x->t0 + length;
+	return true;
+}
+
 static bool extract(struct extract *x, const struct policy_params *recorded, GError **error)
 {
-	if (!extract_span(x, error) || !extract_host(x, recorded, error) || !extract_vms(x, error))
+	if (!extract_span(x, error) || !narrow(x, error) || !extract_host(x, recorded, error) || !extract_vms(x, error))
 		return false;
 	x->input->t0 = x->t0;
 	x->input->length = x->t1 - x->t0;
@@ -158,9 +174,16 @@ static void clear(struct extract *x)
 struct program_input *extract_programs(const struct evidence *ev, const struct shadow_quality *quality,
 				       const struct policy_params *recorded, uint64_t seed, GError **error)
 {
+	return extract_part(ev, quality, recorded, seed, 0, 1, error);
+}
+
+struct program_input *extract_part(const struct evidence *ev, const struct shadow_quality *quality,
+				   const struct policy_params *recorded, uint64_t seed, unsigned int i,
+				   unsigned int n, GError **error)
+{
 	struct extract x = {
 		.ev = ev, .recorded = ev->scores->recorded, .tl = ev->timeline, .e = ev->episodes, .sends = ev->sends,
-		.quality = quality, .seed = seed,
+		.quality = quality, .seed = seed, .part = i, .n_parts = n,
 	};
 	struct program_input *input = NULL;
 

@@ -20,4 +20,9 @@
 struct program_input *extract_programs(const struct evidence *evidence, const struct shadow_quality *quality,
 				       const struct policy_params *recorded, uint64_t seed, GError **error);
 
+/* The same of part i of n of that time, all as long; an error, too, if they are shorter than 0.5 s. */
+struct program_input *extract_part(const struct evidence *evidence, const struct shadow_quality *quality,
+				   const struct policy_params *recorded, uint64_t seed, unsigned int i,
+				   unsigned int n, GError **error);
+
 #endif

@@ -43,6 +43,7 @@ struct extract {
 	const struct sends *sends;
 	const struct shadow_quality *quality;
 	uint64_t seed;
+	unsigned int part, n_parts;	/* of the span: which of how many */
 	int64_t t0, t1;			/* the span */
 	struct work *work;
 	struct wait *waits;		/* by episode */

@@ -89,12 +89,18 @@ static int64_t unseen(const struct extract *x, guint i)
 	return extract_draw(x, DRAW_SENDS, i) < waited(x, vm, send->vector) ? answered : 0;
 }
 
-/* What its handlers take of a receiver; several interrupts may be handled at once. */
+/* What its handlers take of a receiver, and that it is got out of the guest for them; several interrupts may be handled at once. */
 static void lose_handler(struct extract *x, const struct edge *edge)
 {
 	unsigned int vm = vm_of(x, edge->receiver_vcpu);
 	int64_t handler = x->input->vms[vm].handler, after = x->e->handlers[vm].typical, r;
 
+	if (edge->accept != DB_NULL && edge->inject != DB_NULL &&
+	    timeline_find(x->tl, edge->receiver_vcpu, edge->accept) ==
+	    timeline_find(x->tl, edge->receiver_vcpu, edge->inject)) {
+		r = timeline_ran(x->tl, edge->receiver_vcpu, edge->inject);
+		work_lose(x->work, edge->receiver_vcpu, r - x->input->host.c_kick, r);
+	}
 	if (edge->ack == NEVER)
 		return;
 	/* of an acknowledgement that was noticed late only its beginning is known */

@@ -29,6 +29,7 @@ struct samples {
 	GArray *exits, *yields;	/* on the CPU in kvm_vcpu_on_spin(): without a yield, and with one */
 	GArray *acks;		/* a receiver's from injection to acknowledgement */
 	GArray *switches;	/* from switch-in to the entry into the guest, as an injection shows it */
+	GArray *kicks;		/* of a receiver that runs, from acceptance to injection */
 };
 
 static struct samples *samples_new(unsigned int n)
@@ -41,6 +42,7 @@ static struct samples *samples_new(unsigned int n)
 		s[i].yields = g_array_new(FALSE, FALSE, sizeof(double));
 		s[i].acks = g_array_new(FALSE, FALSE, sizeof(double));
 		s[i].switches = g_array_new(FALSE, FALSE, sizeof(double));
+		s[i].kicks = g_array_new(FALSE, FALSE, sizeof(double));
 	}
 	return s;
 }
@@ -53,6 +55,7 @@ static void samples_free(struct samples *s, unsigned int n)
 		g_array_unref(s[i].yields);
 		g_array_unref(s[i].acks);
 		g_array_unref(s[i].switches);
+		g_array_unref(s[i].kicks);
 	}
 	g_free(s);
 }
@@ -74,10 +77,10 @@ static double typical(GArray *own, GArray *all, double otherwise)
 }
 
 /* Later is an injection that the guest was not ready for. */
-static double median_switch(GArray *values)
+static double median(GArray *values, double otherwise)
 {
 	g_array_sort(values, by_value);
-	return values->len >= ENOUGH ? g_array_index(values, double, values->len / 2) : C_SW;
+	return values->len >= ENOUGH ? g_array_index(values, double, values->len / 2) : otherwise;
 }
 
 static double ran_between(const struct extract *x, unsigned int vcpu, int64_t t0, int64_t t1)
@@ -150,16 +153,23 @@ static void add_windows(const struct extract *x, const struct episode *ep, doubl
 	}
 }
 
-/* Of interrupts that came while their receiver was off the CPU: it is injected before all else. */
-static void add_switch(const struct extract *x, const struct edge *edge, struct samples *s, struct samples *all)
+/*
+ * Of an interrupt that came while its receiver was off the CPU: it is injected before all else. Of one
+ * that came while it ran: after it was got out of the guest.
+ */
+static void add_entry(const struct extract *x, const struct edge *edge, struct samples *s, struct samples *all)
 {
 	int i = edge->inject == DB_NULL || edge->accept == DB_NULL ? -1 :
 		timeline_find(x->tl, edge->receiver_vcpu, edge->inject);
 	const struct stretch *st = i > 0 ? stretch_at(x, edge->receiver_vcpu, i) : NULL;
+	unsigned int vm = vm_of(x, edge->receiver_vcpu);
 
-	if (st && edge->inject < st->t1 && edge->accept < st->t0 &&
-	    edge->accept >= stretch_at(x, edge->receiver_vcpu, i - 1)->t1)
-		add(s[vm_of(x, edge->receiver_vcpu)].switches, all->switches, edge->inject - st->t0);
+	if (!st || edge->inject >= st->t1)
+		return;
+	if (edge->accept >= st->t0)
+		add(s[vm].kicks, all->kicks, edge->inject - edge->accept);
+	else if (edge->accept >= stretch_at(x, edge->receiver_vcpu, i - 1)->t1)
+		add(s[vm].switches, all->switches, edge->inject - st->t0);
 }
 
 static struct samples *take_samples(const struct extract *x)
@@ -186,7 +196,7 @@ static struct samples *take_samples(const struct extract *x)
 	for (guint i = 0; i < x->sends->edges->len; i++) {
 		const struct edge *edge = edge_at(x->sends, i);
 
-		add_switch(x, edge, s, all);
+		add_entry(x, edge, s, all);
 		if (edge->inject != DB_NULL && edge->ack != NEVER && edge->ack_lo == edge->ack &&
 		    edge->ack >= edge->inject)
 			add(s[vm_of(x, edge->receiver_vcpu)].acks, all->acks,
@@ -257,7 +267,8 @@ bool extract_vms(struct extract *x, GError **error)
 	struct samples *samples = take_samples(x);
 	bool ok = find_cgroups(x, paths, error);
 
-	x->input->host.c_switch = median_switch(samples[n].switches);
+	x->input->host.c_switch = median(samples[n].switches, C_SW);
+	x->input->host.c_kick = median(samples[n].kicks, 0);
 	for (unsigned int vm = 0; ok && vm < n; vm++) {
 		struct program_vm *pv = &x->input->vms[vm];
 

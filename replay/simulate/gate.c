@@ -76,7 +76,8 @@ struct gate gate_of(const struct loop_figures *runs, unsigned int n,
 		else
 			gate.unjittered = e;
 	}
-	gate.result = MAX(gate_judge(&gate.errors), gate_judge(&gate.unjittered));
+	/* one run is one draw: it raises doubts, and does not refuse */
+	gate.result = MAX(gate_judge(&gate.errors), MIN(gate_judge(&gate.unjittered), GATE_WARN));
 	gate.result = MAX(gate.result, judge_unmodelled(unmodelled_spin));
 	if (!gate.complete)
 		gate.result = GATE_REFUSE;

@@ -40,7 +40,7 @@ struct gate_errors {
 };
 
 struct gate {
-	enum gate_result result;	/* the worse of both, and of what is not modelled */
+	enum gate_result result;	/* by errors; WARN if unjittered or what is not modelled say so */
 	struct gate_errors errors;	/* mean over replicates */
 	struct gate_errors unjittered;	/* of the run with all work as long as recorded */
 	bool complete;

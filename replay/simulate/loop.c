@@ -5,6 +5,7 @@
 
 #include "replay/policy_spec.h"
 #include "replay/simulate/loop_estimate.h"
+#include "replay/simulate/loop_parts.h"
 #include "schema/progress.h"
 
 static void policy_free(void *data)
@@ -44,6 +45,9 @@ void loop_free(struct loop *loop)
 			g_free(loop->variants[v].throughput[i].reason);
 		g_free(loop->variants[v].throughput);
 	}
+	for (unsigned int k = 0; k < loop->parts.n; k++)
+		program_input_free(loop->parts.inputs[k]);
+	replicates_free(loop->parts.runs, (size_t)loop->parts.n * loop->parts.n_lanes * (1 + loop->n_replicates));
 	g_free(loop->truth.vms);
 	g_ptr_array_unref(loop->policies);
 	if (loop->input)
@@ -154,8 +158,7 @@ static void run_recorded(struct loop *loop)
 					   loop->ipis_hidden, loop->truth.seconds);
 }
 
-/* The patches change functions of EEVDF. */
-static bool can_run(const struct loop *loop, const struct loop_policy *p)
+bool loop_can_run(const struct loop *loop, const struct loop_policy *p)
 {
 	return p->side == SIDE_PLAIN || loop->input->host.scheduler == SCHEDULER_EEVDF;
 }
@@ -163,7 +166,7 @@ static bool can_run(const struct loop *loop, const struct loop_policy *p)
 /* Lanes of a policy under the chosen variant: with the lag margin, half of it, twice of it. */
 static unsigned int n_lanes_of(const struct loop *loop, const struct loop_policy *p)
 {
-	return p->recorded || !can_run(loop, p) ? 0 : p->side == SIDE_LAG_CREDIT ? 3 : 1;
+	return p->recorded || !loop_can_run(loop, p) ? 0 : p->side == SIDE_LAG_CREDIT ? 3 : 1;
 }
 
 static GArray *policy_lanes(const struct loop *loop, const struct loop_variant *v, bool margins)
@@ -200,6 +203,7 @@ static void run_policies(struct loop *loop)
 	unsigned int per = 1 + loop->n_replicates, at = 0;
 	struct loop_figures *runs;
 
+	loop_parts_run(loop);
 	progress_begin("simulating policies", lanes->len * per);
 	runs = replicates_run((struct lane *)lanes->data, lanes->len, loop->n_replicates,
 			      loop->seed, loop->n_threads, 0);
@@ -207,7 +211,7 @@ static void run_policies(struct loop *loop)
 		struct loop_policy *p = loop->policies->pdata[i];
 		unsigned int n = n_lanes_of(loop, p);
 
-		if (!can_run(loop, p))
+		if (!loop_can_run(loop, p))
 			loop_refuse(loop, p, VERDICT_NOT_IDENTIFIABLE,
 				    "this scheduler side is a change of EEVDF, and the recorded "
 				    "host has CFS");
@@ -221,6 +225,7 @@ static void run_policies(struct loop *loop)
 		at += n;
 	}
 	replicates_free(runs, (size_t)lanes->len * per);
+	loop_compare(loop);
 }
 
 /* The gains under a variant that reproduces the recording, too. */
@@ -239,7 +244,7 @@ static void run_variant(struct loop *loop, struct loop_variant *v)
 
 		if (n_lanes_of(loop, p))
 			loop_estimate_set(&v->throughput[i], LOOP_THROUGHPUT, &runs[at++ * per],
-					  v->runs, loop->n_replicates, -1);
+					  v->runs, loop->n_replicates, -1, 0);
 		else
 			v->throughput[i] = (struct loop_estimate){ .value = p->recorded ? 0 : NAN };
 	}

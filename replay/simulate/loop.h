@@ -35,6 +35,7 @@ struct loop_estimate {
 };
 
 struct loop_policy {
+	unsigned int lane;		/* of loop.parts; 0: none */
 	char *label;			/* as it was asked for */
 	const struct policy *policy;
 	struct policy_params params;
@@ -45,6 +46,16 @@ struct loop_policy {
 	unsigned int n_vms;
 	/* [n_vms]: LOOP_THROUGHPUT and LOOP_SHARE, the others are not set */
 	struct loop_estimate (*vms)[N_LOOP_METRICS];
+};
+
+enum { LOOP_PARTS = 5 };
+
+/* Fifths of the recording, each extracted for itself. */
+struct loop_parts {
+	struct program_input *inputs[LOOP_PARTS];
+	unsigned int n;			/* LOOP_PARTS, or 0: it is too short */
+	struct loop_figures *runs;	/* [n][n_lanes][1 + n_replicates] */
+	unsigned int n_lanes;
 };
 
 /* A scheduler that the recorded host may have had. */
@@ -64,6 +75,7 @@ struct loop {
 	uint64_t seed;
 	double lag_margin;
 	bool ipis_hidden;
+	struct loop_parts parts;	/* inputs and n, if there are any, before loop_run(), which takes them */
 	/* after loop_run() */
 	struct program_input *input;
 	struct loop_figures truth;
@@ -83,6 +95,9 @@ bool loop_add(struct loop *loop, const struct policy *policy, const struct polic
 
 /* Once. Takes input. */
 void loop_run(struct loop *loop, struct program_input *input);
+
+/* Scheduler sides other than plain are changes of EEVDF. */
+bool loop_can_run(const struct loop *loop, const struct loop_policy *p);
 
 /* That variant passes, too, and a policy's gain in work is not in the chosen one's interval. */
 bool loop_differs(const struct loop *loop, const struct loop_variant *variant);

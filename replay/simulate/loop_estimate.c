@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "replay/simulate/loop_parts.h"
+
 /*
  * The model's own error: 1.6 points on simulated hosts (estimation.md 4.3); where a real
  * kernel's gains could be measured, those were 0.7 to 1.5 times what the loop said.
@@ -50,8 +52,7 @@ static double change(double value, double from)
 	return value == from ? 0 : from > 0 ? 100 * (value - from) / from : NAN;
 }
 
-/* What a run with the policy changes against one without; vm < 0: of all. */
-static double difference(enum loop_metric m, const struct loop_figures *with,
+double loop_difference(enum loop_metric m, const struct loop_figures *with,
 			 const struct loop_figures *without, int vm)
 {
 	switch (m) {
@@ -79,14 +80,14 @@ static double difference(enum loop_metric m, const struct loop_figures *with,
 
 /* Replicates of both [1 + n], of which the first is left aside. */
 void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct loop_figures *with,
-		       const struct loop_figures *without, unsigned int n, int vm)
+		       const struct loop_figures *without, unsigned int n, int vm, double half)
 {
 	const struct loop_metric_info *info = &loop_metric_infos[m];
 	g_autofree double *differences = g_new(double, n);
 	double error;
 
 	for (unsigned int i = 0; i < n; i++)
-		differences[i] = difference(m, &with[1 + i], &without[1 + i], vm);
+		differences[i] = loop_difference(m, &with[1 + i], &without[1 + i], vm);
 	*e = (struct loop_estimate){ 0 };
 	if (!replicates_interval(differences, n, &e->value, e->statistical)) {
 		refuse(e, VERDICT_INSUFFICIENT_DATA, "a replicate has none of what it is taken of");
@@ -96,6 +97,8 @@ void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct
 		e->verdict = VERDICT_NO_CLEAR_EFFECT;
 		return;
 	}
+	e->statistical[0] = e->value - hypot(e->value - e->statistical[0], half);
+	e->statistical[1] = e->value + hypot(e->statistical[1] - e->value, half);
 	error = MAX(info->floor, info->share * fabs(e->value));
 	total_interval(e->value, e->statistical[0], e->statistical[1], error, &e->total[0],
 		       &e->total[1]);
@@ -135,21 +138,23 @@ static void doubt(struct loop_estimate *e, enum loop_metric m, double error)
 		e->verdict = VERDICT_NO_CLEAR_EFFECT;
 }
 
+static void estimate_one(const struct loop *loop, const struct loop_policy *p, struct loop_estimate *e,
+			 enum loop_metric m, const struct loop_figures *with, int vm)
+{
+	loop_estimate_set(e, m, with, loop->variants[loop->chosen].runs, loop->n_replicates, vm,
+			  loop_parts_half(loop, p, m, vm));
+}
+
 void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
 			  const struct loop_figures *with)
 {
-	const struct loop_figures *without = loop->variants[loop->chosen].runs;
-
 	for (unsigned int vm = 0; vm < loop->input->n_vms; vm++) {
-		loop_estimate_set(&p->vms[vm][LOOP_THROUGHPUT], LOOP_THROUGHPUT, with, without,
-				  loop->n_replicates, vm);
-		loop_estimate_set(&p->vms[vm][LOOP_SHARE], LOOP_SHARE, with, without,
-				  loop->n_replicates, vm);
+		estimate_one(loop, p, &p->vms[vm][LOOP_THROUGHPUT], LOOP_THROUGHPUT, with, vm);
+		estimate_one(loop, p, &p->vms[vm][LOOP_SHARE], LOOP_SHARE, with, vm);
 	}
 	for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
 		if (m != LOOP_SHARE)
-			loop_estimate_set(&p->estimates[m], m, with, without, loop->n_replicates,
-					  -1);
+			estimate_one(loop, p, &p->estimates[m], m, with, -1);
 	estimate_fairness(p, loop->input->n_vms);
 	for (unsigned int m = 0;
 	     m < N_LOOP_METRICS && loop->gate->result == GATE_WARN && !p->recorded; m++)
@@ -167,8 +172,8 @@ void loop_estimate_margin(const struct loop *loop, struct loop_policy *p,
 
 		if (m == LOOP_SHARE || isnan(e->value))
 			continue;
-		loop_estimate_set(&a, m, half, without, loop->n_replicates, -1);
-		loop_estimate_set(&b, m, twice, without, loop->n_replicates, -1);
+		loop_estimate_set(&a, m, half, without, loop->n_replicates, -1, 0);
+		loop_estimate_set(&b, m, twice, without, loop->n_replicates, -1, 0);
 		e->total[0] = MIN(e->total[0], MIN(a.value, b.value));
 		e->total[1] = MAX(e->total[1], MAX(a.value, b.value));
 		if (e->total[0] <= 0 && e->total[1] >= 0)
@@ -182,4 +187,24 @@ void loop_estimate_margin(const struct loop *loop, struct loop_policy *p,
 		g_free(a.reason);
 		g_free(b.reason);
 	}
+}
+
+void loop_compare(struct loop *loop)
+{
+	g_autofree struct loop_estimate **estimates = g_new(struct loop_estimate *, loop->policies->len + 1);
+	g_autofree double *p = g_new(double, loop->policies->len + 1);
+	gsize n = 0;
+
+	for (guint i = 0; i < loop->policies->len; i++) {
+		struct loop_policy *policy = loop->policies->pdata[i];
+		struct loop_estimate *e = &policy->estimates[LOOP_THROUGHPUT];
+
+		if (policy->recorded || isnan(e->value))
+			continue;
+		p[n] = interval_p_value(e->value, e->total[0], e->total[1]);
+		estimates[n++] = e;
+	}
+	holm_adjust(p, n, p);
+	for (gsize i = 0; i < n; i++)
+		verdict_among(&estimates[i]->verdict, &estimates[i]->reason, p[i], n);
 }

@@ -5,9 +5,16 @@
 
 #include "replay/simulate/loop.h"
 
-/* One figure, from replicates [1 + n] with and without, the first ones not used; vm < 0: of all. */
+/* What a run with the policy changes against one without; vm < 0: of all. */
+double loop_difference(enum loop_metric m, const struct loop_figures *with,
+		       const struct loop_figures *without, int vm);
+
+/*
+ * One figure, from replicates [1 + n] with and without, the first ones not used; vm < 0: of all.
+ * half: what else there is of chance, half of its 95 % interval (loop_parts.h); 0: nothing known.
+ */
 void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct loop_figures *with,
-		       const struct loop_figures *without, unsigned int n, int vm);
+		       const struct loop_figures *without, unsigned int n, int vm, double half);
 
 /* All figures of p; with: [1 + loop->n_replicates], under the chosen variant. */
 void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
@@ -16,6 +23,9 @@ void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
 /* After it: with half the lag margin and with twice that. */
 void loop_estimate_margin(const struct loop *loop, struct loop_policy *p,
 			  const struct loop_figures *half, const struct loop_figures *twice);
+
+/* After all: verdicts on work that chance among so many policies may have made are none (Holm, 5 %). */
+void loop_compare(struct loop *loop);
 
 /* No figures, and why. */
 void loop_refuse(const struct loop *loop, struct loop_policy *p, enum verdict verdict,

@@ -98,6 +98,7 @@ cJSON *loop_json(const struct loop *loop)
 	cJSON_AddNumberToObject(root, "seed", loop->seed);
 	cJSON_AddNumberToObject(root, "replicates", loop->n_replicates);
 	cJSON_AddNumberToObject(root, "seconds", loop->truth.seconds);
+	cJSON_AddNumberToObject(root, "jackknife_parts", loop->parts.n);
 	cJSON_AddNumberToObject(root, "events", loop->variants[loop->chosen].runs[0].events);
 	cJSON_AddNumberToObject(root, "work_conserved_error", 100 * loop->input->work_error);
 	cJSON_AddNumberToObject(root, "unmodelled_spin", 100 * loop->input->unmodelled_spin);

@@ -110,6 +110,8 @@ static void print_gains(const struct loop *loop)
 		text_table_cell(t, "%s", verdict_names[e->verdict]);
 	}
 	text_table_print(t, "  ", stdout);
+	if (!loop->parts.n)
+		puts("  The recording is too short to be parted: chance is that of the replicates alone.");
 }
 
 static void print_others(const struct loop *loop)

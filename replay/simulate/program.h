@@ -87,6 +87,7 @@ struct sim_host {
 	int64_t min_granularity, wakeup_granularity;	/* CFS */
 	int64_t tick;		/* TICK_NSEC */
 	int64_t c_switch;	/* what a switch costs who comes */
+	int64_t c_kick;		/* what it costs a vCPU that runs to be got out for an interrupt, and in again */
 	/* features and rules that hang on the version */
 	bool gentle_sleepers, last_buddy;	/* CFS */
 	bool pick_buddy, run_to_parity, place_lag, delay_dequeue, protect_slice_min;	/* EEVDF */

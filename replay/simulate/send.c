@@ -29,6 +29,7 @@ static void send_to(struct sim *sim, struct sim_guest *from, struct sim_guest *t
 	if (item->tracked && policy->on_ipi)
 		policy->on_ipi(&from->vm->policy, from->idx, to->idx, item->vector, sim->now);
 	if (to->task->state == TASK_RUNS) {
+		to->owed_host += to->owed_host ? 0 : sim->host->c_kick;
 		machine_touch(sim, &sim->cpus[to->task->cpu]);
 		return;
 	}

@@ -108,13 +108,34 @@ static bool add_policies(struct loop *loop, const GArray *list, GError **error)
 	return true;
 }
 
-static struct program_input *extract(struct recorded *recorded, struct run *run, GError **error)
+/* All parts, or none: what is too short to be parted is no failure. */
+static void extract_parts(struct loop_parts *parts, const struct run *run)
 {
+	for (unsigned int k = 0; k < LOOP_PARTS; k++) {
+		parts->inputs[k] = extract_part(run->evidence, &run->rescore->quality, &run->recorded_params,
+						option_seed, k, LOOP_PARTS, NULL);
+		if (!parts->inputs[k]) {
+			while (k-- > 0)
+				program_input_free(parts->inputs[k]);
+			return;
+		}
+	}
+	parts->n = LOOP_PARTS;
+}
+
+static struct program_input *extract(struct recorded *recorded, struct run *run, struct loop_parts *parts,
+				     GError **error)
+{
+	struct program_input *input;
+
 	if (!run_execute(run, recorded, error) || !run_gather(run, option_seed, error))
 		return NULL;
 	progress_begin("extracting programs", 0);
-	return extract_programs(run->evidence, &run->rescore->quality, &run->recorded_params,
-				option_seed, error);
+	input = extract_programs(run->evidence, &run->rescore->quality, &run->recorded_params,
+				 option_seed, error);
+	if (input)
+		extract_parts(parts, run);
+	return input;
 }
 
 static struct loop *simulate(struct recorded *recorded, GError **error)
@@ -123,7 +144,7 @@ static struct loop *simulate(struct recorded *recorded, GError **error)
 	struct loop *loop = loop_new(run->recorded_policy, &run->recorded_params);
 	g_autoptr(GArray) list = parse_policies(&run->recorded_params, error);
 	struct program_input *input =
-		list && add_policies(loop, list, error) ? extract(recorded, run, error) : NULL;
+		list && add_policies(loop, list, error) ? extract(recorded, run, &loop->parts, error) : NULL;
 
 	run_free(run);
 	if (!input) {

@@ -36,6 +36,15 @@ expect "$(jq '[.policies[1:][].estimates[] | select(.metric == "share_change" an
 expect "$(jq '.policies[1].estimates | (map(select(.metric == "share_change" and .vm == null).value)[0] ==
 	(map(select(.metric == "share_change" and .vm != null).value | fabs) | max))' out.json)" true 'fairness is the largest change'
 
+# --- fifths of the recording are asked, too, if they are not too short
+expect "$(jq .jackknife_parts out.json)" 5 'parts'
+import "$DATA/ipi-heavy-icount.dat" -o brief.db
+cp out.json balanced.json
+simulate 0 brief.db --replicates=3
+expect "$(jq .jackknife_parts out.json)" 0 'parts of two seconds'
+mv balanced.json out.json
+"$COUNTERSPIN" simulate --replicates=3 brief.db | grep -q 'too short to be parted' || fail 'that there are no parts is not said'
+
 # --- the recorded policy changes nothing, exactly; another does
 expect "$(jq -c '[.policies[0].estimates[] | .value, .statistical[], .total[]] | unique' out.json)" '[0]' 'stock against stock'
 expect "$(jq '.policies[3].estimates[0].value > 0' out.json)" true 'another policy'
@@ -84,7 +93,7 @@ expect "$(jq -c '[.policies[] | [.scheduler_side, .lag_margin]]' out.json)" '[["
 # --- of EEVDF four variants are tried
 cp balanced.db eevdf.db
 sql eevdf.db "UPDATE recording SET kernel = '6.19.0'; DELETE FROM host_param WHERE name GLOB '*sched*'"
-simulate 0 eevdf.db --replicates=2 -p stock
+"$COUNTERSPIN" simulate --json --replicates=2 -p stock eevdf.db > out.json 2> "$scratch/log" || true
 expect "$(jq -c '[.variants | length, (map(select(.chosen)) | length), (map(select(.as_recorded)) | length)]' out.json)" '[4,1,1]' \
 	'variants'
 

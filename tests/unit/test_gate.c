@@ -97,11 +97,20 @@ static void test_both(void)
 	runs[2].work = 1;
 	gate = gate_of(runs, 2, &recorded, 0);
 	g_assert_cmpint(gate.result, ==, GATE_WARN);
+	runs[1].work = 1;
+	g_assert_cmpint(gate_of(runs, 2, &recorded, 0).result, ==, GATE_PASS);
+	/* one run without jitter is one draw, and raises no more than doubts */
 	runs[0].work = 1.06;
 	gate = gate_of(runs, 2, &recorded, 0);
-	g_assert_cmpint(gate.result, ==, GATE_REFUSE);
+	g_assert_cmpint(gate.result, ==, GATE_WARN);
 	g_assert_cmpfloat_with_epsilon(gate_work_error(&gate), 6, 1e-9);
-	runs[0].work = runs[1].work = 1;
+	runs[1].work = runs[2].work = 1.06;
+	g_assert_cmpint(gate_of(runs, 2, &recorded, 0).result, ==, GATE_REFUSE);
+	for (unsigned int i = 0; i < 3; i++)
+		runs[i].work = 1;
+	g_assert_cmpint(gate_of(runs, 2, &recorded, 0).result, ==, GATE_PASS);
+	g_assert_cmpint(gate_of(runs, 2, &recorded, 0.21).result, ==, GATE_WARN);
+	g_assert_cmpint(gate_of(runs, 2, &recorded, 0.51).result, ==, GATE_REFUSE);
 	g_assert_cmpint(gate_of(runs, 2, &recorded, 0).result, ==, GATE_PASS);
 	runs[1].complete = false;
 	gate = gate_of(runs, 2, &recorded, 0);

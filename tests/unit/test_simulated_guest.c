@@ -191,6 +191,56 @@ static void test_receivers(void)
 	world_free(input);
 }
 
+/* A receiver that runs is got out of the guest first (7), where it loses that time; two at once are one kick. */
+static void test_kick(void)
+{
+	struct program_input *input = world_input(SCHEDULER_EEVDF, 3);
+	struct simulation_setting setting = world_setting("none");
+	struct simulated *result;
+	struct program *p;
+
+	input->host.c_kick = US(7);
+	world_vm(input, 3);
+	for (unsigned int i = 0; i < 2; i++) {
+		p = world_program(input, 0, i, i);
+		send_at(p, US(50 + 3 * i), ITEM_SENDWAIT, 2);
+		compute(p, US(1000), true);
+	}
+	compute(world_program(input, 0, 2, 2), US(500), true);
+	result = simulate_run(input, &setting);
+	g_assert_cmpfloat(response_of(result, 0), ==, US(7 + 5));
+	g_assert_cmpfloat(response_of(result, 1), ==, US(4 + 5));
+	g_assert_cmpfloat(result->vms[0].exits, ==, US(7));
+	g_assert_cmpint(result->ns, ==, US(500 + 7 + 5));
+	simulated_free(result);
+	world_free(input);
+}
+
+/*
+ * Five compute on one CPU and one on another, none of which is ever idle: in the long run the one has
+ * company, if both CPUs are of one node.
+ */
+static void test_balance(gconstpointer data)
+{
+	static unsigned int nodes[] = { 0, 1 };
+	bool apart = GPOINTER_TO_INT(data);
+	struct program_input *input = world_input(SCHEDULER_EEVDF, 2);
+	struct simulation_setting setting = world_setting("none");
+	struct simulated *result;
+
+	input->host.nodes = apart ? nodes : NULL;
+	world_vm(input, 5);
+	world_vm(input, 1);
+	for (unsigned int i = 0; i < 5; i++)
+		compute(world_program(input, 0, i, 0), US(1000000), true);
+	compute(world_program(input, 1, 0, 1), US(1e7), true);
+	result = simulate_run(input, &setting);
+	g_assert_cmpfloat_with_epsilon(result->vms[1].work / result->ns, apart ? 1 : 1.0 / 3, apart ? 0.01 : 0.04);
+	g_assert_cmpfloat(result->idle, ==, 0);
+	simulated_free(result);
+	world_free(input);
+}
+
 /*
  * Two begin on one CPU of two, the other is idle: at the first tick it pulls the one that
  * waits. Whoever sleeps comes back to its own CPU, as that is idle.
@@ -291,6 +341,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/simulated_guest/windows", test_windows);
 	g_test_add_func("/simulated_guest/sleep", test_sleep);
 	g_test_add_func("/simulated_guest/receivers", test_receivers);
+	g_test_add_func("/simulated_guest/kick", test_kick);
+	g_test_add_data_func("/simulated_guest/balance", GINT_TO_POINTER(false), test_balance);
+	g_test_add_data_func("/simulated_guest/balance_apart", GINT_TO_POINTER(true), test_balance);
 	g_test_add_func("/simulated_guest/pull", test_pull);
 	g_test_add_func("/simulated_guest/wake_placement", test_wake_placement);
 	g_test_add_func("/simulated_guest/woken_on_its_way_out", test_woken_on_its_way_out);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "replay/simulate/loop_parts.h"
+
+#include <math.h>
+
+#include "replay/simulate/loop_estimate.h"
+#include "schema/progress.h"
+
+enum { FEWEST = 3 };
+
+/* Of figures [part][lane][1 + replicates]; the recorded policy is lane 0. */
+static const struct loop_figures *runs_of(const struct loop *loop, unsigned int part, unsigned int lane)
+{
+	return &loop->parts.runs[(part * loop->parts.n_lanes + lane) * (1 + loop->n_replicates)];
+}
+
+static void add_lane(GArray *lanes, const struct program_input *input, const struct policy *policy,
+		     const struct policy_params *params, enum scheduler_side side, double margin)
+{
+	struct lane lane = {
+		input, { .policy = policy, .params = *params, .side = side, .lag_margin = margin }
+	};
+
+	g_array_append_val(lanes, lane);
+}
+
+void loop_parts_run(struct loop *loop)
+{
+	const struct sim_host *host = &loop->variants[loop->chosen].input.host;
+	g_autoptr(GArray) lanes = g_array_new(FALSE, FALSE, sizeof(struct lane));
+
+	for (unsigned int k = 0; k < loop->parts.n; k++) {
+		struct program_input *input = loop->parts.inputs[k];
+		guint first = lanes->len;
+
+		input->host.forfeit = host->forfeit;
+		input->host.run_to_parity = host->run_to_parity;
+		add_lane(lanes, input, loop->recorded_policy, &loop->recorded_params, SIDE_PLAIN, 0);
+		for (guint i = 0; i < loop->policies->len; i++) {
+			struct loop_policy *p = loop->policies->pdata[i];
+
+			if (p->recorded || !loop_can_run(loop, p))
+				continue;
+			p->lane = lanes->len - first;
+			add_lane(lanes, input, p->policy, &p->params, p->side, loop->lag_margin);
+		}
+		loop->parts.n_lanes = lanes->len - first;
+	}
+	progress_begin("simulating parts of the recording", lanes->len * (1 + loop->n_replicates));
+	loop->parts.runs = replicates_run((struct lane *)lanes->data, lanes->len, loop->n_replicates, loop->seed,
+					  loop->n_threads, 0);
+}
+
+/* The mean over replicates; NaN: there is none. */
+static double difference_of(const struct loop *loop, const struct loop_figures *with,
+			    const struct loop_figures *without, enum loop_metric m, int vm)
+{
+	double sum = 0;
+
+	for (unsigned int i = 1; i <= loop->n_replicates; i++) {
+		if (!with[i].complete || !without[i].complete)
+			return NAN;
+		sum += loop_difference(m, &with[i], &without[i], vm);
+	}
+	return sum / loop->n_replicates;
+}
+
+double loop_parts_half(const struct loop *loop, const struct loop_policy *p, enum loop_metric m, int vm)
+{
+	double differences[LOOP_PARTS], mean, interval[2];
+	unsigned int n = 0;
+
+	if (!p->lane)
+		return 0;
+	for (unsigned int k = 0; k < loop->parts.n; k++) {
+		differences[n] = difference_of(loop, runs_of(loop, k, p->lane), runs_of(loop, k, 0), m, vm);
+		n += isfinite(differences[n]) != 0;
+	}
+	if (n < FEWEST || !replicates_interval(differences, n, &mean, interval))
+		return 0;
+	return (interval[1] - interval[0]) / 2;
+}
