@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "replay/nodes.h"
+#include "replay/outstanding.h"
 #include "schema/progress.h"
 
 const char *const state_kind_names[N_STATE_KINDS] = { "probed", "reconstructed" };
@@ -24,18 +26,11 @@ struct lane {
 	struct policy_vm *vms;
 };
 
-/* A unicast IPI that its receiver has not acknowledged. */
-struct outstanding {
-	unsigned int receiver;
-	int64_t t_accept, t_ack;
-};
-
 struct engine {
 	struct recorded *recorded;
 	GPtrArray *lanes;
-	unsigned int *first;		/* by VM: place of its vCPU 0 in outstanding */
-	unsigned int n_vcpus;
-	GArray **outstanding;		/* of struct outstanding, by sender */
+	struct outstanding *outstanding;
+	struct nodes *nodes;
 	unsigned int n_kinds;		/* 1: nothing was probed, so the states are one */
 	struct kernel_state *kernel_state[N_STATE_KINDS];
 	int64_t told;			/* until when policies have been told what happened */
@@ -54,12 +49,11 @@ static void lane_free(void *p)
 unsigned int engine_add(struct engine *e, const struct policy *policy, const struct policy_params *params)
 {
 	struct lane *lane = g_new0(struct lane, 1);
-	unsigned int n = e->n_vcpus;
 
 	lane->policy = policy;
 	lane->params = *params;
 	lane->vms = g_new0(struct policy_vm, e->recorded->n_vms + 1);
-	lane->vms[0].ipi = g_new0(struct ipi_context, n + 1);	/* one block for all VMs */
+	lane->vms[0].ipi = g_new0(struct ipi_context, e->recorded->n_slots + 1);	/* one block for all VMs */
 	for (unsigned int i = 0; i < e->recorded->n_vms; i++) {
 		struct policy_vm *vm = &lane->vms[i];
 
@@ -94,13 +88,8 @@ struct engine *engine_new(struct recorded *recorded, const struct policy *policy
 
 	e->recorded = recorded;
 	e->lanes = g_ptr_array_new_with_free_func(lane_free);
-	e->first = g_new0(unsigned int, recorded->n_vms + 1);
-	for (unsigned int i = 0; i < recorded->n_vms; i++)
-		e->first[i + 1] = e->first[i] + recorded->vms[i].n_vcpus;
-	e->n_vcpus = e->first[recorded->n_vms];
-	e->outstanding = g_new0(GArray *, e->n_vcpus + 1);
-	for (unsigned int i = 0; i < e->n_vcpus; i++)
-		e->outstanding[i] = g_array_new(FALSE, FALSE, sizeof(struct outstanding));
+	e->outstanding = outstanding_new(recorded);
+	e->nodes = nodes_new(recorded);
 	e->decision.receivers = g_array_new(FALSE, FALSE, sizeof(unsigned int));
 	engine_add(e, policy, params);
 	lane = e->lanes->pdata[0];
@@ -126,10 +115,8 @@ void engine_free(struct engine *e)
 		g_free(s->dy_eligible);
 		g_free(s->dy_eligible_known);
 	}
-	for (unsigned int i = 0; i < e->n_vcpus; i++)
-		g_array_unref(e->outstanding[i]);
-	g_free(e->outstanding);
-	g_free(e->first);
+	outstanding_free(e->outstanding);
+	nodes_free(e->nodes);
 	g_array_unref(e->decision.receivers);
 	g_ptr_array_unref(e->lanes);
 	g_free(e);
@@ -193,7 +180,7 @@ static uint64_t all_of(unsigned int n_vcpus, unsigned int word)
 
 static void fill_reconstructed(const struct recorded *r, const struct recorded_decision *d, struct spin_state *s)
 {
-	static const struct { enum recorded_bits value, known; } from[N_SEEN] = {
+	static const struct { enum recorded_bits value, known; } from[] = {
 		[READY] = { BITS_READY, BITS_STATE_KNOWN },
 		[PREEMPTED] = { BITS_PREEMPTED, BITS_STATE_KNOWN },
 		[IN_KERNEL] = { BITS_IN_KERNEL, BITS_IN_KERNEL_KNOWN },
@@ -207,7 +194,7 @@ static void fill_reconstructed(const struct recorded *r, const struct recorded_d
 	unsigned int n = r->vms[d->vm].n_words;
 	bool whole = r->vms[d->vm].whole;
 
-	for (unsigned int what = 0; what < N_SEEN; what++) {
+	for (unsigned int what = 0; what < G_N_ELEMENTS(from); what++) {
 		for (unsigned int w = 0; w < n; w++) {
 			uint64_t known = decision_bits(r, d, from[what].known)[w];
 
@@ -266,24 +253,6 @@ static void fill_probed(const struct recorded *r, const struct recorded_decision
 	}
 }
 
-static void fill_receivers(struct engine *e, const struct recorded_decision *d)
-{
-	GArray *list = e->outstanding[e->first[d->vm] + d->me];
-	guint n = 0;
-
-	g_array_set_size(e->decision.receivers, 0);
-	for (guint i = 0; i < list->len; i++) {
-		struct outstanding o = g_array_index(list, struct outstanding, i);
-
-		if (o.t_ack != DB_NULL && o.t_ack <= d->t_start)
-			continue;
-		g_array_index(list, struct outstanding, n++) = o;
-		g_array_append_val(e->decision.receivers, o.receiver);
-	}
-	g_array_set_size(list, n);
-	e->decision.waits = e->decision.receivers->len > 0;
-}
-
 static void on_decision(struct engine *e, const struct recorded_decision *d,
 			void (*visit)(void *user, const struct engine_decision *decision), void *user)
 {
@@ -294,6 +263,8 @@ static void on_decision(struct engine *e, const struct recorded_decision *d,
 	for (unsigned int k = 0; k < e->n_kinds; k++) {
 		kernel_state_advance(e->kernel_state[k], d->t_start);
 		fill_reconstructed(r, d, &e->decision.state[k]);
+		nodes_fill(e->nodes, d, &e->decision.state[k]);
+		outstanding_hint(e->outstanding, d->vm, &e->decision.state[k]);
 		kernel_state_fill(e->kernel_state[k], d->vm, &e->decision.state[k]);
 	}
 	fill_probed(r, d, &e->decision.state[STATE_PROBED]);
@@ -302,7 +273,8 @@ static void on_decision(struct engine *e, const struct recorded_decision *d,
 	for (unsigned int w = 0; w < r->vms[d->vm].n_words; w++)
 		deep &= decision_bits(r, d, BITS_PROBED)[w] | ~all_of(d->n_vcpus, w);
 	e->decision.has_probed = d->probed && d->last_boosted != DB_NULL && deep == ~0ULL;
-	fill_receivers(e, d);
+	outstanding_receivers(e->outstanding, d->vm, d->me, d->t_start, e->decision.receivers);
+	e->decision.waits = e->decision.receivers->len > 0;
 	for (unsigned int k = e->n_kinds; k-- > 0;)	/* what is told is STATE_PROBED's, the first */
 		e->decision.outcome = kernel_state_infer(e->kernel_state[k], d, &e->decision.state[k]);
 	visit(user, &e->decision);
@@ -312,11 +284,7 @@ static void on_decision(struct engine *e, const struct recorded_decision *d,
 
 static void on_ipi(struct engine *e, const struct recorded_ipi *ipi)
 {
-	if (ipi->unicast && e->recorded->vms[ipi->vm].acks_visible) {
-		struct outstanding o = { ipi->receiver, ipi->t_accept, ipi->t_ack };
-
-		g_array_append_val(e->outstanding[e->first[ipi->vm] + ipi->sender], o);
-	}
+	outstanding_add(e->outstanding, ipi);
 	for (guint i = 0; ipi->tracked && i < e->lanes->len; i++) {
 		struct lane *lane = e->lanes->pdata[i];
 
@@ -338,12 +306,11 @@ static void on_eoi(struct engine *e, const struct recorded_eoi *eoi)
 	}
 }
 
-static void on_gap(struct engine *e, const struct recorded_gap *gap)
+static bool on_gap(struct engine *e, const struct recorded_gap *gap, GError **error)
 {
 	for (unsigned int k = 0; k < e->n_kinds; k++)
 		kernel_state_forget(e->kernel_state[k]);
-	for (unsigned int i = 0; i < e->n_vcpus; i++)
-		g_array_set_size(e->outstanding[i], 0);
+	outstanding_forget(e->outstanding);
 	for (guint i = 0; i < e->lanes->len; i++) {
 		struct lane *lane = e->lanes->pdata[i];
 
@@ -355,6 +322,10 @@ static void on_gap(struct engine *e, const struct recorded_gap *gap)
 				};
 			}
 	}
+	if (!nodes_advance(e->nodes, gap->t1 - 1, error))
+		return false;
+	nodes_forget(e->nodes);
+	return true;
 }
 
 bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_decision *decision),
@@ -377,11 +348,11 @@ bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_
 	 * One that the probe missed may stand behind later ones: it would be judged with hindsight.
 	 */
 	e->told = INT64_MIN;
+	nodes_rewind(e->nodes);
 	while (has_d && !failed) {
 		if (has_gap && gap.t1 <= d->t_start && (!has_eoi || gap.t1 <= eoi.t) &&
 		    (!has_ipi || gap.t1 <= ipi.t_accept)) {
-			on_gap(e, &gap);
-			has_gap = recorded_next_gap(r, &gap, &failed);
+			has_gap = on_gap(e, &gap, &failed) && recorded_next_gap(r, &gap, &failed);
 		} else if (has_eoi && eoi.t <= d->t_start && (!has_ipi || eoi.t <= ipi.t_accept)) {
 			on_eoi(e, &eoi);
 			e->told = MAX(e->told, eoi.t);
@@ -393,6 +364,8 @@ bool engine_run(struct engine *e, void (*visit)(void *user, const struct engine_
 		} else {
 			d->tainted |= d->t_start < e->told;
 			e->told = MAX(e->told, d->t_start);
+			if (!nodes_advance(e->nodes, d->t_start, &failed))
+				break;
 			on_decision(e, d, visit, user);
 			progress_turn(++n);
 			has_d = recorded_next_decision(r, &d, &failed);

@@ -42,7 +42,7 @@ static void print_vcpus(const cJSON *o)
 {
 	static const char *const headings[] = {
 		">vCPU", "ready", "preempted", "in_kernel", "blocking", "dy_runnable", "pending_irq", "on_cpu",
-		"queued", "spins", "dy_elig.", "racy",
+		"queued", "spins", "same_node", "dy_elig.", "racy",
 	};
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
 	const cJSON *vcpu;

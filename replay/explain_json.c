@@ -12,12 +12,13 @@ static const char *const step_names[] = {
 	[STEP_NOT_PREEMPTED] = "not preempted",
 	[STEP_NOT_ELIGIBLE] = "spinning, too, and not eligible this time",
 	[STEP_NOT_RECEIVER] = "not the receiver of the spinner's IPI",
+	[STEP_OTHER_NODE] = "on another NUMA node",
 	[STEP_TRIED] = "tried",
 };
 
 const char *const explain_seen_names[N_SEEN] = {
 	"ready", "preempted", "in_kernel", "blocking", "dy_runnable", "pending_irq", "on_cpu", "queued",
-	"in_spin_loop",
+	"in_spin_loop", "same_node",
 };
 
 struct explain {

@@ -23,7 +23,9 @@ void ipi_context_on_ipi(struct policy_vm *vm, unsigned int sender, unsigned int 
 
 static bool in_window(const struct policy_vm *vm, const struct ipi_context *c, int64_t now)
 {
-	return (uint64_t)(now - c->ipi_time_ns) <= vm->params->ipi_window_ns;
+	uint64_t learnt = vm->answers.window_ns;
+
+	return (uint64_t)(now - c->ipi_time_ns) <= (learnt ? learnt : vm->params->ipi_window_ns);
 }
 
 static void clear(struct ipi_context *c)
@@ -33,14 +35,27 @@ static void clear(struct ipi_context *c)
 	c->unknown = false;
 }
 
-/* v1, v2: any EOI clears all that the vCPU holds, its own pending send included. */
-static void on_any_eoi(struct policy_vm *vm, unsigned int idx, int64_t t)
+/* v1, v2: any EOI of the receiver; v3: one of the vector that was sent. */
+struct ipi_context *ipi_answered(const struct policy_vm *vm, unsigned int idx, int vector)
 {
-	int sender = vm->ipi[idx].last_ipi_sender;
+	const struct ipi_context *r = &vm->ipi[idx];
+	bool any = vm->params->series < 3;
+	struct ipi_context *s;
+
+	if (r->last_ipi_sender < 0 || (!any && r->vector != vector))
+		return 0;
+	s = &vm->ipi[r->last_ipi_sender];
+	return s->last_ipi_receiver == (int)idx && (any || s->vector == vector) ? s : 0;
+}
+
+/* v1, v2: any EOI clears all that the vCPU holds, its own pending send included. */
+static void on_any_eoi(struct policy_vm *vm, unsigned int idx, int vector, int64_t t)
+{
+	struct ipi_context *s = ipi_answered(vm, idx, vector);
 
 	clear(&vm->ipi[idx]);
-	if (sender >= 0 && vm->ipi[sender].last_ipi_receiver == (int)idx && in_window(vm, &vm->ipi[sender], t))
-		vm->ipi[sender].pending_ipi = false;
+	if (s && in_window(vm, s, t))
+		s->pending_ipi = false;
 }
 
 /*
@@ -50,14 +65,12 @@ static void on_any_eoi(struct policy_vm *vm, unsigned int idx, int64_t t)
  */
 static void on_matching_eoi(struct policy_vm *vm, unsigned int idx, int vector)
 {
-	struct ipi_context *r = &vm->ipi[idx], *s;
+	struct ipi_context *r = &vm->ipi[idx], *s = ipi_answered(vm, idx, vector);
 
-	if (r->last_ipi_sender < 0 || r->vector != vector)
-		return;
-	s = &vm->ipi[r->last_ipi_sender];
-	if (s->last_ipi_receiver == (int)idx && s->vector == vector)
+	if (s)
 		s->pending_ipi = false;
-	r->last_ipi_sender = -1;
+	if (r->vector == vector)
+		r->last_ipi_sender = -1;
 }
 
 void ipi_context_on_eoi(struct policy_vm *vm, unsigned int vcpu_idx, int vector, int64_t t)
@@ -65,7 +78,7 @@ void ipi_context_on_eoi(struct policy_vm *vm, unsigned int vcpu_idx, int vector,
 	if (vm->params->series >= 3)
 		on_matching_eoi(vm, vcpu_idx, vector);
 	else
-		on_any_eoi(vm, vcpu_idx, t);
+		on_any_eoi(vm, vcpu_idx, vector, t);
 }
 
 void ipi_context_on_reset(struct policy_vm *vm, unsigned int vcpu_idx)

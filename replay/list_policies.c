@@ -27,7 +27,7 @@ static const struct { const char *name, *meaning; } meanings[] = {
 			   "single-loop (from 6.18.3);\n                        default: by the recorded kernel's release" },
 	{ "series", "v1, v2 or v3: which posting of the IPI-aware patches" },
 	{ "ipi_tracking_enabled", "record who sent an IPI to whom" },
-	{ "ipi_window_ns", "how long a pending IPI counts" },
+	{ "ipi_window_ns", "how long a pending IPI counts; adaptive-window: at most" },
 	{ "enable_relaxed_boost", "a second round that takes any preempted vCPU" },
 };
 

@@ -6,8 +6,8 @@
  * and a row in replay/policies/policies.c. It re-expresses a version of
  * kvm_vcpu_on_spin() (virt/kvm/kvm_main.c): asked at a decision, it walks the
  * VM's vCPUs, passes some over, tries to yield to others, and returns whom it
- * yielded to. It remembers nothing but its ipi_context; last_boosted_vcpu and
- * dy_eligible are the recorded kernel's, supplied with each decision.
+ * yielded to. It remembers nothing but what is in its policy_vm; last_boosted_vcpu
+ * and dy_eligible are the recorded kernel's, supplied with each decision.
  */
 #ifndef REPLAY_POLICY_H
 #define REPLAY_POLICY_H
@@ -44,22 +44,32 @@ struct ipi_context {
 	bool unknown;			/* not seen since ipi_time_ns: it may hold anything until then */
 };
 
+/* How long a VM's tracked IPIs took to be answered, smoothed as in RFC 6298; ns. */
+struct answer_times {
+	uint64_t srtt_8;		/* 8 times the mean; 0: none was answered yet */
+	uint64_t rttvar_4;		/* 4 times the mean deviation */
+	uint64_t window_ns;		/* in the place of ipi_window_ns; 0: that one holds */
+};
+
 /* A policy's own memory of one VM. */
 struct policy_vm {
 	unsigned int n_vcpus;
 	const struct policy_params *params;
 	struct ipi_context *ipi;	/* [n_vcpus] */
+	struct answer_times answers;	/* of a policy that takes them */
 };
 
 /* What a decision shows of every vCPU, one bitmap each. */
 enum seen {
-	READY, PREEMPTED, IN_KERNEL, BLOCKING, DY_RUNNABLE, PENDING_IRQ, ON_CPU, QUEUED, IN_SPIN_LOOP, N_SEEN,
+	READY, PREEMPTED, IN_KERNEL, BLOCKING, DY_RUNNABLE, PENDING_IRQ, ON_CPU, QUEUED, IN_SPIN_LOOP,
+	SAME_NODE,	/* the CPU it last ran on is of the spinner's NUMA node; set where all are taken for one */
+	N_SEEN,
 };
 
 /* Why a candidate was passed over, or taken. */
 enum step {
 	STEP_SELF, STEP_NOT_READY, STEP_BLOCKING, STEP_USER_MODE, STEP_NOT_PREEMPTED, STEP_NOT_ELIGIBLE,
-	STEP_NOT_RECEIVER, STEP_TRIED, N_STEPS,
+	STEP_NOT_RECEIVER, STEP_OTHER_NODE, STEP_TRIED, N_STEPS,
 };
 
 struct spin_observer;	/* the engine's: records steps, supplies results */
@@ -186,11 +196,30 @@ int scan_single_loop(struct policy_vm *vm, struct spin *s, int *budget, scan_fil
  */
 int scan_two_rounds(struct policy_vm *vm, struct spin *s, int *budget, scan_filter wants);
 
+/* After a first round that yielded to nobody: is there a second? */
+bool second_round_follows(const struct policy_vm *vm, int budget);
+
+/* The filter of the second round. */
+uint64_t preempted_candidates(struct policy_vm *vm, struct spin *s, uint64_t who);
+
+/* Whom vcpu_idx waits for, by some account; NO_TARGET: nobody, or there is none. */
+typedef int (*scan_link)(struct policy_vm *vm, struct spin *s, unsigned int vcpu_idx);
+
+/*
+ * From the spinner along next(), three links at most: the first vCPU that is awake and
+ * does not spin itself is tried; the chain ends at one that sleeps, or at the spinner. If
+ * that yielded to nobody, scan_two_rounds() with good_yield_candidates(). Returns s->target.
+ */
+int scan_chain_first(struct policy_vm *vm, struct spin *s, scan_link next);
+
 /* The tracker of the IPI-aware patches; policies that use it put these into their table. */
 void ipi_context_on_ipi(struct policy_vm *vm, unsigned int sender, unsigned int receiver, uint8_t vector,
 			int64_t t);
 void ipi_context_on_eoi(struct policy_vm *vm, unsigned int vcpu_idx, int vector, int64_t t);
 void ipi_context_on_reset(struct policy_vm *vm, unsigned int vcpu_idx);
+
+/* The sender's record of the IPI that an EOI of vcpu_idx answers, by the rules of the series; NULL: of none. */
+struct ipi_context *ipi_answered(const struct policy_vm *vm, unsigned int vcpu_idx, int vector);
 
 /* kvm_vcpu_is_ipi_receiver(): who of them has an IPI of the spinner pending, within the window. */
 uint64_t ipi_receiver(struct policy_vm *vm, struct spin *s, uint64_t who);
@@ -211,5 +240,8 @@ bool dy_eligible(struct spin *s, unsigned int idx);
 
 /* kvm_vcpu_yield_to(): 1 yielded, 0 not, ESRCH_RESULT. */
 int try_yield(struct spin *s, unsigned int idx);
+
+/* Whom vcpu_idx's guest says it waits for: one that is not on a CPU; NO_TARGET: it names nobody. */
+int guest_hint(const struct spin *s, unsigned int vcpu_idx);
 
 #endif

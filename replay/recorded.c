@@ -31,6 +31,8 @@ static bool load_vms(struct recorded *r, GError **error)
 			break;
 		}
 		vm.n_words = (vm.n_vcpus + 63) / 64;
+		vm.first = r->n_slots;
+		r->n_slots += vm.n_vcpus;
 		r->max_words = MAX(r->max_words, vm.n_words);
 		g_hash_table_insert(index, GSIZE_TO_POINTER(vm.id), GUINT_TO_POINTER(list->len + 1));
 		g_array_append_val(list, vm);
@@ -99,6 +101,7 @@ static void finalize_streams(struct recorded *r)
 	g_clear_pointer(&r->ipis, sqlite3_finalize);
 	g_clear_pointer(&r->eois, sqlite3_finalize);
 	g_clear_pointer(&r->gaps, sqlite3_finalize);
+	g_clear_pointer(&r->runs, sqlite3_finalize);
 }
 
 void recorded_free(struct recorded *r)
@@ -138,6 +141,9 @@ void recorded_rewind(struct recorded *r)
 		"FROM ipi WHERE receiver NOT NULL AND t_accept NOT NULL ORDER BY t_accept, id");
 	r->eois = db_prepare(r->db, "SELECT t, vcpu, vector, how FROM eoi ORDER BY id");
 	r->gaps = db_prepare(r->db, "SELECT t0, t1 FROM gap WHERE t1 > t0 ORDER BY t1");
+	r->runs = db_prepare(r->db,
+		"SELECT on_cpu.t0, vcpu, cpu FROM on_cpu JOIN thread ON thread.id = thread WHERE vcpu NOT NULL "
+		"ORDER BY on_cpu.id");
 	r->have_candidate = r->have_attempt = false;
 }
 
@@ -305,6 +311,21 @@ bool recorded_next_gap(struct recorded *r, struct recorded_gap *gap, GError **er
 	if (!db_next(r->gaps, error))
 		return false;
 	*gap = (struct recorded_gap){ db_column(r->gaps, 0), db_column(r->gaps, 1) };
+	return true;
+}
+
+bool recorded_next_run(struct recorded *r, struct recorded_run *run, GError **error)
+{
+	const struct recorded_vcpu *vcpu;
+
+	if (!db_next(r->runs, error))
+		return false;
+	vcpu = vcpu_of(r, db_column(r->runs, 1));
+	if (!vcpu)
+		return damaged(error, "on_cpu of vcpu", db_column(r->runs, 1));
+	*run = (struct recorded_run){
+		.t = db_column(r->runs, 0), .vm = vcpu->vm, .idx = vcpu->idx, .cpu = db_column(r->runs, 2),
+	};
 	return true;
 }
 

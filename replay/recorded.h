@@ -22,6 +22,7 @@ struct recorded_vm {
 	int64_t id;
 	char *label;		/* what it is called: view vm_label */
 	unsigned int n_vcpus, n_words;
+	unsigned int first;	/* place of its vCPU 0 in arrays over all VMs' vcpu_idx */
 	unsigned int *vcpus;	/* vcpu.id by vcpu_idx; 0: that one is not known */
 	bool whole;		/* all its vCPUs are known to be its own, and no others */
 	bool created;		/* while recording: last_boosted_vcpu began as 0 */
@@ -82,6 +83,12 @@ struct recorded_gap {
 	int64_t t0, t1;
 };
 
+/* A vCPU comes onto a CPU. */
+struct recorded_run {
+	int64_t t;
+	unsigned int vm, idx, cpu;
+};
+
 struct recorded {
 	sqlite3 *db;
 	char *kernel;			/* NULL: not known */
@@ -90,10 +97,11 @@ struct recorded {
 	unsigned int n_cpu;
 	int64_t n_decisions;		/* to show progress by: a damaged file may have others */
 	unsigned int n_vms, n_vcpus, max_words;
+	unsigned int n_slots;		/* of such arrays */
 	struct recorded_vm *vms;
 	struct recorded_vcpu *vcpus;	/* by vcpu.id, from 1 */
 	/* streams; NULL before the first read */
-	sqlite3_stmt *decisions, *candidates, *attempts, *ipis, *eois, *gaps;
+	sqlite3_stmt *decisions, *candidates, *attempts, *ipis, *eois, *gaps, *runs;
 	bool have_candidate, have_attempt;	/* a row waits for its decision */
 	struct recorded_decision decision;
 };
@@ -109,6 +117,7 @@ bool recorded_next_decision(struct recorded *recorded, struct recorded_decision 
 bool recorded_next_ipi(struct recorded *recorded, struct recorded_ipi *ipi, GError **error);
 bool recorded_next_eoi(struct recorded *recorded, struct recorded_eoi *eoi, GError **error);
 bool recorded_next_gap(struct recorded *recorded, struct recorded_gap *gap, GError **error);
+bool recorded_next_run(struct recorded *recorded, struct recorded_run *run, GError **error);
 
 /* Value of a host parameter (a GLOB pattern: any that matches), newly allocated; NULL: not known. */
 char *recorded_param(const struct recorded *recorded, const char *name);

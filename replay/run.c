@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "replay/nodes.h"
 #include "replay/policy_spec.h"
 #include "schema/progress.h"
 
@@ -345,6 +346,14 @@ bool run_estimate(struct run *run, GError **error)
 	return true;
 }
 
+static bool has_policy(const struct run *run, const struct policy *policy)
+{
+	for (guint i = 0; i < run->policies->len; i++)
+		if (((const struct run_policy *)run->policies->pdata[i])->policy == policy)
+			return true;
+	return false;
+}
+
 GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
@@ -365,6 +374,9 @@ GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)
 	if (run->evidence && recorded->n_cpu > 1)
 		g_ptr_array_add(list, g_strdup_printf("gains may read low by half: %u CPUs, and estimates have no feedback",
 						      recorded->n_cpu));
+	if (has_policy(run, &policy_numa) && !nodes_are_recorded(recorded))
+		g_ptr_array_add(list, g_strdup_printf("the CPUs' NUMA nodes are not recorded; %s takes them for one",
+						      policy_numa.name));
 	for (unsigned int k = 0; k < N_STATE_KINDS; k++) {
 		const struct fidelity *f = &run->fidelity[k];
 

@@ -177,6 +177,13 @@ int try_yield(struct spin *s, unsigned int idx)
 	return a.result;
 }
 
+int guest_hint(const struct spin *s, unsigned int idx)
+{
+	const struct spin_state *state = s->observer->state;
+
+	return state->hint ? state->hint(state, idx) : NO_TARGET;
+}
+
 static void ask_once(const struct policy *policy, struct policy_vm *vm, const struct spin_state *state,
 		     struct spin_observer *o, int last_boosted_vcpu)
 {

@@ -40,6 +40,9 @@ struct spin_state {
 	uint64_t *dy_eligible, *dy_eligible_known;	/* [n_words] */
 	struct ipi_context ipi;
 	bool has_ipi;			/* ipi is probed */
+	/* guest_hint() of policy.h, asked if a policy asks; NULL: no guest tells anything */
+	int (*hint)(const struct spin_state *state, unsigned int vcpu_idx);
+	const void *hints;		/* what hint() goes by */
 };
 
 /* How try_yield() and dy_eligible() answer. */

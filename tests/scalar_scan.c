@@ -117,7 +117,11 @@ static bool is_of_right_mode(struct walk *w, unsigned int idx, bool exempt)
 
 static bool in_window(const struct walk *w, const struct ipi_context *c)
 {
-	return (uint64_t)(w->st->state.now - c->ipi_time_ns) <= w->vm->params->ipi_window_ns;
+	uint64_t window = w->vm->params->ipi_window_ns;
+
+	if (w->policy == &policy_adaptive_window && w->vm->answers.window_ns)
+		window = w->vm->answers.window_ns;
+	return (uint64_t)(w->st->state.now - c->ipi_time_ns) <= window;
 }
 
 static bool is_receiver(struct walk *w, unsigned int idx)
@@ -289,7 +293,71 @@ static int two_rounds(struct walk *w)
 	return single_loop(w, second_round_takes);
 }
 
-/* The vCPU that a chain of at most three pending IPIs leads to over vCPUs that spin. */
+static bool is_near(struct walk *w, unsigned int idx)
+{
+	return look(w, SAME_NODE, idx) || pass(w, idx, STEP_OTHER_NODE, 0);
+}
+
+static bool first_round_takes_near(struct walk *w, unsigned int idx)
+{
+	return is_near(w, idx) && first_round_takes(w, idx);
+}
+
+static bool first_round_takes_far(struct walk *w, unsigned int idx)
+{
+	return !look(w, SAME_NODE, idx) && first_round_takes(w, idx);
+}
+
+static bool second_round_takes_near(struct walk *w, unsigned int idx)
+{
+	return is_near(w, idx) && second_round_takes(w, idx);
+}
+
+static bool second_round_takes_far(struct walk *w, unsigned int idx)
+{
+	return !look(w, SAME_NODE, idx) && second_round_takes(w, idx);
+}
+
+/* Near ones, then far ones if there are any; all is over with the third -ESRCH, as in one loop. */
+static int near_first(struct walk *w, filter near, filter far)
+{
+	bool could_end = w->budget > 0, all_near = true;
+	int target = single_loop(w, near);
+
+	for (unsigned int i = 0; i < w->st->state.n_vcpus; i++)
+		all_near = all_near && w->st->vcpus[i].seen[SAME_NODE];
+	if (target != NO_TARGET || all_near || (could_end && w->budget <= 0))
+		return target;
+	w->round++;
+	return single_loop(w, far);
+}
+
+static int numa(struct walk *w)
+{
+	int target = near_first(w, first_round_takes_near, first_round_takes_far);
+
+	if (target != NO_TARGET || !w->vm->params->enable_relaxed_boost ||
+	    (w->vm->params->series >= 3 && w->budget <= 0))
+		return target;
+	w->round++;
+	return near_first(w, second_round_takes_near, second_round_takes_far);
+}
+
+/* Whom at waits for: by the tracker, or as its guest says. */
+static int waits_for(struct walk *w, int at)
+{
+	const struct spin_state *s = &w->st->state;
+	const struct ipi_context *c = at == (int)s->me && s->has_ipi ? &s->ipi : &w->vm->ipi[at];
+
+	if (w->policy == &policy_guest_hints)
+		return s->hint ? s->hint(s, at) : -1;
+	if (!w->vm->params->ipi_tracking_enabled || !in_window(w, c))
+		return -1;
+	w->r->uncertain |= c->unknown;
+	return c->pending_ipi ? c->last_ipi_receiver : -1;
+}
+
+/* The vCPU that a chain of at most three waits leads to over vCPUs that spin. */
 static int end_of_chain(struct walk *w)
 {
 	const struct spin_state *s = &w->st->state;
@@ -298,12 +366,7 @@ static int end_of_chain(struct walk *w)
 
 	w->r->steps = NULL;	/* nobody is passed over yet */
 	for (unsigned int link = 0; link < 3 && end == NO_TARGET; link++) {
-		const struct ipi_context *c = at == (int)s->me && s->has_ipi ? &s->ipi : &w->vm->ipi[at];
-
-		if (!w->vm->params->ipi_tracking_enabled || !in_window(w, c))
-			break;
-		w->r->uncertain |= c->unknown;
-		at = c->pending_ipi ? c->last_ipi_receiver : -1;
+		at = waits_for(w, at);
 		if (at < 0 || at == (int)s->me || !is_awake(w, at))
 			break;
 		if (!look(w, IN_SPIN_LOOP, at))
@@ -338,8 +401,10 @@ static int on_spin(struct walk *w)
 									single_loop(w, stock_takes);
 	if (w->policy == &policy_ipi_aware)
 		return single_loop(w, first_round_takes);
-	if (w->policy == &policy_ipi_chain)
+	if (w->policy == &policy_ipi_chain || w->policy == &policy_guest_hints)
 		return chain(w);
+	if (w->policy == &policy_numa)
+		return numa(w);
 	if (w->policy != &policy_receiver_first)
 		return two_rounds(w);
 	target = single_loop(w, receiver_alone);

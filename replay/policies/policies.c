@@ -5,7 +5,8 @@
 
 const struct policy *const policies[] = {
 	&policy_stock, &policy_ipi_aware, &policy_relaxed, &policy_ipi_aware_relaxed,
-	&policy_receiver_first, &policy_ipi_chain, &policy_none,
+	&policy_receiver_first, &policy_ipi_chain, &policy_numa, &policy_adaptive_window, &policy_guest_hints,
+	&policy_none,
 };
 const unsigned int n_policies = sizeof(policies) / sizeof(*policies);
 

@@ -7,9 +7,9 @@
  * task adds nothing to who is picked. (What yield_to() takes of a yielder at its own
  * level it does not feel there; here it does.)
  */
-#include <cjson/cJSON.h>
 #include <string.h>
 
+#include "replay/nodes.h"
 #include "replay/simulate/extract_int.h"
 
 static void read_scheduler(struct sim_host *h, const struct recorded *r, const struct shadow_quality *quality)
@@ -31,25 +31,6 @@ static void read_scheduler(struct sim_host *h, const struct recorded *r, const s
 	h->protect_slice_min = scheduler_since(r, 6, 18);	/* read in 6.18 and 7.2, not in 6.12 */
 	/* upstream since 6.19, but in stable kernels, too */
 	h->forfeit = quality && quality->picks > 0 ? quality->forfeit : scheduler_since(r, 6, 19);
-}
-
-/* NULL if they are all in one node, or that is not known. */
-static unsigned int *read_nodes(const struct recorded *r, unsigned int n_cpu)
-{
-	g_autofree unsigned int *nodes = g_new0(unsigned int, n_cpu + 1);
-	bool one = true;
-
-	for (unsigned int cpu = 0; cpu < n_cpu; cpu++) {
-		g_autofree char *name = g_strdup_printf("topology.cpu%u", cpu), *text = recorded_param(r, name);
-		cJSON *json = text ? cJSON_Parse(text) : NULL;
-		const cJSON *node = cJSON_GetObjectItem(json, "node");
-
-		if (cJSON_IsNumber(node) && node->valuedouble >= 0 && node->valuedouble < EXTRACT_MAX_CPUS)
-			nodes[cpu] = node->valuedouble;
-		one = one && nodes[cpu] == nodes[0];
-		cJSON_Delete(json);
-	}
-	return one ? NULL : g_steal_pointer(&nodes);
 }
 
 bool extract_host(struct extract *x, const struct policy_params *recorded, GError **error)
@@ -124,6 +105,6 @@ static void weigh_groups(struct extract *x)
 
 void extract_host_end(struct extract *x)
 {
-	x->input->host.nodes = read_nodes(x->recorded, x->input->host.n_cpu);
+	x->input->host.nodes = nodes_of_cpus(x->recorded, x->input->host.n_cpu);
 	weigh_groups(x);
 }

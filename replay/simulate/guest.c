@@ -45,7 +45,7 @@ void guest_init(struct sim *sim, struct sim_guest *guest, struct sim_task *task,
 {
 	*guest = (struct sim_guest){
 		.task = task, .vm = &sim->vms[program->vm], .program = program, .idx = program->idx,
-		.mark = INT64_MAX, .until = INT64_MAX,
+		.node = sim->cpus[task->cpu].node, .mark = INT64_MAX, .until = INT64_MAX,
 	};
 	guest->vm->guests[guest->idx] = guest;
 	load_item(sim, guest);
@@ -335,6 +335,7 @@ void guest_switched_in(struct sim *sim, struct sim_guest *guest)
 	see(guest, PREEMPTED, false);
 	see(guest, BLOCKING, false);
 	see(guest, DY_RUNNABLE, false);
+	guest->node = sim->cpus[guest->task->cpu].node;
 	guest->window = MAX(guest->vm->is->window, 1);
 	guest->owed_switch = sim->host->c_switch;
 }

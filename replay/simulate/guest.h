@@ -44,6 +44,7 @@ struct sim_guest {
 	struct sim_vm *vm;
 	const struct program *program;
 	unsigned int idx;
+	unsigned int node;		/* of the CPU it is on, or was on last */
 	enum doing doing;
 	int64_t spent[N_DOINGS];	/* ns on a CPU */
 	/* what comes before its program: in this order */
@@ -116,6 +117,9 @@ void guest_free_to_go(struct sim *sim, struct sim_guest *guest);
 
 /* kvm_yield.c: kvm_vcpu_on_spin() of a vCPU that runs. True: it has yielded. */
 bool kvm_on_spin(struct sim *sim, struct sim_guest *guest);
+
+/* spin_state.hint of a VM's state: whom vCPU idx waits for that is on no CPU. */
+int kvm_hint(const struct spin_state *state, unsigned int idx);
 
 /* It runs again after that. */
 void kvm_on_spin_returns(struct sim_guest *guest);

@@ -28,6 +28,32 @@ static void look(struct sim *sim, struct sim_guest *me)
 	/* of the others it counts only if the spinner is */
 	for (unsigned int i = 0; state->spinner_rq_single && i < vm->is->n_vcpus; i++)
 		put_bit(state->rq_single, i, vm->guests[i] && alone(sim, vm->guests[i]));
+	for (unsigned int i = 0; i < vm->is->n_vcpus && sim->host->nodes; i++)
+		put_bit(seen(vm, SAME_NODE), i, vm->guests[i] && vm->guests[i]->node == me->node);
+}
+
+static bool is_worth_naming(const struct sim_guest *guest, unsigned int idx)
+{
+	return guest_waits_for(guest, idx) && guest->vm->guests[idx]->task->state != TASK_RUNS;
+}
+
+int kvm_hint(const struct spin_state *state, unsigned int idx)
+{
+	const struct sim_vm *vm = state->hints;
+	const struct sim_guest *guest = vm->guests[idx];
+	const struct item *item = guest ? guest_item(guest) : NULL;
+
+	if (!item)
+		return NO_TARGET;
+	if (item->kind == ITEM_WAIT)
+		return is_worth_naming(guest, item->unblocker) ? item->unblocker : NO_TARGET;
+	for (guint i = item->first; item->kind == ITEM_SENDWAIT && i < item->first + item->n; i++) {
+		uint16_t to = g_array_index(guest->program->receivers, uint16_t, i);
+
+		if (to < vm->is->n_vcpus && is_worth_naming(guest, to))
+			return to;
+	}
+	return NO_TARGET;
 }
 
 static void leave(struct sim_guest *guest)

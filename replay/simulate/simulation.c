@@ -20,11 +20,14 @@ static void vm_init(struct sim_vm *vm, const struct program_vm *is, const struct
 		.n_vcpus = is->n_vcpus, .n_words = n_words, .kernel_mode = true, .kernel_mode_known = true,
 		.seen = g_new0(uint64_t, N_SEEN * n_words), .known = g_new(uint64_t, N_SEEN * n_words),
 		.rq_single = g_new0(uint64_t, n_words), .dy_eligible = g_new0(uint64_t, n_words),
-		.dy_eligible_known = g_new(uint64_t, n_words),
+		.dy_eligible_known = g_new(uint64_t, n_words), .hint = kvm_hint, .hints = vm,
 	};
 	memset(state->known, 0xff, N_SEEN * n_words * sizeof(uint64_t));
 	memset(state->dy_eligible_known, 0xff, n_words * sizeof(uint64_t));
-	vm->policy = (struct policy_vm){ is->n_vcpus, params, g_new0(struct ipi_context, is->n_vcpus) };
+	memset(state->seen + SAME_NODE * n_words, 0xff, n_words * sizeof(uint64_t));
+	vm->policy = (struct policy_vm){
+		.n_vcpus = is->n_vcpus, .params = params, .ipi = g_new0(struct ipi_context, is->n_vcpus),
+	};
 	for (unsigned int i = 0; i < is->n_vcpus; i++)
 		vm->policy.ipi[i].last_ipi_sender = vm->policy.ipi[i].last_ipi_receiver = -1;
 }

@@ -33,6 +33,8 @@ struct kept {
 	struct spin_state state;
 	uint64_t *words;		/* its bitmaps */
 	struct ipi_context *ipi;	/* [n_vcpus of the VM]: of the policies that have a tracker */
+	struct answer_times *answers;	/* [n_policies] */
+	int *hints;			/* [n_vcpus] */
 	struct scalar_state *plain;
 	GArray *attempts;
 	unsigned int vm;
@@ -92,6 +94,20 @@ static uint64_t *copy(uint64_t **block, const uint64_t *words, unsigned int n)
 	return to;
 }
 
+static int kept_hint(const struct spin_state *state, unsigned int idx)
+{
+	return ((const int *)state->hints)[idx];
+}
+
+static int *keep_hints(const struct spin_state *s)
+{
+	int *hints = g_new(int, s->n_vcpus);
+
+	for (unsigned int i = 0; i < s->n_vcpus; i++)
+		hints[i] = s->hint(s, i);
+	return hints;
+}
+
 /*
  * All policies that have a tracker are of one series here, so what it holds is the same for all;
  * those that have none never change theirs.
@@ -109,6 +125,7 @@ static void keep(void *user, const struct engine_decision *decision)
 	k = (struct kept){
 		.state = decision->state[STATE_PROBED], .vm = d->vm, .whole = b->recorded->vms[d->vm].whole,
 		.attempts = g_array_copy(d->attempts), .picks = g_new(int, n_policies),
+		.answers = g_new0(struct answer_times, n_policies), .hints = keep_hints(&decision->state[STATE_PROBED]),
 	};
 	block = k.words = g_new(uint64_t, (2 * N_SEEN + 3) * s->n_words);
 	s->seen = copy(&block, s->seen, N_SEEN * s->n_words);
@@ -126,8 +143,11 @@ static void keep(void *user, const struct engine_decision *decision)
 		engine_ask(b->engine, lane->spied, STATE_PROBED, decision, SPIN_MODEL, NULL, b->result);
 		g_free(k.ipi);
 		k.ipi = g_memdup2(spied->ipi, spied->n_vcpus * sizeof(*k.ipi));
+		k.answers[p] = spied->answers;
 	}
 	s->has_ipi = false;
+	s->hint = kept_hint;
+	s->hints = k.hints;
 	k.plain = scalar_state_new(s);
 	g_array_append_val(b->kept, k);
 }
@@ -145,7 +165,9 @@ static void add_lane(struct bench *b, struct lane *lane, const struct policy *po
 	for (unsigned int vm = 0; vm < b->recorded->n_vms; vm++) {
 		unsigned int n = b->recorded->vms[vm].n_vcpus;
 
-		lane->vms[vm] = (struct policy_vm){ n, &lane->params, g_new0(struct ipi_context, n) };
+		lane->vms[vm] = (struct policy_vm){
+			.n_vcpus = n, .params = &lane->params, .ipi = g_new0(struct ipi_context, n),
+		};
 		for (unsigned int i = 0; i < n; i++)
 			lane->vms[vm].ipi[i] = (struct ipi_context){
 				.last_ipi_sender = -1, .last_ipi_receiver = -1,
@@ -177,18 +199,19 @@ static bool load(struct bench *b, GError **error)
 	return engine_run(b->engine, keep, b, error);
 }
 
-static struct policy_vm memory_of(const struct lane *lane, const struct kept *k)
+static struct policy_vm memory_of(const struct bench *b, const struct lane *lane, const struct kept *k)
 {
 	struct policy_vm vm = lane->vms[k->vm];
 
 	if (lane->policy->on_ipi)
 		vm.ipi = k->ipi;
+	vm.answers = k->answers[lane - b->lanes];
 	return vm;
 }
 
 static int ask(struct bench *b, const struct lane *lane, const struct kept *k)
 {
-	struct policy_vm vm = memory_of(lane, k);
+	struct policy_vm vm = memory_of(b, lane, k);
 
 	spin_ask(lane->policy, &vm, &k->state, SPIN_OBSERVED, k->attempts, NULL, b->result);
 	return b->result->uncertain ? PICK_UNKNOWN : b->result->pick;
@@ -196,7 +219,7 @@ static int ask(struct bench *b, const struct lane *lane, const struct kept *k)
 
 static int ask_plain(struct bench *b, const struct lane *lane, const struct kept *k)
 {
-	struct policy_vm vm = memory_of(lane, k);
+	struct policy_vm vm = memory_of(b, lane, k);
 
 	scalar_ask(lane->policy, &vm, k->plain, SPIN_OBSERVED, k->attempts, b->plain_result);
 	return b->plain_result->uncertain ? PICK_UNKNOWN : b->plain_result->pick;
@@ -384,6 +407,8 @@ static void bench_free(struct bench *b)
 
 		g_free(k->words);
 		g_free(k->ipi);
+		g_free(k->answers);
+		g_free(k->hints);
 		g_free(k->picks);
 		scalar_state_free(k->plain);
 		g_array_unref(k->attempts);

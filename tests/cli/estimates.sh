@@ -25,7 +25,7 @@ replay balanced.db
 
 # --- every policy has every metric, in its unit
 expect "$(query 'SELECT count(DISTINCT policy), count(DISTINCT metric), count(*) = count(DISTINCT policy) * count(DISTINCT metric) FROM e')" \
-	'8|9|1' 'policies, metrics'
+	'11|9|1' 'policies, metrics'
 expect "$(query "SELECT group_concat(DISTINCT metric || ' ' || unit) FROM e WHERE metric IN ('throughput_gain', 'spin_cpu_saved',
 	'ipi_response_change', 'pause_exits_change', 'yields_change')")" \
 	'throughput_gain percent,spin_cpu_saved CPUs,ipi_response_change percent,pause_exits_change percent,yields_change 1/s' 'units'
@@ -63,7 +63,7 @@ expect "$(query "SELECT (SELECT value FROM e WHERE policy = 'relaxed' AND metric
 cmp -s first.json out.json && fail 'the intervals do not depend on the seed'
 
 # --- tables say the same
-expect "$(sql balanced.db "SELECT count(*) FROM estimate")" 81 'estimates kept'
+expect "$(sql balanced.db "SELECT count(*) FROM estimate")" 108 'estimates kept'
 expect "$(sql balanced.db "SELECT count(*) FROM estimate WHERE replay NOT IN (SELECT id FROM replay)")" 0 'orphans'
 expect "$(sql balanced.db 'SELECT count(*) > 3000, min(t0 <= t_lo AND t_lo <= t1 AND t1 <= t_hi), sum(n_decisions) = (SELECT count(*) FROM decision)
 	FROM episode')" '1|1|1' 'episodes'
@@ -169,7 +169,7 @@ sqlite3 nothing.db 'DELETE FROM attempt; DELETE FROM candidate; DELETE FROM verd
 "$COUNTERSPIN" replay nothing.db > text || fail 'replay of no decisions'
 # and nothing that supports a figure
 expect "$(sql nothing.db "SELECT count(*), sum(support = 0), sum(value = 0), group_concat(DISTINCT reason) FROM estimate
-	WHERE metric = 'throughput_gain' AND replay IN (SELECT id FROM replay WHERE decisions = 0)")" '8|8|8|no spinning' 'support by nothing'
+	WHERE metric = 'throughput_gain' AND replay IN (SELECT id FROM replay WHERE decisions = 0)")" '11|11|11|no spinning' 'support by nothing'
 expect "$(grep -c '100 %' text || :)" 0 'support by nothing, in the text'
 # no wait that can be used: whatever is changed, it cannot be told; but nothing changes if picks are the same
 cp balanced.db useless.db

@@ -49,7 +49,7 @@ id=$(sql b.db "SELECT min(id) FROM decision WHERE id > 100 AND pick_idx NOT NULL
 expect "$(json explain.json '$.decision')" "$id" "explain: decision"
 expect "$(json explain.json '$.observed.pick_idx')" "$(sql b.db "SELECT pick_idx FROM decision WHERE id = $id")" "explain: pick"
 "$COUNTERSPIN" policies --json > policies.json
-expect "$(sqlite3 :memory: "SELECT count(*) FROM json_each(CAST(readfile('policies.json') AS TEXT), '\$.policies')")" 7 "policies"
+expect "$(sqlite3 :memory: "SELECT count(*) FROM json_each(CAST(readfile('policies.json') AS TEXT), '\$.policies')")" 10 "policies"
 
 expect_fails 2 "no policy 'nonesuch'" "$COUNTERSPIN" replay b.db -p nonesuch
 expect_fails 2 "has no parameter 'ipi_window_ns'" "$COUNTERSPIN" replay b.db -p stock:ipi_window_ns=5

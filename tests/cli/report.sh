@@ -231,7 +231,7 @@ sqlite3 window.db "UPDATE replay SET parameters = json_set(parameters, '\$.ipi_w
 	UPDATE replay SET parameters = '{\"stock_variant\":\"fixed\"}' WHERE policy = 'stock'"
 report ipi.db --compare window.db --json
 expect "$(query "SELECT group_concat(value ->> 'policy' IN ('ipi-aware')), sum(value ->> 'policy' = 'stock') FROM f, json_each(r, '\$.gains_difference')")" \
-	'0,0,0,0,0,0|1' 'a policy with other parameters'
+	'0,0,0,0,0,0,0,0,0|1' 'a policy with other parameters'
 [ "$(query "SELECT count(*) FROM f, json_each(r, '\$.notes.difference') WHERE value LIKE '%ipi-aware%'")" = 2 ] ||
 	fail 'it is not said that ipi-aware is not compared'
 # what is known on one side only

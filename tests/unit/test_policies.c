@@ -7,14 +7,15 @@
  * vcpus: one word each; "64*RPK" is 64 alike; "me" or "me:LETTERS" is the spinner.
  *	R ready		P preempted	K (preempted) in kernel		B blocking
  *	I dy_runnable	Q pending_irq	C on a CPU: yield gives 0	S in_spin_loop
- *	E dy_eligible	. none of these
+ *	E dy_eligible	. none of these	n (last ran) on another NUMA node
  *	A alone on its run queue; with "me:A" the yield gives -3 (-ESRCH)
  *	=1 =0 =-3	this result was observed; "=?": an attempt, but not its result
  *	R? r?		not known, and read as set, as clear; likewise every letter but A
  * last: last_boosted_vcpu; -1: not known.
  * given: "user" yield_to_kernel_mode is 0, else 1; "mode?" it is not known; "0>2:40@5" vCPU 0 sends
  *	vector 40 to 2 at 5 ns; "eoi2:40@9"; "reset2"; "unknown0@5" what 0 sent up to 5 is not known;
- *	"probed>2@5" the spinner's context as a probe saw it; "now@9" the decision's time. Not given:
+ *	"probed>2@5" the spinner's context as a probe saw it; "now@9" the decision's time; "hint0>2" the guest
+ *	says that vCPU 0 waits for 2. Not given:
  *	the vector is 40, the time the previous one's or 0, now is 50. ipi_window_ns is 100 by default.
  * expect: what became of each vCPU looked at, in order: why it was passed over ("1:blocking") or what the
  *	yield gave ("1=0"); "1..3" is 1, 2, 3 alike; "/" begins another round; "?" once it hangs on
@@ -43,6 +44,12 @@
 #define ROUNDS ROUNDS12 " | " ROUNDS3
 #define TRACKER AWARE " | " V12("ipi-aware+relaxed") " | " V3("ipi-aware+relaxed")
 #define FIRST V12("receiver-first") " | " V3("receiver-first")
+#define CHAIN V12("ipi-chain") " | " V3("ipi-chain")
+#define NUMA12 V12("numa")
+#define NUMA3 V3("numa")
+#define NUMA NUMA12 " | " NUMA3
+#define HINTS V12("guest-hints") " | " V3("guest-hints")
+#define ADAPTIVE V12("adaptive-window") " | " V3("adaptive-window")
 #define PATCHED AWARE " | " ROUNDS
 #define ONE_ROUND STOCK " | " AWARE
 #define ONE_LOOP SINGLE " | " PATCHED
@@ -224,6 +231,72 @@ static const struct row rows[] = {
 	  "1..2:not_receiver 3=-3 4:not_receiver 0:self / 1..2=-3 -> nobody" },
 	{ "first_shares_the_budget", V12("receiver-first"), "me:A 2*RPKA RPKA RP", 0, "0>3",
 	  "1..2:not_receiver 3=-3 4:not_receiver 0:self / 1..2=-3 / 1..3=-3 4=1 -> 4" },
+	/* ipi-chain: over vCPUs that spin to the first that does not */
+	{ "chain_of_one", CHAIN, "me RPK RP", 0, "0>2", "2=1 -> 2" },
+	{ "chain_of_two", CHAIN, "me RPK RPS RP", 0, "0>2 2>3", "3=1 -> 3" },
+	{ "chain_of_three", CHAIN, "me RPKS RPS RP RPS", 0, "0>2 2>4 4>3", "3=1 -> 3" },
+	{ "chain_too_long", CHAIN, "me RPS RPS RPS RPK", 0, "0>1 1>2 2>3 3>4",
+	  "/ 1:not_eligible 2..3:user_mode 4=1 -> 4 E1" },
+	{ "chain_leads_back", CHAIN, "me RPS RPK", 0, "0>1 1>0", "/ 1:not_eligible 2=1 -> 2 E1" },
+	{ "chain_ends_asleep", CHAIN, "me RPKS B RPK", 0, "0>1 1>2", "/ 1:not_eligible 2:not_ready 3=1 -> 3 E1" },
+	{ "chain_too_late", CHAIN, "me RP RPK", 0, "0>1 now@101", "/ 1:user_mode 2=1 -> 2" },
+	{ "chain_on_cpu", CHAIN, "me RPK RPC", 0, "0>2", "2=0 / 1=1 -> 1" },
+
+	/* guest-hints: the same along hints, however old, after which the tracker counts */
+	{ "hint_of_one", HINTS, "me RPK RP", 0, "hint0>2", "2=1 -> 2" },
+	{ "hint_beats_the_tracker", HINTS, "me RP RP", 0, "0>1 hint0>2", "2=1 -> 2" },
+	{ "hint_wants_no_tracking", V3("guest-hints") ",ipi_tracking_enabled=0", "me RPK RP", 0, "hint0>2", "2=1 -> 2" },
+	{ "hint_of_a_spinner", HINTS, "me RPK RPS RP", 0, "hint0>2 hint2>3", "3=1 -> 3" },
+	{ "hint_too_long", HINTS, "me RPS RPS RPS RPK", 0, "hint0>1 hint1>2 hint2>3 hint3>4",
+	  "/ 1..3:user_mode 4=1 -> 4" },
+	{ "hint_leads_back", HINTS, "me RPS RPK", 0, "hint0>1 hint1>0", "/ 1:user_mode 2=1 -> 2" },
+	{ "hint_of_another", HINTS, "me RPK RP", 0, "hint1>2", "/ 1=1 -> 1" },
+	{ "hint_asleep", HINTS, "me RPK RPB", 0, "hint0>2", "/ 1=1 -> 1" },
+	{ "hint_asleep_but_interrupted", HINTS, "me RPK RPBI", 0, "hint0>2", "2=1 -> 2" },
+	{ "hint_not_ready", HINTS, "me RPK .", 0, "hint0>2", "/ 1=1 -> 1" },
+	{ "hint_then_receiver", HINTS, "me RP RPS", 0, "hint0>2 0>1", "/ 1=1 -> 1" },
+	{ "hint_then_relaxed", HINTS, "me RP", 0, "", "/ 1:user_mode 0:self / 1=1 -> 1" },
+	{ "hint_unknown_spinning", HINTS, "me RPs?", 0, "hint0>1", "1=1? -> 1?" },
+	{ "hint_esrch_is_charged", V3("guest-hints"), "me:A 2*RPKA RPKA RP", 0, "hint0>3", "3=-3 / 1..2=-3 -> nobody" },
+	{ "hint_esrch_is_charged", V12("guest-hints"), "me:A 2*RPKA RPKA RP", 0, "hint0>3",
+	  "3=-3 / 1..2=-3 / 1..3=-3 4=1 -> 4" },
+	{ "hint_in_word_2", HINTS, "me RPK 127*. RP", 0, "hint0>129", "129=1 -> 129" },
+
+	/* numa: in each round those near first, each once */
+	{ "numa_near_first", NUMA, "me RPKn RPK", 0, "", "1:other_node 2=1 -> 2" },
+	{ "numa_far_if_nobody_near", NUMA, "me RPKn RP", 0, "", "1:other_node 2:user_mode 0:self / 1=1 -> 1" },
+	{ "numa_round_before_node", NUMA, "me RPn RPKn RP", 0, "",
+	  "1..2:other_node 3:user_mode 0:self / 1:user_mode 2=1 -> 2" },
+	{ "numa_far_receiver", NUMA, "me RPn RP", 0, "0>1", "1:other_node 2:user_mode 0:self / 1=1 -> 1" },
+	{ "numa_near_in_mode_beats_far_receiver", NUMA, "me RPn RPK", 0, "0>1", "1:other_node 2=1 -> 2" },
+	{ "numa_relaxed_near_first", NUMA, "me RPn RP", 0, "",
+	  "1:other_node 2:user_mode 0:self / 1:user_mode 0:self / 1:other_node 2=1 -> 2" },
+	{ "numa_relaxed_far", NUMA, "me RPn P", 0, "", "1:other_node 2:not_ready 0:self / 1:user_mode 0:self / "
+	  "1:other_node 2:not_ready 0:self / 1=1 -> 1" },
+	{ "numa_relaxed_off", V3("numa") ",enable_relaxed_boost=0", "me RPn", 0, "",
+	  "1:other_node 0:self / 1:user_mode 0:self -> nobody" },
+	/* a near spinner that was refused is not asked again in its round */
+	{ "numa_toggles_once", NUMA, "me RPKS RPKn", 0, "", "1:not_eligible 2:other_node 0:self / 2=1 -> 2 E1" },
+	{ "numa_budget_ends_round", NUMA3, "me:A 3*RPKA RPKn", 0, "", "1..3=-3 -> nobody" },
+	{ "numa_budget_over_parts", NUMA3, "me:A 2*RPKA RPKAn RPKn", 0, "",
+	  "1..2=-3 3..4:other_node 0:self / 3=-3 -> nobody" },
+	{ "numa_budget_spent_v12", NUMA12, "me:A 3*RPKA RPn", 0, "",
+	  "1..3=-3 / 1..3=-3 4:other_node 0:self / 4=1 -> 4" },
+	{ "numa_unknown_node", NUMA, "me RPKN?", 0, "", "1=1? -> 1?" },
+	{ "numa_unknown_node_far", NUMA, "me RPKn?", 0, "", "1:other_node? 0:self? / 1=1? -> 1?" },
+	{ "numa_unknown_node_later", NUMA, "me RPK RPKn?", 0, "", "1=1 -> 1" },
+	{ "numa_word_2", NUMA, "me RPKn 127*. RPK", 0, "", "1:other_node 2..128:not_ready 129=1 -> 129" },
+
+	/* adaptive-window: 3 times the first answer, which is mean and twice the deviation; the table of windows has more */
+	{ "adaptive_as_given_too_late", ADAPTIVE, "me RP RPK", 0, "0>1 now@101", "1:user_mode 2=1 -> 2" },
+	{ "adaptive_as_given_at_first", ADAPTIVE, "me RP RPK", 0, "0>1 now@100", "1=1 -> 1" },
+	{ "adaptive_learnt", "adaptive-window:ipi_window_ns=50000000", "me RP RPK", 0,
+	  "0>1 eoi1@2000000 0>1@10000000 now@16000000", "1=1 -> 1" },
+	{ "adaptive_learnt_late", "adaptive-window:ipi_window_ns=50000000", "me RP RPK", 0,
+	  "0>1 eoi1@2000000 0>1@10000000 now@16000001", "1:user_mode 2=1 -> 2" },
+	{ "adaptive_of_others", "adaptive-window:ipi_window_ns=50000000", "me RP RPK", 0,
+	  "2>1 eoi1@2000000 0>1@10000000 now@16000001", "1:user_mode 2=1 -> 2" },
+
 	{ "none_yields_to_nobody", "none", "me RPK RPKQ", 0, "", "-> nobody" },
 
 	/* what is not known: matters if looked at, and not otherwise */
@@ -336,14 +409,53 @@ static const struct context_row {
 	{ "reset_of_both_roles", AWARE12, "0>2 2>3:41@5 reset2", "0:>2 3:<2" },
 };
 
+/*
+ * What adaptive-window has learnt after answers. By RFC 6298, in ns: of the first, R, the mean is R and the
+ * deviation R / 2; then deviation = 3/4 deviation + 1/4 |mean - R|, mean = 7/8 mean + 1/8 R; the window
+ * is mean + 4 deviations, of 1 ms at least and ipi_window_ns at most.
+ */
+struct window_row {
+	const char *name, *policies, *given;
+	struct answer_times after;
+};
+
+#define WIDE(series) "adaptive-window:ipi_window_ns=50000000,series=" series
+#define WIDE12 WIDE("v1") " | " WIDE("v2")
+#define WIDES WIDE12 " | " WIDE("v3")
+
+static const struct window_row window_rows[] = {
+	{ "none_yet", WIDES, "0>1", { 0 } },
+	/* 1 ms: mean 1 ms, deviation 0.5 ms */
+	{ "first", WIDES, "0>1 eoi1@1000000", { 8000000, 2000000, 3000000 } },
+	/* then 0.2 ms: deviation 0.375 + 0.2 ms, mean 0.875 + 0.025 ms */
+	{ "second_shorter", WIDES, "0>1 eoi1@1000000 0>1@2000000 eoi1@2200000", { 7200000, 2300000, 3200000 } },
+	/* or 3 ms: deviation 0.375 + 0.5 ms, mean 0.875 + 0.375 ms */
+	{ "second_longer", WIDES, "0>1 eoi1@1000000 2>1@2000000 eoi1@5000000", { 10000000, 3500000, 4750000 } },
+	{ "at_least", WIDES, "0>1 eoi1@10000", { 80000, 20000, 1000000 } },
+	{ "at_most", WIDES, "0>1 eoi1@20000000", { 160000000, 40000000, 50000000 } },
+	{ "at_most_is_less_than_at_least", V3("adaptive-window"), "0>1 eoi1@10000", { 80000, 20000, 100 } },
+	/* too late to be a hint, it counts, 100 ms: deviation 0.375 + 24.75 ms, mean 0.875 + 12.5 ms */
+	{ "late", WIDES, "0>1 eoi1@1000000 0>1@2000000 eoi1@102000000", { 107000000, 100500000, 50000000 } },
+	{ "at_once", WIDES, "0>1 eoi1@0", { 8, 2, 1000000 } },
+	{ "answered_once", WIDES, "0>1 eoi1@1000000 eoi1@9000000", { 8000000, 2000000, 3000000 } },
+	{ "other_vector", WIDE("v3"), "0>1:40 eoi1:236@1000000", { 0 } },
+	{ "other_vector", WIDE12, "0>1:40 eoi1:236@1000000", { 8000000, 2000000, 3000000 } },
+	{ "of_nobody", WIDES, "0>1 eoi2@1000000", { 0 } },
+	/* the sender has sent to another since: whose answer it was nobody knows */
+	{ "sent_to_another", WIDES, "0>1 0>2@500000 eoi1@1000000", { 0 } },
+	{ "reset_receiver", WIDES, "0>1 reset1 eoi1@1000000", { 0 } },
+	{ "other_policies", "ipi-aware+relaxed | ipi-chain | numa | guest-hints", "0>1 eoi1@1000000", { 0 } },
+};
+
 /* The letters of enum seen, in its order. */
-static const char letters[] = "RPKBIQCWS";
+static const char letters[] = "RPKBIQCWSN";
 G_STATIC_ASSERT(sizeof(letters) - 1 == N_SEEN);
 
 static const char *const step_names[] = {
 	[STEP_SELF] = "self", [STEP_NOT_READY] = "not_ready", [STEP_BLOCKING] = "blocking",
 	[STEP_USER_MODE] = "user_mode", [STEP_NOT_PREEMPTED] = "not_preempted",
 	[STEP_NOT_ELIGIBLE] = "not_eligible", [STEP_NOT_RECEIVER] = "not_receiver",
+	[STEP_OTHER_NODE] = "other_node",
 };
 
 #define MAX_WORDS 3
@@ -359,8 +471,14 @@ struct scene {
 	uint64_t seen[N_SEEN * MAX_WORDS], known[N_SEEN * MAX_WORDS];
 	uint64_t rq_single[MAX_WORDS], dy_eligible[MAX_WORDS], dy_eligible_known[MAX_WORDS];
 	GArray *observed;	/* of struct attempt */
+	int hints[MAX_VCPUS];
 	int64_t t;		/* of the last event */
 };
+
+static int hint(const struct spin_state *state, unsigned int idx)
+{
+	return ((const int *)state->hints)[idx];
+}
 
 static void put(uint64_t *words, unsigned int idx, bool value)
 {
@@ -399,7 +517,12 @@ static struct scene *scene_new(const char *policy, unsigned int n_vcpus)
 	};
 	memset(sc->known, 0xff, sizeof(sc->known));
 	memset(sc->seen + QUEUED * sc->state.n_words, 0xff, sc->state.n_words * sizeof(uint64_t));
+	memset(sc->seen + SAME_NODE * sc->state.n_words, 0xff, sc->state.n_words * sizeof(uint64_t));
 	memset(sc->dy_eligible_known, 0xff, sizeof(sc->dy_eligible_known));
+	for (unsigned int i = 0; i < n_vcpus; i++)
+		sc->hints[i] = NO_TARGET;
+	sc->state.hint = hint;
+	sc->state.hints = sc->hints;
 	sc->observed = g_array_new(FALSE, FALSE, sizeof(struct attempt));
 	return sc;
 }
@@ -484,7 +607,7 @@ static void happen(struct scene *sc, const char *what)
 
 	sc->t = t;
 	if (!g_regex_match_simple("^(\\d+>\\d+(:\\d+)?(@\\d+)?|eoi\\d+(:-?\\d+)?(@\\d+)?|reset\\d+|"
-				  "unknown\\d+@\\d+|probed>\\d+@\\d+|now@\\d+|user|mode\\?)$", what, 0, 0))
+				  "unknown\\d+@\\d+|probed>\\d+@\\d+|now@\\d+|user|mode\\?|hint\\d+>\\d+)$", what, 0, 0))
 		g_error("'%s' cannot be given", what);
 	if (sscanf(what, "%u>%u:%d", &a, &b, &vector) >= 2) {
 		if (p->on_ipi)
@@ -495,6 +618,8 @@ static void happen(struct scene *sc, const char *what)
 	} else if (sscanf(what, "reset%u", &a) == 1) {
 		if (p->on_reset)
 			p->on_reset(&sc->vm, a);
+	} else if (sscanf(what, "hint%u>%u", &a, &b) == 2) {
+		sc->hints[a] = b;
 	} else if (sscanf(what, "unknown%u", &a) == 1) {
 		sc->ipi[a].unknown = true;
 		sc->ipi[a].ipi_time_ns = t;
@@ -659,6 +784,21 @@ static void test_context(gconstpointer data)
 	scene_free(sc);
 }
 
+static void test_window(gconstpointer data)
+{
+	const struct test_case *tc = data;
+	const struct window_row *row = tc->row;
+	struct scene *sc = scene_new(tc->policy, 4);
+	const struct answer_times *a = &sc->vm.answers;
+
+	g_test_message("given    '%s'", row->given);
+	happen_all(sc, row->given);
+	g_assert_cmpuint(a->srtt_8, ==, row->after.srtt_8);
+	g_assert_cmpuint(a->rttvar_4, ==, row->after.rttvar_4);
+	g_assert_cmpuint(a->window_ns, ==, row->after.window_ns);
+	scene_free(sc);
+}
+
 /* One test per policy of a row: /GROUP/NAME/POLICY. */
 static void add(const char *group, const char *name, const char *names, const void *row, GTestDataFunc run)
 {
@@ -682,5 +822,7 @@ int main(int argc, char **argv)
 		add("decision", r->name, r->policies, r, test_decision);
 	for (const struct context_row *r = context_rows; r < context_rows + G_N_ELEMENTS(context_rows); r++)
 		add("ipi_context", r->name, r->policies, r, test_context);
+	for (const struct window_row *r = window_rows; r < window_rows + G_N_ELEMENTS(window_rows); r++)
+		add("window", r->name, r->policies, r, test_window);
 	return g_test_run();
 }

@@ -21,8 +21,15 @@ struct scene {
 	struct ipi_context ipi[MAX_VCPUS];
 	uint64_t seen[N_SEEN * MAX_WORDS], known[N_SEEN * MAX_WORDS];
 	uint64_t rq_single[MAX_WORDS], dy_eligible[MAX_WORDS], dy_eligible_known[MAX_WORDS];
+	int hints[MAX_VCPUS];
+	uint64_t learnt;	/* adaptive-window's, ns */
 	GArray *observed;	/* of struct attempt */
 };
+
+static int hint(const struct spin_state *state, unsigned int idx)
+{
+	return ((const int *)state->hints)[idx];
+}
 
 static bool chance(struct scene *sc, double p)
 {
@@ -104,12 +111,17 @@ static struct scene *scene_new(uint64_t number)
 	for (unsigned int i = 0; i < n; i++)
 		sc->ipi[i] = draw_context(sc);
 	sc->state.ipi = draw_context(sc);
+	for (unsigned int i = 0; i < n; i++)
+		sc->hints[i] = (int)prng_below(&sc->prng, n + 1) - 1;
+	sc->state.hint = chance(sc, 0.9) ? hint : NULL;
+	sc->state.hints = sc->hints;
 	sc->params = (struct policy_params){
 		.stock_variant = prng_below(&sc->prng, STOCK_SINGLE_LOOP + 1),
 		.series = 1 + prng_below(&sc->prng, 3), .ipi_tracking_enabled = chance(sc, 0.8),
 		.ipi_window_ns = 100, .enable_relaxed_boost = chance(sc, 0.8),
 	};
 	sc->vm = (struct policy_vm){ .n_vcpus = n, .params = &sc->params, .ipi = sc->ipi };
+	sc->learnt = chance(sc, 0.5) ? prng_below(&sc->prng, 200) : 0;
 	sc->observed = g_array_new(FALSE, FALSE, sizeof(struct attempt));
 	draw_observed(sc);
 	return sc;
@@ -214,6 +226,8 @@ static void test_policy(gconstpointer data)
 	for (unsigned int i = 0; i < SCENES && !g_test_failed(); i++) {
 		struct scene *sc = scene_new(i);
 
+		if (policy == &policy_adaptive_window)
+			sc->vm.answers.window_ns = sc->learnt;
 		ask(sc, policy, &t);
 		if (g_test_failed())
 			g_test_message("scene %u: %u vCPUs", i, sc->state.n_vcpus);
