@@ -77,11 +77,17 @@ static double difference(enum loop_metric m, const struct loop_figures *with,
 	}
 }
 
-/* Replicates of both [1 + n], of which the first is left aside. */
 void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct loop_figures *with,
 		       const struct loop_figures *without, unsigned int n, int vm)
 {
-	const struct loop_metric_info *info = &loop_metric_infos[m];
+	loop_estimate_change(e, m, &loop_metric_infos[m], with, without, n, vm);
+}
+
+/* Replicates of both [1 + n], of which the first is left aside. */
+void loop_estimate_change(struct loop_estimate *e, enum loop_metric m,
+			  const struct loop_metric_info *info, const struct loop_figures *with,
+			  const struct loop_figures *without, unsigned int n, int vm)
+{
 	g_autofree double *differences = g_new(double, n);
 	double error;
 

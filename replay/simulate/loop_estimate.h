@@ -9,6 +9,11 @@
 void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct loop_figures *with,
 		       const struct loop_figures *without, unsigned int n, int vm);
 
+/* The same, with another model error than that of loop_metric_infos. */
+void loop_estimate_change(struct loop_estimate *e, enum loop_metric m,
+			  const struct loop_metric_info *info, const struct loop_figures *with,
+			  const struct loop_figures *without, unsigned int n, int vm);
+
 /* All figures of p; with: [1 + loop->n_replicates], under the chosen variant. */
 void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
 			  const struct loop_figures *with);
