@@ -234,15 +234,20 @@ static void print_density(const struct loop_what_if *wi)
 static void print_what_if(const struct loop_what_if *wi)
 {
 	g_autofree char *with = g_strdup_printf(" with %s", wi->text);
+	const struct program_input *there = wi->there ? wi->there->input : NULL;
 
 	printf("\nWhat if %s? May that be extrapolated? %s", wi->text,
 	       gate_result_names[wi->result]);
-	printf(wi->reason ? ":\n  %s.\n" : "\n", wi->reason);
+	if (wi->reason)
+		printf(":\n  %s.\n", wi->reason);
+	else
+		puts("");
 	if (wi->result == GATE_REFUSE)
 		return;
-	printf("An extrapolation: %u vCPUs of %u VMs on %u CPUs, against as recorded, both simulated.\n",
-	       wi->there->input->programs->len, wi->there->input->n_vms,
-	       wi->there->input->host.n_cpu);
+	printf("An extrapolation: %u vCPUs of %u VM%s on %u CPU%s, against as recorded, both "
+	       "simulated.\n",
+	       there->programs->len, there->n_vms, there->n_vms == 1 ? "" : "s", there->host.n_cpu,
+	       there->host.n_cpu == 1 ? "" : "s");
 	print_density(wi);
 	print_gains(wi->there, with);
 	print_others(wi->there);

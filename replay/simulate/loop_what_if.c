@@ -7,6 +7,17 @@
 #include "replay/simulate/loop_estimate.h"
 #include "schema/progress.h"
 
+#define MOST_SHARE_ERROR 2	/* points: as PASS is of the gate as recorded */
+/* What tests/world/density.sh has tried, and where figures were as good as those of the policies. */
+#define MOST_DENSITY 2.0
+#define MOST_WINDOW 4.0
+/* Not tried */
+#define PRESENCE 0.9
+#define LEAST_PRESENCE 0.5
+#define LEAST_SPIN 0.02	/* CPUs: of less, no share is taken */
+#define UNMODELLED 0.2
+#define MOST_UNMODELLED 0.5
+
 bool loop_add_what_if(struct loop *loop, const struct what_if *asked)
 {
 	struct loop_what_if *wi = g_new0(struct loop_what_if, 1);
@@ -31,7 +42,7 @@ void loop_what_if_free(void *data)
 
 	for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
 		g_free(wi->estimates[m].reason);
-	for (unsigned int vm = 0; wi->there && vm < wi->there->input->n_vms; vm++)
+	for (unsigned int vm = 0; wi->vms && vm < wi->there->input->n_vms; vm++)
 		g_free(wi->vms[vm].reason);
 	g_free(wi->vms);
 	g_free(wi->origin);
@@ -113,7 +124,7 @@ static double unmodelled_there(const struct loop *loop, const struct loop_figure
 	const struct loop_figures *as_recorded = &loop->variants[loop->chosen].runs[0];
 	double ns = loop->input->unmodelled_spin * as_recorded->spin / as_recorded->work;
 
-	return there->spin > 0 ? fmin(ns * there->work / there->spin, 1) : 0;
+	return fmin(ns * there->work / fmax(there->spin, LEAST_SPIN), 1);
 }
 
 /* The runs as recorded, with the VMs of those there. To be freed like them. */
@@ -131,10 +142,35 @@ static struct loop_figures *mapped(const struct loop_figures *runs, unsigned int
 	return copy;
 }
 
-/* A change of density is no policy: another error. */
-static struct loop_metric_info info_of(enum loop_metric m)
+/* A change of density is no policy; its error is as density.sh found it, of useful work. */
+static struct loop_metric_info info_of(enum loop_metric m, bool by_vm)
 {
-	return loop_metric_infos[m];
+	struct loop_metric_info info = loop_metric_infos[m];
+
+	if (m == LOOP_THROUGHPUT) {
+		info.floor = by_vm ? 5 : 2.5;
+		info.share = by_vm ? 0.5 : 0.2;
+	}
+	return info;
+}
+
+/* Who gets the CPU, when there is another number of them, is told only where it is as recorded. */
+static bool shares_known(const struct gate *gate)
+{
+	return fmax(gate->errors.share, gate->unjittered.share) <= MOST_SHARE_ERROR;
+}
+
+/* Either gate warns: a verdict is only of what is beyond twice the error, and size is nothing. */
+static void doubt(const struct loop *loop, struct loop_what_if *wi)
+{
+	double error = fmax(gate_work_error(loop->gate), info_of(LOOP_THROUGHPUT, false).floor);
+
+	if (loop->gate->result != GATE_WARN && wi->result != GATE_WARN)
+		return;
+	for (unsigned int m = 0; m < LOOP_SHARE; m++)
+		loop_estimate_doubt(&wi->estimates[m], m, error);
+	for (unsigned int vm = 0; vm < wi->there->input->n_vms; vm++)
+		loop_estimate_doubt(&wi->vms[vm], LOOP_THROUGHPUT, error);
 }
 
 static void estimate_density(const struct loop *loop, struct loop_what_if *wi)
@@ -143,17 +179,24 @@ static void estimate_density(const struct loop *loop, struct loop_what_if *wi)
 	struct loop_figures *before =
 		mapped(loop->variants[loop->chosen].runs, 1 + n, wi->origin, n_vms);
 	const struct loop_figures *after = wi->there->variants[0].runs;
-	struct loop_metric_info info = info_of(LOOP_THROUGHPUT);
+	struct loop_metric_info info = info_of(LOOP_THROUGHPUT, true);
 
 	for (unsigned int m = 0; m < N_LOOP_METRICS; m++) {
-		struct loop_metric_info all = info_of(m);
+		struct loop_metric_info all = info_of(m, false);
 
 		if (m != LOOP_SHARE)
 			loop_estimate_change(&wi->estimates[m], m, &all, after, before, n, -1);
 	}
 	wi->vms = g_new0(struct loop_estimate, n_vms);
 	for (unsigned int vm = 0; vm < n_vms; vm++)
-		loop_estimate_change(&wi->vms[vm], LOOP_THROUGHPUT, &info, after, before, n, vm);
+		if (shares_known(loop->gate))
+			loop_estimate_change(&wi->vms[vm], LOOP_THROUGHPUT, &info, after, before, n,
+					     vm);
+		else
+			loop_estimate_refuse(&wi->vms[vm], VERDICT_REFUSED,
+					     "as recorded, a VM's share of CPU time is off by more "
+					     "than 2 points");
+	doubt(loop, wi);
 	replicates_free(before, 1 + n);
 }
 
@@ -209,16 +252,38 @@ void loop_what_if_run(const struct loop *loop, struct loop_what_if *wi)
 	wi->evidence.complete = loop_complete(runs, 1 + loop->n_replicates);
 	wi->evidence.unmodelled_spin = unmodelled_there(loop, &runs[0]);
 	wi->result = what_if_judge(&wi->evidence, &wi->reason);
-	estimate_density(loop, wi);
 	if (wi->result == GATE_REFUSE)
 		return;
+	estimate_density(loop, wi);
+	wi->there->variants[0].gate.result = MAX(loop->gate->result, wi->result);
 	loop_run_policies(wi->there);
 }
 
 enum gate_result what_if_judge(const struct what_if_evidence *e, const char **reason)
 {
+	enum gate_result result = GATE_REFUSE;
+
 	*reason = NULL;
 	if (!e->complete)
 		*reason = "there the simulated vCPUs come to a standstill, or hardly get on";
-	return *reason ? GATE_REFUSE : GATE_PASS;
+	else if (e->density > MOST_DENSITY || e->density < 1 / MOST_DENSITY)
+		*reason = "it is beyond half and twice the vCPUs a CPU that were recorded";
+	else if (e->window < 1 / MOST_WINDOW)
+		*reason = "waits shorter than the recorded window are not seen; below a quarter of it "
+			  "they would be most";
+	else if (e->window > MOST_WINDOW)
+		*reason = "it is beyond four times the recorded window";
+	else if (e->presence < LEAST_PRESENCE)
+		*reason = "for most of the recording a VM was not there, so its density is no base";
+	else if (e->unmodelled_spin > MOST_UNMODELLED)
+		*reason = "what most of the spinning there waits for is not known";
+	if (*reason)
+		return result;
+	result = GATE_WARN;
+	if (e->presence < PRESENCE)
+		*reason = "for some of the recording a VM was not there: take no more than signs";
+	else if (e->unmodelled_spin > UNMODELLED)
+		*reason = "what much of the spinning there waits for is not known: take no more than "
+			  "signs";
+	return *reason ? result : GATE_PASS;
 }

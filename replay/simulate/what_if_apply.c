@@ -5,6 +5,9 @@
 /* A copy is ahead of its original, or of the copy before it, by this part of the recording. */
 #define STAGGER 32
 
+/* Of the gap between two CPUs: not worth a move. */
+#define ALIKE 0.1
+
 /* A VM of the new input. */
 struct member {
 	unsigned int of;	/* VM of the recorded input */
@@ -230,18 +233,32 @@ static void change_cpus(struct sim_host *host, unsigned int n)
 
 /* --- who is on which CPU --- */
 
-/* ns that a task would run. */
+/* ns that a task is not asleep, by its weight: what it is to a CPU's load. */
 struct placed {
 	int *cpu;
 	double ns;
-	bool moves;
+	int idx, vm;		/* -1: it is no vCPU, and stays where it is */
 };
 
-static int by_demand(const void *a, const void *b)
+static double awake(const struct program_input *input, const struct program *p)
+{
+	double ns = input->length - p->t_start;
+
+	for (guint i = 0; i < p->items->len; i++) {
+		const struct item *item = &g_array_index(p->items, struct item, i);
+
+		if (item->kind == ITEM_HALT || item->kind == ITEM_HALT_IPI || item->kind == ITEM_IO)
+			ns -= item->ns;
+	}
+	return MAX(ns, p->progress) * input->vms[p->vm].weight / 1024;
+}
+
+/* vCPUs of one VM are not dealt out together: what they do is alike. */
+static int by_idx(const void *a, const void *b)
 {
 	const struct placed *x = a, *y = b;
 
-	return x->ns != y->ns ? (x->ns < y->ns) - (x->ns > y->ns) : 0;
+	return x->idx != y->idx ? x->idx - y->idx : x->vm - y->vm;
 }
 
 static GArray *tasks_of(struct program_input *input)
@@ -250,16 +267,16 @@ static GArray *tasks_of(struct program_input *input)
 
 	for (guint i = 0; i < input->programs->len; i++) {
 		struct program *p = input->programs->pdata[i];
-		struct placed task = { &p->cpu, p->progress, true };
+		struct placed task = { &p->cpu, awake(input, p), p->idx, p->vm };
 
 		g_array_append_val(tasks, task);
 	}
 	for (guint i = 0; i < input->backgrounds->len; i++) {
 		struct background *b = input->backgrounds->pdata[i];
-		struct placed task = { &b->cpu, 0, false };
+		struct placed task = { &b->cpu, 0, -1, 0 };
 
 		for (guint k = 1; k < b->turns->len; k += 2)
-			task.ns += g_array_index(b->turns, int64_t, k);
+			task.ns += g_array_index(b->turns, int64_t, k) * (b->nice_weight / 1024.0);
 		g_array_append_val(tasks, task);
 	}
 	return tasks;
@@ -275,7 +292,7 @@ static unsigned int extreme(const double *load, unsigned int n, bool most)
 	return found;
 }
 
-/* A vCPU goes from the busiest CPU to the one with least to do, if that makes both more alike. */
+/* The first vCPU goes that makes the busiest CPU and the one with least to do about as equal as any. */
 static bool balance_once(GArray *tasks, double *load, unsigned int n)
 {
 	unsigned int from = extreme(load, n, true), to = extreme(load, n, false);
@@ -286,13 +303,12 @@ static bool balance_once(GArray *tasks, double *load, unsigned int n)
 		struct placed *task = &g_array_index(tasks, struct placed, i);
 		double left = ABS(gap - 2 * task->ns);
 
-		if (task->moves && *task->cpu == (int)from && left < best) {
+		if (task->idx >= 0 && *task->cpu == (int)from && left < best - ALIKE * gap) {
 			best = left;
 			found = task;
 		}
 	}
-	/* what is all but equal stays */
-	if (!found || best > 0.9 * gap)
+	if (!found)
 		return false;
 	load[from] -= found->ns;
 	load[to] += found->ns;
@@ -308,7 +324,7 @@ static void spread(struct program_input *input)
 	g_autoptr(GArray) tasks = tasks_of(input);
 	guint moves = tasks->len;
 
-	g_array_sort(tasks, by_demand);
+	g_array_sort(tasks, by_idx);
 	for (guint i = 0; i < tasks->len; i++) {
 		const struct placed *task = &g_array_index(tasks, struct placed, i);
 
