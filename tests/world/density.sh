@@ -94,3 +94,84 @@ cells() {
 		done < "$1/$seed/asked"
 	done
 }
+
+# Cells in, a table out; status 1: over all the goals are missed. What is refused is counted alone.
+score() {
+	awk -F '\t' -v goal_cover="$goal_cover" -v goal_error="$goal_error" -v goal_sign="$goal_sign" '
+	function abs(x) { return x < 0 ? -x : x }
+	# a world may be so chaotic that its runs do not say what is true
+	$6 > 1 && $6 > abs($5) / 5 { n_vague++; next }
+	{ change = $2; sub(/=.*/, "", change); keys[1] = $3 " " $2; keys[2] = $3 " " change; keys[3] = $3 }
+	$7 == "-" {
+		for (i = 1; i <= 3; i++)
+			refused[keys[i]]++
+		next
+	}
+	{
+		for (i = 1; i <= 3; i++) {
+			k = keys[i]
+			n[k]++
+			error[k] += abs($7 - $5)
+			bias[k] += $7 - $5
+			size[k] += abs($5)
+			inside[k] += $8 <= $5 && $5 <= $9
+			if (abs($5) >= 1) {
+				clear[k]++
+				right[k] += ($7 > 0) == ($5 > 0)
+			}
+		}
+	}
+	function line(k) {
+		if (n[k])
+			printf "%-18s %5d %7d %8.2f %6.2f %+6.2f %6.1f %5s %6.1f\n", k, n[k], refused[k], size[k] / n[k],
+				error[k] / n[k], bias[k] / n[k], 100 * inside[k] / n[k],
+				clear[k] ? sprintf("%.0f", 100 * right[k] / clear[k]) : "-", clear[k]
+	}
+	function goal(what, got, want, met) {
+		printf "%-42s %8.3f, wanted %s %s\n", what, got, want, met ? "" : "MISSED"
+		missed += !met
+	}
+	END {
+		print "                   cells refused |truth|    MAE   bias cover% sign% clear"
+		split("all vm gain", kinds, " ")
+		split("vms=+1 vms=-1 cpus=+1 cpus=-1 window=1/4 window=1/2 window=2 window=4", changes, " ")
+		for (i = 1; i <= 3; i++) {
+			for (c = 1; c in changes; c++)
+				line(kinds[i] " " changes[c])
+			line(kinds[i])
+		}
+		printf "left out, as the truth is not known (s.e. above 1 point and a fifth): %d cells\n\n", n_vague
+		if (!n["all"] || !n["gain"]) {
+			print "nothing was told"
+			exit 1
+		}
+		goal("change of work within the total interval", inside["all"] / n["all"], ">= " goal_cover,
+			inside["all"] >= goal_cover * n["all"])
+		goal("its mean absolute error, points", error["all"] / n["all"], "<= " goal_error,
+			error["all"] <= goal_error * n["all"])
+		goal("sign of gains there where |truth| >= 1 %", clear["gain"] ? right["gain"] / clear["gain"] : 0, ">= " goal_sign,
+			clear["gain"] && right["gain"] >= goal_sign * clear["gain"])
+		exit missed > 0
+	}'
+}
+
+report() {	# DIR
+	cells "$1" > "$scratch/cells" || exit 3
+	score < "$scratch/cells"
+}
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+if [ "${1-}" = --score ]; then
+	[ $# -eq 2 ] || usage
+	report "$2"
+	exit
+fi
+[ $# -ge 1 ] && [ $# -le 2 ] || usage
+case $1${2-} in *[!0-9]*) usage ;; esac
+first=${2:-1}
+dir=${KEEP:-$scratch/worlds}
+mkdir -p "$dir"
+seq "$first" $((first + $1 - 1)) | xargs -P "${JOBS:-$(nproc)}" -I SEED bash -euc "one '$dir' SEED" || exit 3
+report "$dir"
