@@ -56,7 +56,7 @@ static const struct command command = {
 	.summary = "Run the recorded work again under other policies and scheduler sides.",
 	.description = "Without --policy: stock, ipi-aware, relaxed and ipi-aware+relaxed. Results "
 		       "are also kept in the\n"
-		       "database (tables simulation, simulation_gate).",
+		       "database (tables simulation, simulation_gate, simulation_density).",
 };
 
 static int side_of(const char *name)
