@@ -10,7 +10,7 @@
 #define MOST_SHARE_ERROR 2	/* points: as PASS is of the gate as recorded */
 /* What tests/world/density.sh has tried, and where figures were as good as those of the policies. */
 #define MOST_DENSITY 2.0
-#define MOST_WINDOW 4.0
+#define MOST_WINDOW 4.2	/* four times, as it is measured */
 /* Not tried */
 #define PRESENCE 0.9
 #define LEAST_PRESENCE 0.5

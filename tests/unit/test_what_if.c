@@ -428,8 +428,8 @@ static void test_judge(void)
 	g_assert_cmpint(judge(0.5, 0.25, 0.9, NAN), ==, GATE_PASS);
 	g_assert_cmpint(judge(2.01, 1, 1, 0), ==, GATE_REFUSE);
 	g_assert_cmpint(judge(0.49, 1, 1, 0), ==, GATE_REFUSE);
-	g_assert_cmpint(judge(1, 4.1, 1, 0), ==, GATE_REFUSE);
-	g_assert_cmpint(judge(1, 0.24, 1, 0), ==, GATE_REFUSE);
+	g_assert_cmpint(judge(1, 4.3, 1, 0), ==, GATE_REFUSE);
+	g_assert_cmpint(judge(1, 0.23, 1, 0), ==, GATE_REFUSE);
 	g_assert_cmpint(judge(1, 1, 0.89, 0), ==, GATE_WARN);
 	g_assert_cmpint(judge(1, 1, 0.49, 0), ==, GATE_REFUSE);
 	g_assert_cmpint(judge(1, 1, 1, 0.21), ==, GATE_WARN);

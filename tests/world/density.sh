@@ -122,6 +122,8 @@ score() {
 		}
 	}
 	function line(k) {
+		if (!n[k] && refused[k])
+			printf "%-18s     0 %7d\n", k, refused[k]
 		if (n[k])
 			printf "%-18s %5d %7d %8.2f %6.2f %+6.2f %6.1f %5s %6.1f\n", k, n[k], refused[k], size[k] / n[k],
 				error[k] / n[k], bias[k] / n[k], 100 * inside[k] / n[k],
