@@ -17,7 +17,7 @@ void loop_estimate_change(struct loop_estimate *e, enum loop_metric m,
 /* There is none, and why. */
 void loop_estimate_refuse(struct loop_estimate *e, enum verdict verdict, const char *reason);
 
-/* A model with a known error in work, percent, is believed in no more than the sign of what is larger. */
+/* A model with a known error in work, percent, is believed in no more than signs. */
 void loop_estimate_doubt(struct loop_estimate *e, enum loop_metric m, double error);
 
 /* All figures of p; with: [1 + loop->n_replicates], under the chosen variant. */

@@ -8,7 +8,7 @@
 #include "schema/progress.h"
 
 #define MOST_SHARE_ERROR 2	/* points: as PASS is of the gate as recorded */
-/* What tests/world/density.sh has tried, and where figures were as good as those of the policies. */
+/* What tests/world/density.sh has tried, where figures were as good as those of the policies. */
 #define MOST_DENSITY 2.0
 #define MOST_WINDOW 4.2	/* four times, as it is measured */
 /* Not tried */
