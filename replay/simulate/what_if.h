@@ -26,8 +26,8 @@ char *what_if_text(const struct what_if *w);
 bool what_if_possible(const struct what_if *w, const struct program_input *input, GError **error);
 
 /*
- * What is possible, done. Copies of VMs come after the recorded ones, of those with most work first;
- * those with least work go first. A copy is at another place of its programs, whose beginning it
+ * What is possible, done. Copies of VMs come after the recorded ones, of those with most work
+ * first; those with least work go first. A copy is at another place of its programs, whose beginning it
  * lacks. CPUs come and go at the end, and tasks are spread by load. The new input shares the items
  * of programs with the old one, and is freed like it; it has no truth. origin[its VM] is the VM
  * that it is, or is a copy of; to be freed.

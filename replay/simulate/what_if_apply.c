@@ -292,7 +292,7 @@ static unsigned int extreme(const double *load, unsigned int n, bool most)
 	return found;
 }
 
-/* The first vCPU goes that makes the busiest CPU and the least busy as equal as any, or nearly so. */
+/* The first vCPU goes that makes the busiest CPU and the least busy about as equal as any. */
 static bool balance_once(GArray *tasks, double *load, unsigned int n)
 {
 	unsigned int from = extreme(load, n, true), to = extreme(load, n, false);
