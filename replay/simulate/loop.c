@@ -6,6 +6,7 @@
 #include "replay/policy_spec.h"
 #include "replay/simulate/loop_estimate.h"
 #include "replay/simulate/loop_parts.h"
+#include "replay/simulate/loop_what_if.h"
 #include "schema/progress.h"
 
 static void policy_free(void *data)
@@ -29,6 +30,7 @@ struct loop *loop_new(const struct policy *recorded, const struct policy_params 
 	loop->recorded_policy = recorded;
 	loop->recorded_params = *params;
 	loop->policies = g_ptr_array_new_with_free_func(policy_free);
+	loop->what_ifs = g_ptr_array_new_with_free_func(loop_what_if_free);
 	loop->n_replicates = 20;
 	loop->n_threads = 1;
 	loop->lag_margin = LOOP_MARGIN;
@@ -50,6 +52,7 @@ void loop_free(struct loop *loop)
 	replicates_free(loop->parts.runs, (size_t)loop->parts.n * loop->parts.n_lanes * (1 + loop->n_replicates));
 	g_free(loop->truth.vms);
 	g_ptr_array_unref(loop->policies);
+	g_ptr_array_unref(loop->what_ifs);
 	if (loop->input)
 		program_input_free(loop->input);
 	g_free(loop);
@@ -188,7 +191,7 @@ static GArray *policy_lanes(const struct loop *loop, const struct loop_variant *
 	return lanes;
 }
 
-static bool all_complete(const struct loop_figures *runs, unsigned int n)
+bool loop_complete(const struct loop_figures *runs, unsigned int n)
 {
 	for (unsigned int i = 0; i < n; i++)
 		if (!runs[i].complete)
@@ -196,7 +199,7 @@ static bool all_complete(const struct loop_figures *runs, unsigned int n)
 	return true;
 }
 
-static void run_policies(struct loop *loop)
+void loop_run_policies(struct loop *loop)
 {
 	const struct loop_variant *v = &loop->variants[loop->chosen];
 	g_autoptr(GArray) lanes = policy_lanes(loop, v, true);
@@ -215,7 +218,7 @@ static void run_policies(struct loop *loop)
 			loop_refuse(loop, p, VERDICT_NOT_IDENTIFIABLE,
 				    "this scheduler side is a change of EEVDF, and the recorded "
 				    "host has CFS");
-		else if (n && !all_complete(&runs[at * per], per))
+		else if (n && !loop_complete(&runs[at * per], per))
 			loop_refuse(loop, p, VERDICT_REFUSED,
 				    "the simulated vCPUs come to a standstill, or nearly so");
 		else
@@ -251,7 +254,7 @@ static void run_variant(struct loop *loop, struct loop_variant *v)
 	replicates_free(runs, (size_t)lanes->len * per);
 }
 
-void loop_run(struct loop *loop, struct program_input *input)
+void loop_set_input(struct loop *loop, struct program_input *input)
 {
 	loop->input = input;
 	for (guint i = 0; i < loop->policies->len; i++) {
@@ -260,15 +263,25 @@ void loop_run(struct loop *loop, struct program_input *input)
 		p->n_vms = input->n_vms;
 		p->vms = g_malloc0_n(MAX(input->n_vms, 1), sizeof(*p->vms));
 	}
+}
+
+void loop_run(struct loop *loop, struct program_input *input)
+{
+	loop_set_input(loop, input);
 	loop->truth = recorded_figures(loop->input);
 	add_variants(loop);
 	run_recorded(loop);
-	if (loop->reason)
+	if (loop->reason) {
+		for (guint i = 0; i < loop->what_ifs->len; i++)
+			loop_what_if_refuse(loop->what_ifs->pdata[i]);
 		return;
-	run_policies(loop);
+	}
+	loop_run_policies(loop);
 	for (unsigned int v = 0; v < loop->n_variants; v++)
 		if (v != loop->chosen && loop->variants[v].gate.result == GATE_PASS)
 			run_variant(loop, &loop->variants[v]);
+	for (guint i = 0; i < loop->what_ifs->len; i++)
+		loop_what_if_run(loop, loop->what_ifs->pdata[i]);
 }
 
 bool loop_differs(const struct loop *loop, const struct loop_variant *v)

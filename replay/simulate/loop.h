@@ -71,6 +71,7 @@ struct loop {
 	const struct policy *recorded_policy;
 	struct policy_params recorded_params;
 	GPtrArray *policies;		/* of struct loop_policy */
+	GPtrArray *what_ifs;		/* of struct loop_what_if (loop_what_if.h), of --what-if */
 	unsigned int n_replicates, n_threads;
 	uint64_t seed;
 	double lag_margin;
@@ -98,6 +99,16 @@ void loop_run(struct loop *loop, struct program_input *input);
 
 /* Scheduler sides other than plain are changes of EEVDF. */
 bool loop_can_run(const struct loop *loop, const struct loop_policy *p);
+
+/*
+ * What loop_run() is made of, for loops at another density: takes input; and, once the chosen
+ * variant has runs and a gate, estimates of all policies under it.
+ */
+void loop_set_input(struct loop *loop, struct program_input *input);
+void loop_run_policies(struct loop *loop);
+
+/* Did all n runs come to their end? */
+bool loop_complete(const struct loop_figures *runs, unsigned int n);
 
 /* That variant passes, too, and a policy's gain in work is not in the chosen one's interval. */
 bool loop_differs(const struct loop *loop, const struct loop_variant *variant);

@@ -26,7 +26,7 @@ const struct loop_metric_info loop_metric_infos[N_LOOP_METRICS] = {
 			 false },
 };
 
-static void refuse(struct loop_estimate *e, enum verdict verdict, const char *reason)
+void loop_estimate_refuse(struct loop_estimate *e, enum verdict verdict, const char *reason)
 {
 	*e = (struct loop_estimate){
 		.value = NAN,
@@ -41,10 +41,10 @@ void loop_refuse(const struct loop *loop, struct loop_policy *p, enum verdict ve
 		 const char *reason)
 {
 	for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
-		refuse(&p->estimates[m], verdict, reason);
+		loop_estimate_refuse(&p->estimates[m], verdict, reason);
 	for (unsigned int vm = 0; vm < loop->input->n_vms; vm++)
 		for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
-			refuse(&p->vms[vm][m], verdict, NULL);
+			loop_estimate_refuse(&p->vms[vm][m], verdict, NULL);
 }
 
 static double change(double value, double from)
@@ -78,11 +78,17 @@ double loop_difference(enum loop_metric m, const struct loop_figures *with,
 	}
 }
 
-/* Replicates of both [1 + n], of which the first is left aside. */
 void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct loop_figures *with,
 		       const struct loop_figures *without, unsigned int n, int vm, double half)
 {
-	const struct loop_metric_info *info = &loop_metric_infos[m];
+	loop_estimate_change(e, m, &loop_metric_infos[m], with, without, n, vm, half);
+}
+
+/* Replicates of both [1 + n], of which the first is left aside. */
+void loop_estimate_change(struct loop_estimate *e, enum loop_metric m,
+			  const struct loop_metric_info *info, const struct loop_figures *with,
+			  const struct loop_figures *without, unsigned int n, int vm, double half)
+{
 	g_autofree double *differences = g_new(double, n);
 	double error;
 
@@ -90,7 +96,7 @@ void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct
 		differences[i] = loop_difference(m, &with[1 + i], &without[1 + i], vm);
 	*e = (struct loop_estimate){ 0 };
 	if (!replicates_interval(differences, n, &e->value, e->statistical)) {
-		refuse(e, VERDICT_INSUFFICIENT_DATA, "a replicate has none of what it is taken of");
+		loop_estimate_refuse(e, VERDICT_INSUFFICIENT_DATA, "a replicate has none of what it is taken of");
 		return;
 	}
 	if (with == without) {	/* the recorded policy itself: 0, and known to be */
@@ -127,11 +133,11 @@ static void estimate_fairness(struct loop_policy *p, unsigned int n_vms)
 	e->verdict = most.verdict == VERDICT_NO_CLEAR_EFFECT ? most.verdict : VERDICT_LOSS;
 }
 
-/* A model with a known error in work is believed in no more than the sign of what is larger. */
-static void doubt(struct loop_estimate *e, enum loop_metric m, double error)
+void loop_estimate_doubt(struct loop_estimate *e, enum loop_metric m, double error)
 {
 	if (isnan(e->value))
 		return;
+	g_free(e->reason);
 	e->reason = g_strdup_printf(
 		"model error: work is off by %.1f %%, take no more than the sign", error);
 	if (m == LOOP_THROUGHPUT && fabs(e->value) <= 2 * error)
@@ -158,7 +164,7 @@ void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
 	estimate_fairness(p, loop->input->n_vms);
 	for (unsigned int m = 0;
 	     m < N_LOOP_METRICS && loop->gate->result == GATE_WARN && !p->recorded; m++)
-		doubt(&p->estimates[m], m, gate_work_error(loop->gate));
+		loop_estimate_doubt(&p->estimates[m], m, gate_work_error(loop->gate));
 }
 
 void loop_estimate_margin(const struct loop *loop, struct loop_policy *p,

@@ -16,6 +16,17 @@ double loop_difference(enum loop_metric m, const struct loop_figures *with,
 void loop_estimate_set(struct loop_estimate *e, enum loop_metric m, const struct loop_figures *with,
 		       const struct loop_figures *without, unsigned int n, int vm, double half);
 
+/* The same, with another model error than that of loop_metric_infos. */
+void loop_estimate_change(struct loop_estimate *e, enum loop_metric m,
+			  const struct loop_metric_info *info, const struct loop_figures *with,
+			  const struct loop_figures *without, unsigned int n, int vm, double half);
+
+/* There is none, and why. */
+void loop_estimate_refuse(struct loop_estimate *e, enum verdict verdict, const char *reason);
+
+/* A model with a known error in work, percent, is believed in no more than signs. */
+void loop_estimate_doubt(struct loop_estimate *e, enum loop_metric m, double error);
+
 /* All figures of p; with: [1 + loop->n_replicates], under the chosen variant. */
 void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
 			  const struct loop_figures *with);

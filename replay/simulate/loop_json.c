@@ -2,6 +2,7 @@
 #include "replay/simulate/loop_json.h"
 
 #include "replay/policy_spec.h"
+#include "replay/simulate/loop_what_if.h"
 
 static void add_pair(cJSON *o, const char *name, const double *limits)
 {
@@ -90,6 +91,50 @@ static cJSON *variant_json(const struct loop *loop, const struct loop_variant *v
 	return o;
 }
 
+static void add_policies(cJSON *o, const struct loop *loop)
+{
+	cJSON *list = cJSON_AddArrayToObject(o, "policies");
+
+	for (guint i = 0; !loop->reason && i < loop->policies->len; i++)
+		cJSON_AddItemToArray(list, policy_json(loop, loop->policies->pdata[i]));
+}
+
+static void add_what_if_gate(cJSON *root, const struct loop_what_if *wi)
+{
+	cJSON *o = cJSON_AddObjectToObject(root, "gate");
+	const struct what_if_evidence *e = &wi->evidence;
+
+	cJSON_AddStringToObject(o, "result", gate_result_names[wi->result]);
+	cJSON_AddNumberToObject(o, "density", e->density);
+	cJSON_AddNumberToObject(o, "window", e->window);
+	cJSON_AddNumberToObject(o, "presence", 100 * e->presence);
+	cJSON_AddNumberToObject(o, "unmodelled_spin", 100 * e->unmodelled_spin);
+	cJSON_AddBoolToObject(o, "complete", e->complete);
+	add_reason(o, wi->reason);
+}
+
+static cJSON *what_if_json(const struct loop_what_if *wi)
+{
+	cJSON *o = cJSON_CreateObject(), *list;
+	const struct loop *there = wi->there;
+
+	cJSON_AddStringToObject(o, "what_if", wi->text);
+	cJSON_AddBoolToObject(o, "extrapolation", true);
+	add_what_if_gate(o, wi);
+	list = cJSON_AddArrayToObject(o, "density");
+	if (wi->result == GATE_REFUSE) {
+		cJSON_AddArrayToObject(o, "policies");
+		return o;
+	}
+	for (unsigned int m = 0; m < LOOP_SHARE; m++)
+		cJSON_AddItemToArray(list, estimate_json(&wi->estimates[m], m, NULL));
+	for (unsigned int vm = 0; vm < there->input->n_vms; vm++)
+		cJSON_AddItemToArray(list, estimate_json(&wi->vms[vm], LOOP_THROUGHPUT,
+							 there->input->vms[vm].name));
+	add_policies(o, there);
+	return o;
+}
+
 cJSON *loop_json(const struct loop *loop)
 {
 	cJSON *root = cJSON_CreateObject(), *o, *list;
@@ -115,8 +160,9 @@ cJSON *loop_json(const struct loop *loop)
 	list = cJSON_AddArrayToObject(root, "variants");
 	for (unsigned int v = 0; v < loop->n_variants; v++)
 		cJSON_AddItemToArray(list, variant_json(loop, &loop->variants[v]));
-	list = cJSON_AddArrayToObject(root, "policies");
-	for (guint i = 0; !loop->reason && i < loop->policies->len; i++)
-		cJSON_AddItemToArray(list, policy_json(loop, loop->policies->pdata[i]));
+	add_policies(root, loop);
+	list = cJSON_AddArrayToObject(root, "what_if");
+	for (guint i = 0; i < loop->what_ifs->len; i++)
+		cJSON_AddItemToArray(list, what_if_json(loop->what_ifs->pdata[i]));
 	return root;
 }

@@ -29,6 +29,8 @@ void loop_parts_run(struct loop *loop)
 	const struct sim_host *host = &loop->variants[loop->chosen].input.host;
 	g_autoptr(GArray) lanes = g_array_new(FALSE, FALSE, sizeof(struct lane));
 
+	if (!loop->parts.n)
+		return;
 	for (unsigned int k = 0; k < loop->parts.n; k++) {
 		struct program_input *input = loop->parts.inputs[k];
 		guint first = lanes->len;

@@ -4,6 +4,7 @@
 
 #include "replay/policy_spec.h"
 #include "replay/simulate/loop_json.h"
+#include "replay/simulate/loop_what_if.h"
 #include "schema/text_table.h"
 
 static void percent_cell(struct text_table *t, double value)
@@ -73,12 +74,12 @@ static void print_variants(const struct loop *loop)
 	text_table_print(t, "  ", stdout);
 }
 
-static void interval_cell(struct text_table *t, const double *limits)
+static void interval_cell(struct text_table *t, const double *limits, int digits)
 {
 	if (isnan(limits[0]))
 		text_table_cell(t, "-");
 	else
-		text_table_cell(t, "[%+.1f, %+.1f]", limits[0], limits[1]);
+		text_table_cell(t, "[%+.*f, %+.*f]", digits, limits[0], digits, limits[1]);
 }
 
 static void label_cells(struct text_table *t, const struct loop_policy *p)
@@ -87,31 +88,35 @@ static void label_cells(struct text_table *t, const struct loop_policy *p)
 	text_table_cell(t, "%s", scheduler_side_names[p->side]);
 }
 
-static void print_gains(const struct loop *loop)
+static void value_cell(struct text_table *t, double value, int digits)
+{
+	if (isnan(value))
+		text_table_cell(t, "-");
+	else
+		text_table_cell(t, "%+.*f", digits, value);
+}
+
+/* with: "", or of what is asked there. */
+static void print_gains(const struct loop *loop, const char *with)
 {
 	static const char *const headings[] = {
 		"policy", "side", ">work %", ">95 %, chance", ">with the model's", "verdict"
 	};
 	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
 
-	printf("\nUseful work against the recorded policy (%s), simulated likewise:\n",
+	printf("\nUseful work%s against the recorded policy (%s), simulated likewise:\n", with,
 	       loop->recorded_policy->name);
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
 		const struct loop_estimate *e = &p->estimates[LOOP_THROUGHPUT];
 
 		label_cells(t, p);
-		if (isnan(e->value))
-			text_table_cell(t, "-");
-		else
-			text_table_cell(t, "%+.2f", e->value);
-		interval_cell(t, e->statistical);
-		interval_cell(t, e->total);
+		value_cell(t, e->value, 2);
+		interval_cell(t, e->statistical, 1);
+		interval_cell(t, e->total, 1);
 		text_table_cell(t, "%s", verdict_names[e->verdict]);
 	}
 	text_table_print(t, "  ", stdout);
-	if (!loop->parts.n)
-		puts("  The recording is too short to be parted: chance is that of the replicates alone.");
 }
 
 static void print_others(const struct loop *loop)
@@ -131,12 +136,10 @@ static void print_others(const struct loop *loop)
 		for (unsigned int m = LOOP_SPIN; m < N_LOOP_METRICS; m++) {
 			double value = p->estimates[m].value;
 
-			if (isnan(value))
-				text_table_cell(t, "-");
-			else if (m == LOOP_SPIN)	/* saved, as a change */
-				text_table_cell(t, "%+.3f", value ? -value : 0);
+			if (m == LOOP_SPIN)	/* saved, as a change */
+				value_cell(t, value ? -value : 0, 3);
 			else
-				text_table_cell(t, m == LOOP_YIELDS ? "%+.0f" : "%+.1f", value);
+				value_cell(t, value, m != LOOP_YIELDS);
 		}
 	}
 	text_table_print(t, "  ", stdout);
@@ -187,6 +190,69 @@ static void print_reasons(const struct loop *loop)
 	}
 }
 
+static void density_row(struct text_table *t, const char *what, const char *vm,
+			const struct loop_estimate *e, int digits)
+{
+	text_table_cell(t, "%s%.30s", what, vm);
+	value_cell(t, e->value, digits);
+	interval_cell(t, e->statistical, digits);
+	interval_cell(t, e->total, digits);
+}
+
+/* Saved, as a change. */
+static struct loop_estimate negated(const struct loop_estimate *e)
+{
+	return (struct loop_estimate){
+		.value = e->value ? -e->value : 0,
+		.statistical = { 0 - e->statistical[1], 0 - e->statistical[0] },
+		.total = { 0 - e->total[1], 0 - e->total[0] },
+	};
+}
+
+static void print_density(const struct loop_what_if *wi)
+{
+	static const char *const headings[] = { "the recorded policy there", ">change",
+						">95 %, chance", ">with the model's" };
+	static const char *const rows[LOOP_SHARE] = {
+		"useful work, all VMs, %", "spinning, CPUs",	   "IPI response, mean, %",
+		"IPI response, p50, %",	   "IPI response, p95, %", "IPI response, p99, %",
+		"PAUSE exits, %",	   "yields, 1/s",
+	};
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+	struct loop_estimate spin = negated(&wi->estimates[LOOP_SPIN]);
+
+	for (unsigned int m = 0; m < LOOP_SHARE; m++) {
+		density_row(t, rows[m], "", m == LOOP_SPIN ? &spin : &wi->estimates[m],
+			    m == LOOP_SPIN ? 3 : m != LOOP_YIELDS);
+		for (unsigned int vm = 0; m == LOOP_THROUGHPUT && vm < wi->there->input->n_vms;
+		     vm++)
+			density_row(t, "  of ", wi->there->input->vms[vm].name, &wi->vms[vm], 1);
+	}
+	text_table_print(t, "  ", stdout);
+}
+
+static void print_what_if(const struct loop_what_if *wi)
+{
+	g_autofree char *with = g_strdup_printf(" with %s", wi->text);
+	const struct program_input *there = wi->there ? wi->there->input : NULL;
+
+	printf("\nWhat if %s? May that be extrapolated? %s", wi->text,
+	       gate_result_names[wi->result]);
+	if (wi->reason)
+		printf(":\n  %s.\n", wi->reason);
+	else
+		puts("");
+	if (wi->result == GATE_REFUSE)
+		return;
+	printf("An extrapolation: %u vCPUs of %u VM%s on %u CPU%s, against as recorded, both "
+	       "simulated.\n",
+	       there->programs->len, there->n_vms, there->n_vms == 1 ? "" : "s", there->host.n_cpu,
+	       there->host.n_cpu == 1 ? "" : "s");
+	print_density(wi);
+	print_gains(wi->there, with);
+	print_others(wi->there);
+}
+
 /* As --policy takes it. */
 static char *recorded_spec(const struct loop *loop)
 {
@@ -231,12 +297,16 @@ void loop_print_text(const struct loop *loop)
 		       loop->reason);
 		return;
 	}
-	print_gains(loop);
+	print_gains(loop, "");
+	if (!loop->parts.n)
+		puts("  The recording is too short to be parted: chance is that of the replicates alone.");
 	print_others(loop);
 	for (unsigned int v = 0; v < loop->n_variants; v++)
 		if (loop_differs(loop, &loop->variants[v]))
 			print_differing(loop, &loop->variants[v]);
 	print_reasons(loop);
+	for (guint i = 0; i < loop->what_ifs->len; i++)
+		print_what_if(loop->what_ifs->pdata[i]);
 	puts("\nSigns and order are what to take from here: where gains of a real kernel could be "
 	     "measured, they\n"
 	     "were 0.7 to 1.5 times those of the closed loop.");

@@ -12,6 +12,7 @@
 #include "replay/run.h"
 #include "replay/simulate/extract.h"
 #include "replay/simulate/loop_json.h"
+#include "replay/simulate/loop_what_if.h"
 #include "schema/command.h"
 #include "schema/progress.h"
 
@@ -19,7 +20,7 @@
 
 enum { MAX_REPLICATES = 10000 };
 
-static char **option_policies, **option_sides;
+static char **option_policies, **option_sides, **option_what_ifs;
 static gboolean option_json;
 static gint64 option_seed = 1;
 static gint option_replicates = 20;
@@ -34,6 +35,10 @@ static const GOptionEntry options[] = {
 	  "SIDE" },
 	{ "lag-margin", 0, 0, G_OPTION_ARG_DOUBLE, &option_margin,
 	  "Margin of lag-credit, slices per queued entity (default: 0.1)", "X" },
+	{ "what-if", 0, 0, G_OPTION_ARG_STRING_ARRAY, &option_what_ifs,
+	  "The same work at another density, too: vms=+N, cpus=-N, window=NS[,…]; may be given "
+	  "again",
+	  "CHANGE" },
 	{ "replicates", 0, 0, G_OPTION_ARG_INT, &option_replicates,
 	  "Runs of each policy (default: 20)", "N" },
 	{ "seed", 0, 0, G_OPTION_ARG_INT64, &option_seed, "Seed of the replicates (default: 1)",
@@ -51,7 +56,7 @@ static const struct command command = {
 	.summary = "Run the recorded work again under other policies and scheduler sides.",
 	.description = "Without --policy: stock, ipi-aware, relaxed and ipi-aware+relaxed. Results "
 		       "are also kept in the\n"
-		       "database (tables simulation, simulation_gate).",
+		       "database (tables simulation, simulation_gate, simulation_density).",
 };
 
 static int side_of(const char *name)
@@ -108,6 +113,35 @@ static bool add_policies(struct loop *loop, const GArray *list, GError **error)
 	return true;
 }
 
+/* Questions of --what-if that are understood; false: they are not, or one is there twice. */
+static bool add_what_ifs(struct loop *loop, GError **error)
+{
+	for (char **text = option_what_ifs; text && *text; text++) {
+		struct what_if asked;
+
+		if (!what_if_parse(*text, &asked, error))
+			return false;
+		if (!loop_add_what_if(loop, &asked)) {
+			g_set_error(error, WHAT_IF_ERROR, 0, "--what-if '%s' is given twice",
+				    *text);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool what_ifs_possible(const struct loop *loop, const struct program_input *input,
+			      GError **error)
+{
+	for (guint i = 0; i < loop->what_ifs->len; i++) {
+		const struct loop_what_if *wi = loop->what_ifs->pdata[i];
+
+		if (!what_if_possible(&wi->asked, input, error))
+			return false;
+	}
+	return true;
+}
+
 /* All parts, or none: what is too short to be parted is no failure. */
 static void extract_parts(struct loop_parts *parts, const struct run *run)
 {
@@ -144,10 +178,13 @@ static struct loop *simulate(struct recorded *recorded, GError **error)
 	struct loop *loop = loop_new(run->recorded_policy, &run->recorded_params);
 	g_autoptr(GArray) list = parse_policies(&run->recorded_params, error);
 	struct program_input *input =
-		list && add_policies(loop, list, error) ? extract(recorded, run, &loop->parts, error) : NULL;
+		list && add_policies(loop, list, error) && add_what_ifs(loop, error)
+			? extract(recorded, run, &loop->parts, error)
+			: NULL;
 
 	run_free(run);
-	if (!input) {
+	if (!input || !what_ifs_possible(loop, input, error)) {
+		program_input_free(input);
 		loop_free(loop);
 		return NULL;
 	}
@@ -194,7 +231,8 @@ static int simulate_db(const char *path)
 		else
 			loop_print_text(loop);
 		status = answered(loop) ? EXIT_FINE : EXIT_UNANSWERED;
-	} else if (g_error_matches(error, POLICY_SPEC_ERROR, 0)) {
+	} else if (g_error_matches(error, POLICY_SPEC_ERROR, 0) ||
+		   g_error_matches(error, WHAT_IF_ERROR, 0)) {
 		status = command_usage(&command, "%s", error->message);
 	} else {
 		bool unanswered = g_error_matches(error, EXTRACT_ERROR, 0);

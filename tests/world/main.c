@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * world random SEED [--out=DIR] [--seconds=S] [--replicates=R]
+ * world random SEED [--vms=N] [--cpus=N] [--window=NS]
  * world random SEED --override=DECISION=TARGET
  *
  * The world that a seed stands for. With --out: DIR/stock.dat, DIR/stock.dat.host.json and
- * DIR/truth.json; without, the truth on standard output. See README.
+ * DIR/truth.json; without, the truth on standard output. With --vms, --cpus (1 or -1 each) and
+ * --window the same world at another density. See README.
  */
 #include <errno.h>
 #include <glib.h>
@@ -13,17 +15,22 @@
 #include <string.h>
 
 #include "tests/world/calibrate.h"
+#include "tests/world/density.h"
 #include "tests/world/truth.h"
 
 static char **arguments, *out, *override;
 static double seconds = 4;
-static gint replicates = 6;
+static gint replicates = 6, vms, cpus;
+static gint64 window;
 
 static const GOptionEntry entries[] = {
 	{ "out", 0, 0, G_OPTION_ARG_FILENAME, &out, "Write recording and truth there", "DIR" },
 	{ "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "Length of each run (4)", "S" },
 	{ "replicates", 0, 0, G_OPTION_ARG_INT, &replicates,
 	  "Runs of other programs, beside the recorded one (6)", "R" },
+	{ "vms", 0, 0, G_OPTION_ARG_INT, &vms, "One VM more (1) or less (-1)", "N" },
+	{ "cpus", 0, 0, G_OPTION_ARG_INT, &cpus, "One CPU more (1) or less (-1)", "N" },
+	{ "window", 0, 0, G_OPTION_ARG_INT64, &window, "Another PAUSE window", "NS" },
 	{ "override", 0, 0, G_OPTION_ARG_STRING, &override,
 	  "What if that decision had had that target (-1: nobody)?", "DECISION=TARGET" },
 	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &arguments, NULL, "random SEED" },
@@ -79,6 +86,7 @@ int main(int argc, char **argv)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_autoptr(GError) error = NULL;
+	struct density density;
 	struct settings s;
 	gint64 seed;
 	int status;
@@ -91,8 +99,13 @@ int main(int argc, char **argv)
 		return fail(2, "wanted: random SEED");
 	if (seconds < 0.01 || seconds > 1000 || replicates < 0 || replicates > 1000)
 		return fail(2, "a number is out of range");
+	if (vms < -1 || vms > 1 || cpus < -1 || cpus > 1 || window < 0 || window > 1000 * MS)
+		return fail(2, "another density is out of range");
 	settings_random(&s, seed, seconds * 1e9);
 	settings_calibrate(&s);
+	density = (struct density){ vms, cpus, window };
+	if (!settings_change_density(&s, &density))
+		return fail(1, "a world cannot have as many, or as few");
 	status = override ? write_override(&s) : write_world(&s);
 	g_strfreev(arguments);
 	g_free(out);

@@ -13,7 +13,7 @@ static guint64 program_seed(const struct settings *s, unsigned int run)
 	return chance_u64(&c);
 }
 
-static struct account run_once(const struct settings *s, enum policy policy, unsigned int run)
+struct account truth_run(const struct settings *s, enum policy policy, unsigned int run)
 {
 	g_autofree struct world *w = world_new(s, policy, program_seed(s, run), NULL);
 
@@ -41,11 +41,11 @@ static bool run_recorded(const struct settings *s, const char *path, struct acco
 /* --- figures --- */
 
 enum figure { THROUGHPUT_GAIN, SPIN_CPU, SPIN_SEEN_CPU, IPI_RESPONSE, PAUSE_EXITS, YIELDS,
-	      IDLE_SHARE, N_FIGURES };
+	      IDLE_SHARE, WORK_CPU, N_FIGURES };
 
 static const char *const figure_names[N_FIGURES] = {
 	"throughput_gain", "spin_cpu", "spin_seen_cpu", "ipi_response_us", "pause_exits_per_s",
-	"yields_per_s", "idle_share",
+	"yields_per_s", "idle_share", "work_cpu",
 };
 
 static double figure(const struct settings *s, enum figure f, const struct account *a,
@@ -66,6 +66,8 @@ static double figure(const struct settings *s, enum figure f, const struct accou
 		return a->n_pauses / seconds;
 	case YIELDS:
 		return a->n_yields / seconds;
+	case WORK_CPU:
+		return a->work / length;
 	default:
 		return a->idle_ns / length / s->n_cpus;
 	}
@@ -89,6 +91,21 @@ static void print_figure(const struct settings *s, enum figure f, unsigned int n
 		g_string_append(to, "null }");
 }
 
+/* Work of each VM, CPUs: mean over runs. */
+static void print_vm_work(const struct settings *s, unsigned int n, const struct account *a,
+			  GString *to)
+{
+	g_string_append(to, ",\n   \"vm_work_cpu\": [");
+	for (unsigned int i = 0; i < s->n_vms; i++) {
+		double sum = 0;
+
+		for (unsigned int r = 0; r < n; r++)
+			sum += a[r].vm_work[i];
+		g_string_append_printf(to, "%s%.6f", i ? ", " : "", sum / n / s->length);
+	}
+	g_string_append(to, "]");
+}
+
 static void print_vms(const struct settings *s, const struct account *a,
 		      const struct account *stock, GString *to)
 {
@@ -109,6 +126,7 @@ static void print_policies(const struct settings *s, unsigned int n, struct acco
 				       all[p][0].n_decisions, all[p][0].n_ops);
 		for (unsigned int f = 0; f < N_FIGURES; f++)
 			print_figure(s, f, n, all[p], all[POLICY_STOCK], to);
+		print_vm_work(s, n, all[p], to);
 		print_vms(s, all[p], all[POLICY_STOCK], to);
 		g_string_append(to, " }");
 	}
@@ -126,7 +144,7 @@ bool truth_print(const struct settings *s, unsigned int replicates, const char *
 			if (p == POLICY_STOCK && r == 0 && path)
 				ok = run_recorded(s, path, &all[p][r], error);
 			else
-				all[p][r] = run_once(s, p, r);
+				all[p][r] = truth_run(s, p, r);
 		}
 	}
 	g_string_append(to, "{\n \"format\": \"counterspin-world-truth\",\n \"version\": 1,\n"

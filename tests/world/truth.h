@@ -8,6 +8,9 @@
 
 #include "tests/world/world.h"
 
+/* One run: its programs are the recorded ones (0), or others. */
+struct account truth_run(const struct settings *s, enum policy policy, unsigned int run);
+
 /*
  * Run every policy with the recorded programs (run 0) and with 'replicates' others; write what
  * they did as JSON to 'to'. With a path, run 0 of stock is recorded there.
