@@ -14,7 +14,8 @@
 # From the environment: COUNTERSPIN and WORLD (programs; default: of build/), EVALUATE (replay,
 # simulate or both, 'replay simulate'; default: replay), KEEP (directory for
 # the JSON, kept; default: a temporary one), JOBS (worlds at a time; default: CPUs), METRIC
-# (default: throughput_gain), SECONDS_EACH (of a recording; default: 4), REPLICATES (default: 6),
+# (default: throughput_gain), SECONDS_EACH (of a recording; default: 4), REPLICATES (of a world; default: 6),
+# RUNS (replicates of simulate; default: 20),
 # GOALS (share of right signs, rank correlation, error in points, coverage; default: 0.95 0.85 1.0 0.9).
 set -eu
 set -o pipefail
@@ -37,7 +38,8 @@ usage() {
 # there is nothing to run again and only a message.
 evaluate() {
 	local policies=() status=0
-	[ "$1" = replay ] || policies=(-p ipi-aware -p relaxed -p ipi-aware+relaxed -p receiver-first)
+	[ "$1" = replay ] || policies=(-p ipi-aware -p relaxed -p ipi-aware+relaxed -p receiver-first
+		--replicates="${RUNS:-20}")
 	"$COUNTERSPIN" "$1" --json "${policies[@]}" "$2/db" > "$2/$1.json" 2> "$2/$1.log" || status=$?
 	if [ "$status" -eq 1 ] && [ ! -s "$2/$1.json" ]; then
 		sqlite3 -batch :memory: "SELECT json_object('gate', json_object('result', 'NOT EXTRACTED',
