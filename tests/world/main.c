@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * world random SEED [--out=DIR] [--seconds=S] [--replicates=R]
+ * world shape NAME VMS SEED [--out=DIR] [--seconds=S] [--replicates=R] [--sides]
  * world random SEED --override=DECISION=TARGET
  *
- * The world that a seed stands for. With --out: DIR/stock.dat, DIR/stock.dat.host.json and
- * DIR/truth.json; without, the truth on standard output. See README.
+ * The world that a seed stands for, or one whose guests are of a known shape (shapes.c). With
+ * --out: DIR/stock.dat, DIR/stock.dat.host.json and DIR/truth.json; without, the truth on standard
+ * output. See README.
  */
 #include <errno.h>
 #include <glib.h>
@@ -13,20 +15,24 @@
 #include <string.h>
 
 #include "tests/world/calibrate.h"
+#include "tests/world/shapes.h"
 #include "tests/world/truth.h"
 
 static char **arguments, *out, *override;
 static double seconds = 4;
 static gint replicates = 6;
+static gboolean sides;
 
 static const GOptionEntry entries[] = {
 	{ "out", 0, 0, G_OPTION_ARG_FILENAME, &out, "Write recording and truth there", "DIR" },
 	{ "seconds", 0, 0, G_OPTION_ARG_DOUBLE, &seconds, "Length of each run (4)", "S" },
 	{ "replicates", 0, 0, G_OPTION_ARG_INT, &replicates,
 	  "Runs of other programs, beside the recorded one (6)", "R" },
+	{ "sides", 0, 0, G_OPTION_ARG_NONE, &sides,
+	  "Tell of scheduler sides, too; under EEVDF", NULL },
 	{ "override", 0, 0, G_OPTION_ARG_STRING, &override,
 	  "What if that decision had had that target (-1: nobody)?", "DECISION=TARGET" },
-	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &arguments, NULL, "random SEED" },
+	{ G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_STRING_ARRAY, &arguments, NULL, "random SEED | shape NAME VMS SEED" },
 	{ NULL }
 };
 
@@ -51,7 +57,7 @@ static int write_world(const struct settings *s)
 		return fail(3, g_strerror(errno));
 	recording = out ? g_build_filename(out, "stock.dat", NULL) : NULL;
 	truth = out ? g_build_filename(out, "truth.json", NULL) : NULL;
-	if (!truth_print(s, replicates, recording, text, &error))
+	if (!truth_print(s, replicates, sides, recording, text, &error))
 		return fail(3, error->message);
 	if (!out)
 		fputs(text->str, stdout);
@@ -75,24 +81,43 @@ static int write_override(const struct settings *s)
 	return 0;
 }
 
+/* 0: settings are as the arguments say. */
+static int read_settings(struct settings *s)
+{
+	unsigned int n = arguments ? g_strv_length(arguments) : 0;
+	gint64 seed, n_vms;
+
+	if (n == 2 && !strcmp(arguments[0], "random") && number(arguments[1], 0, G_MAXINT64, &seed)) {
+		settings_random(s, seed, seconds * 1e9);
+		settings_calibrate(s);
+		return 0;
+	}
+	if (n != 4 || strcmp(arguments[0], "shape") ||
+	    !number(arguments[3], 0, G_MAXINT64, &seed))
+		return fail(2, "wanted: random SEED, or shape NAME VMS SEED");
+	if (!number(arguments[2], 1, MAX_VMS, &n_vms) ||
+	    !settings_shape(s, arguments[1], n_vms, seed, seconds * 1e9))
+		return fail(2, "shapes are dedup, vips and dbench, of 1 to 4 VMs");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
 	g_autoptr(GError) error = NULL;
 	struct settings s;
-	gint64 seed;
 	int status;
 
 	g_option_context_add_main_entries(context, entries, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error))
 		return fail(2, error->message);
-	if (!arguments || g_strv_length(arguments) != 2 || strcmp(arguments[0], "random") ||
-	    !number(arguments[1], 0, G_MAXINT64, &seed))
-		return fail(2, "wanted: random SEED");
 	if (seconds < 0.01 || seconds > 1000 || replicates < 0 || replicates > 1000)
 		return fail(2, "a number is out of range");
-	settings_random(&s, seed, seconds * 1e9);
-	settings_calibrate(&s);
+	status = read_settings(&s);
+	if (status)
+		return status;
+	if (sides && s.scheduler != SCHED_EEVDF)
+		return fail(2, "scheduler sides are of EEVDF, and this world has CFS");
 	status = override ? write_override(&s) : write_world(&s);
 	g_strfreev(arguments);
 	g_free(out);
