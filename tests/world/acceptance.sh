@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# acceptance.sh N [FIRST_SEED]	N worlds: generate, import, replay, score
-# acceptance.sh --score DIR	score what DIR/SEED/truth.json and DIR/SEED/replay.json say
+# acceptance.sh N [FIRST_SEED]	N worlds: generate, import, evaluate, score
+# acceptance.sh --score DIR	score what DIR/SEED/truth.json and DIR/SEED/EVALUATE.json say
 #
-# Holds the gains that 'counterspin replay' estimates from a world's stock recording against what
-# the world's policies really gained: the mean over its runs. Prints, per policy and over all,
-# how often the sign is right where the truth is 1 % or more, the rank correlation, the mean
-# absolute error and how often the 95 % interval holds the truth; and what was refused, and why.
+# Holds the gains that 'counterspin replay' or 'counterspin simulate' gives from a world's stock
+# recording against what the world's policies really gained: the mean over its runs. Prints, per
+# policy and over all, how often the sign is right where the truth is 1 % or more, the rank
+# correlation, the mean absolute error and how often the 95 % interval holds the truth; and what
+# was refused, and why; of simulate also what its gate said.
 # Exit status: 0 the goals are met, 1 they are not, 3 something failed.
 #
-# From the environment: COUNTERSPIN and WORLD (programs; default: of build/), KEEP (directory for
+# From the environment: COUNTERSPIN and WORLD (programs; default: of build/), EVALUATE (replay,
+# simulate or both, 'replay simulate'; default: replay), KEEP (directory for
 # the JSON, kept; default: a temporary one), JOBS (worlds at a time; default: CPUs), METRIC
-# (default: throughput_gain), SECONDS_EACH (of a recording; default: 4), REPLICATES (default: 6),
+# (default: throughput_gain), SECONDS_EACH (of a recording; default: 4), REPLICATES (of a world; default: 6),
+# RUNS (replicates of simulate; default: 20),
 # GOALS (share of right signs, rank correlation, error in points, coverage; default: 0.95 0.85 1.0 0.9).
 set -eu
 set -o pipefail
@@ -23,39 +26,61 @@ COUNTERSPIN=${COUNTERSPIN:-$top/build/counterspin}
 WORLD=${WORLD:-$top/build/tests/world/world}
 METRIC=${METRIC:-throughput_gain}
 read -r goal_sign goal_rank goal_error goal_cover <<< "${GOALS:-0.95 0.85 1.0 0.9}"
-export COUNTERSPIN WORLD
+EVALUATE=${EVALUATE:-replay}
+export COUNTERSPIN WORLD EVALUATE
 
 usage() {
 	echo 'usage: acceptance.sh N [FIRST_SEED] | --score DIR' >&2
 	exit 2
 }
 
+# evaluate METHOD DIR: of DIR/db. That a question is not answered (status 1) is an answer, also if
+# there is nothing to run again and only a message.
+evaluate() {
+	local policies=() status=0
+	[ "$1" = replay ] || policies=(-p ipi-aware -p relaxed -p ipi-aware+relaxed -p receiver-first
+		--replicates="${RUNS:-20}")
+	"$COUNTERSPIN" "$1" --json "${policies[@]}" "$2/db" > "$2/$1.json" 2> "$2/$1.log" || status=$?
+	if [ "$status" -eq 1 ] && [ ! -s "$2/$1.json" ]; then
+		sqlite3 -batch :memory: "SELECT json_object('gate', json_object('result', 'NOT EXTRACTED',
+			'reason', trim(CAST(readfile('$2/$1.log') AS TEXT), char(10))))" > "$2/$1.json"
+	fi
+	[ "$status" -le 1 ]
+}
+
 # one DIR SEED: its truth and its estimates; the recording goes away.
 one() {
-	local dir=$1/$2
+	local dir=$1/$2 method
 	"$WORLD" random "$2" --out "$dir" --seconds "${SECONDS_EACH:-4}" --replicates "${REPLICATES:-6}"
 	"$COUNTERSPIN" import --force "$dir/stock.dat" -o "$dir/db" 2> "$dir/import.log"
 	rm -f "$dir/stock.dat"
-	"$COUNTERSPIN" replay --json "$dir/db" > "$dir/replay.json" 2> "$dir/replay.log"
+	for method in $EVALUATE; do
+		evaluate "$method" "$dir"
+	done
 	rm -f "$dir/db"
 	echo "world $2" >&2
 }
-export -f one
+export -f evaluate one
 
-# cells DIR: world, policy, truth, its s.e., the recorded run's own gain, estimate, interval, reason.
+# cells DIR METHOD: world, policy, truth, its s.e., the recorded run's own gain, estimate, interval, reason, gate.
+# What the gate or the extraction refuses has no policies: all of the world's cells have its reason.
 cells() {
-	local seed
+	local seed json
 	for seed in $(cd "$1" && ls | sort -n); do
-		[ -e "$1/$seed/replay.json" ] || { echo "world $seed: no estimates" >&2; return 3; }
+		json=$1/$seed/$2.json
+		[ -e "$json" ] || { echo "world $seed: no estimates" >&2; return 3; }
 		sqlite3 -batch -noheader -separator '	' -nullvalue - :memory: "
 			WITH truth AS (SELECT value AS t FROM json_each(readfile('$1/$seed/truth.json'), '\$.policies')),
-			policy AS (SELECT value AS p FROM json_each(readfile('$1/$seed/replay.json'), '\$.policies')),
+			policy AS (SELECT value AS p FROM json_each(readfile('$json'), '\$.policies')),
 			estimate AS (SELECT json_extract(p, '\$.name') AS name, e.value AS e FROM policy,
-				json_each(p, '\$.estimates') e WHERE json_extract(e.value, '\$.metric') = '$METRIC')
+				json_each(p, '\$.estimates') e WHERE json_extract(e.value, '\$.metric') = '$METRIC'
+				  AND json_extract(e.value, '\$.vm') IS NULL)
 			SELECT $seed, json_extract(t, '\$.name'), json_extract(t, '\$.throughput_gain.mean'),
 			       json_extract(t, '\$.throughput_gain.se'), json_extract(t, '\$.throughput_gain.own'),
 			       json_extract(e, '\$.value'), json_extract(e, '\$.total[0]'), json_extract(e, '\$.total[1]'),
-			       coalesce(json_extract(e, '\$.reason'), iif(e IS NULL, 'no such estimate', json_extract(e, '\$.verdict')))
+			       coalesce(json_extract(e, '\$.reason'), iif(e IS NULL, coalesce(
+				json_extract(readfile('$json'), '\$.gate.reason'), 'no such estimate'), json_extract(e, '\$.verdict'))),
+			       json_extract(readfile('$json'), '\$.gate.result')
 			  FROM truth LEFT JOIN estimate ON name = json_extract(t, '\$.name')
 			 WHERE json_extract(t, '\$.name') NOT IN ('stock', 'none')"
 	done
@@ -139,6 +164,13 @@ score() {
 			order[++n_order] = $2
 		add($2)
 		add("all")
+		if ($10 != "-") {
+			if (!($1 in gate))
+				n_gate[$10]++
+			gate[$1] = $10
+			if ($6 != "-")
+				add("gate " $10)
+		}
 		if (vague())
 			next
 		worlds[$1]
@@ -152,12 +184,17 @@ score() {
 		print "policy               cells refused  sign%    n spearman     MAE    bias   +-95%  cover    own  truth se"
 		for (i = 1; i <= n_order; i++)
 			line(order[i])
+		for (g in n_gate)
+			if (n["gate " g])
+				line("gate " g)
 		line("all")
 		for (w in worlds) {
 			n_worlds++
 			n_refused += refused[w] == in_world[w]
 		}
 		printf "\nworlds refused entirely: %d of %d\n", n_refused, n_worlds
+		for (g in n_gate)
+			printf "gate %s: %d worlds\n", g, n_gate[g]
 		for (r in reasons)
 			printf "refused %d cells: %s\n", reasons[r], r | "sort -k2,2nr"
 		close("sort -k2,2nr")
@@ -184,13 +221,23 @@ worst() {
 		awk -F '\t' '{ printf "  world %-6s %-20s truth %8.2f (own %.2f)  estimate %8.2f [%.2f, %.2f]\n", $2, $3, $4, $6, $7, $8, $9 }'
 }
 
-report() {	# DIR
+report_one() {	# DIR METHOD
 	local status=0
-	cells "$1" > "$scratch/cells" || exit 3
+	cells "$1" "$2" > "$scratch/cells" || exit 3
+	echo "$2:"
 	score < "$scratch/cells" || status=$?
 	echo
 	echo "wrong by most:"
 	worst < "$scratch/cells"
+	return $status
+}
+
+report() {	# DIR
+	local status=0 method
+	for method in $EVALUATE; do
+		report_one "$1" "$method" || status=1
+		echo
+	done
 	exit $status
 }
 

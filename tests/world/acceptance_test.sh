@@ -45,6 +45,29 @@ expect "$status" 1 'status, wrong signs'
 expect "$(grep -c MISSED wrong.txt)" 3 'goals missed by wrong signs'
 expect "$(awk '$1 == "Spearman" { print $2 }' wrong.txt)" '-1.000,' 'rank correlation of wrong signs'
 
+# simulate: figures of single VMs are not scored; what the gate refuses has its reason.
+for i in $(seq 0 39); do
+	sed -e 's/.*"metric": "spin_cpu".*/{ "metric": "throughput_gain", "vm": "vm0", "value": 99, "total": [98, 100] },/' \
+		-e 's/^{ "policies"/{ "gate": { "result": "PASS", "reason": null }, "policies"/' \
+		"good/$i/replay.json" > "good/$i/simulate.json"
+done
+mkdir good/40
+cp good/39/truth.json good/40
+echo '{ "gate": { "result": "REFUSE", "reason": "another scheduler" }, "policies": [] }' > good/40/simulate.json
+EVALUATE=simulate bash "$acceptance" --score good > simulate.txt || fail 'good simulations are not accepted'
+expect "$(grep -E '^(relaxed|gate PASS|all) ' simulate.txt | tr -s ' ')" \
+'relaxed 41 2.4 100.0 37 1.000 0.25 +0.25 1.00 100.0 100.0 0.10
+gate PASS 40 0.0 100.0 37 1.000 0.25 +0.25 1.00 100.0 100.0 0.10
+all 41 2.4 100.0 37 1.000 0.25 +0.25 1.00 100.0 100.0 0.10' 'good simulations'
+expect "$(grep -E '^(gate [A-Z]*:|refused)' simulate.txt | sort)" \
+'gate PASS: 40 worlds
+gate REFUSE: 1 worlds
+refused 1 cells: another scheduler' 'what the gate says'
+status=0
+EVALUATE='replay simulate' bash "$acceptance" --score good > both.txt 2>&1 || status=$?
+expect "$status" 3 'status, a world without estimates of replay'
+rm -r good/40
+
 # What is refused is no error, but is counted; nothing but refusals is no success.
 made good 40 50 null null null '"too few episodes"'
 bash "$acceptance" --score good > refused.txt || fail 'a refusal is no error'

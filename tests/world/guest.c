@@ -20,10 +20,10 @@ static enum action draw_action(const struct mix *mix, guint64 random)
 }
 
 /* n of the other vCPUs, one after the other from a random one on. */
-static guint8 draw_receivers(const struct vcpu *v, guint64 random, unsigned int n)
+static guint16 draw_receivers(const struct vcpu *v, guint64 random, unsigned int n)
 {
 	unsigned int others = v->vm->n_vcpus - 1, first = random % others;
-	guint8 to = 0;
+	guint16 to = 0;
 
 	for (unsigned int i = 0; i < MIN(n, others); i++)
 		to |= 1U << (v->idx + 1 + (first + i) % others) % v->vm->n_vcpus;

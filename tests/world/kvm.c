@@ -174,7 +174,7 @@ void kvm_attention(struct world *w, struct cpu *c, struct vcpu *v)
 /* --- sending --- */
 
 static void send_icr(struct world *w, struct cpu *c, struct vcpu *v, enum vector vector,
-		     guint8 to, bool others)
+		     guint16 to, bool others)
 {
 	guint32 icr = vectors[vector] | (others ? ICR_OTHERS : 0) | ICR_ASSERT;
 	unsigned int first = __builtin_ctz(to);
@@ -182,7 +182,7 @@ static void send_icr(struct world *w, struct cpu *c, struct vcpu *v, enum vector
 	EMIT(w, c, kvm_apic_ipi, icr, others ? 0 : first);
 	if (!others && first != v->idx)
 		policy_on_ipi(v, &v->vm->vcpus[first], vector, w->now);
-	for (guint8 left = to; left; left &= left - 1)
+	for (guint16 left = to; left; left &= left - 1)
 		deliver(w, c, &v->vm->vcpus[__builtin_ctz(left)], vector);
 	EMIT(w, c, kvm_msr, 1, MSR_X2APIC_ICR, (guint64)(others ? 0 : first) << 32 | icr, 0);
 }
@@ -193,15 +193,15 @@ static void send_now(struct world *w, struct cpu *c, struct vcpu *v)
 	enum multicast how = v->op.action == ACTION_CALL_MANY ? v->vm->mix->multicast : MULTI_LOOP;
 	bool poke = v->op.action == ACTION_POKE;
 	enum vector vector = poke && !v->vm->mix->poke_by_call ? VECTOR_RESCHED : VECTOR_CALL;
-	guint8 to = how == MULTI_LOOP ? v->to_send & -v->to_send : v->to_send;
+	guint16 to = how == MULTI_LOOP ? v->to_send & -v->to_send : v->to_send;
 
-	for (guint8 left = poke ? 0 : to; left; left &= left - 1)
+	for (guint16 left = poke ? 0 : to; left; left &= left - 1)
 		v->vm->vcpus[__builtin_ctz(left)].askers |= 1U << v->idx;
 	v->unanswered |= poke ? 0 : to;
 	v->to_send &= ~to;
 	if (how == MULTI_HYPERCALL) {
 		EMIT(w, c, kvm_hypercall, HC_SEND_IPI, to, 0, 0, vectors[vector]);
-		for (guint8 left = to; left; left &= left - 1)
+		for (guint16 left = to; left; left &= left - 1)
 			deliver(w, c, &v->vm->vcpus[__builtin_ctz(left)], vector);
 	} else {
 		send_icr(w, c, v, vector, to, how == MULTI_SHORTHAND);
@@ -271,7 +271,7 @@ static void emit_on_spin(struct world *w, struct cpu *c, const struct vcpu *me)
 				    v->preempted << 24 | (guint64)v->ready << 32;
 		values[8 + 2 * i] = v->preempted_in_kernel;
 	}
-	world_emit(w, c, EV_on_spin, values, G_N_ELEMENTS(values));
+	world_emit(w, c, EV_on_spin, values, 7 + 2 * settings_deep(w->s));
 }
 
 /* From the decision on: does somebody look at this one, or make it otherwise? */

@@ -5,7 +5,7 @@ struct recorder *recording_begin(const struct settings *s, const char *path, GEr
 {
 	return recorder_new(&(struct recorder_options){
 		.path = path, .n_cpus = s->n_cpus, .version = 6, .probes = true,
-		.n_deep = MAX_VCPUS }, error);
+		.n_deep = settings_deep(s) }, error);
 }
 
 static void print_scheduler(const struct settings *s, GString *to)

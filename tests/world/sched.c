@@ -406,7 +406,9 @@ int sched_yield_to(struct world *w, struct cpu *c, struct task *target)
 	if (target->state != TASK_QUEUED)
 		return 0;
 	to->next = target;
+	side_yield_to(w, c, target);
 	yield_current(w, c);
+	side_yielded(w, c);
 	if (to != c)
 		mark_resched(to);
 	return 1;

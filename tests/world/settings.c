@@ -43,14 +43,16 @@ static unsigned int all_vcpus(const struct settings *s)
 	return n;
 }
 
+enum { MOST_CPUS = 8, MOST_VCPUS = 8 };	/* of random worlds */
+
 /* Overcommitted: 1.5 to 5 vCPUs for each CPU. */
 static void draw_size(struct settings *s, struct chance *c)
 {
 	do {
-		s->n_cpus = chance_between(c, 1, MAX_CPUS);
+		s->n_cpus = chance_between(c, 1, MOST_CPUS);
 		s->n_vms = chance_between(c, 1, MAX_VMS);
 		for (unsigned int i = 0; i < s->n_vms; i++)
-			s->n_vcpus[i] = chance_between(c, 2, MAX_VCPUS);
+			s->n_vcpus[i] = chance_between(c, 2, MOST_VCPUS);
 	} while (2 * all_vcpus(s) < 3 * s->n_cpus || all_vcpus(s) > 5 * s->n_cpus);
 }
 
@@ -115,6 +117,15 @@ void settings_random(struct settings *s, guint64 seed, gint64 length)
 	draw_scheduler(s, &c);
 	draw_kvm(s, &c);
 	draw_guests(s, &c);
+}
+
+unsigned int settings_deep(const struct settings *s)
+{
+	unsigned int n = MOST_VCPUS;
+
+	for (unsigned int i = 0; i < s->n_vms; i++)
+		n = MAX(n, s->n_vcpus[i]);
+	return n;
 }
 
 const char *settings_release(const struct settings *s)

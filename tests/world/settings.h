@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 enum {
-	MAX_CPUS = 8, MAX_VMS = 4, MAX_VCPUS = 8, MAX_LOCKS = 4, MAX_BACKGROUND = 8,
+	MAX_CPUS = 16, MAX_VMS = 4, MAX_VCPUS = 16, MAX_LOCKS = 4, MAX_BACKGROUND = 8,
 	MAX_TASKS = MAX_VMS * MAX_VCPUS + MAX_BACKGROUND,
 	TSC_GHZ = 2,
 };
@@ -76,6 +76,8 @@ struct settings {
 
 /* A world drawn from a seed. */
 void settings_random(struct settings *s, guint64 seed, gint64 length);
+/* Of how many vCPUs of a VM the probes tell. */
+unsigned int settings_deep(const struct settings *s);
 /* The kernel that schedules like this. */
 const char *settings_release(const struct settings *s);
 /* As a JSON object, indented by one blank. */

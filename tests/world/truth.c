@@ -13,12 +13,36 @@ static guint64 program_seed(const struct settings *s, unsigned int run)
 	return chance_u64(&c);
 }
 
-struct account truth_run(const struct settings *s, enum policy policy, unsigned int run)
-{
-	g_autofree struct world *w = world_new(s, policy, program_seed(s, run), NULL);
+/* What is told of: all policies, and then some with each scheduler side that is not plain. */
+struct course { enum policy policy; enum side side; };
 
+enum { WITH_SIDES = 2, MAX_COURSES = N_POLICIES + WITH_SIDES * (N_SIDES - 1) };
+
+static unsigned int courses(bool sides, struct course all[MAX_COURSES])
+{
+	static const enum policy with[WITH_SIDES] = { POLICY_STOCK, POLICY_IPI_AWARE_RELAXED };
+	unsigned int n = 0;
+
+	for (unsigned int p = 0; p < N_POLICIES; p++)
+		all[n++] = (struct course){ p, SIDE_PLAIN };
+	for (unsigned int side = SIDE_PLAIN + 1; sides && side < N_SIDES; side++)
+		for (unsigned int i = 0; i < WITH_SIDES; i++)
+			all[n++] = (struct course){ with[i], side };
+	return n;
+}
+
+static struct account run_once(const struct settings *s, struct course course, unsigned int run)
+{
+	g_autofree struct world *w = world_new(s, course.policy, program_seed(s, run), NULL);
+
+	w->side = course.side;
 	world_run(w);
 	return w->account;
+}
+
+struct account truth_run(const struct settings *s, enum policy policy, unsigned int run)
+{
+	return run_once(s, (struct course){ policy, SIDE_PLAIN }, run);
 }
 
 static bool run_recorded(const struct settings *s, const char *path, struct account *account,
@@ -116,45 +140,50 @@ static void print_vms(const struct settings *s, const struct account *a,
 	g_string_append(to, "]");
 }
 
-static void print_policies(const struct settings *s, unsigned int n, struct account *const *all,
-			   GString *to)
+static void print_courses(const struct settings *s, const struct course *courses, unsigned int n_courses,
+			  unsigned int n, struct account *const *all, GString *to)
 {
-	for (unsigned int p = 0; p < N_POLICIES; p++) {
-		g_string_append_printf(to, "%s\n  { \"name\": \"%s\"", p ? "," : "", policy_names[p]);
+	for (unsigned int i = 0; i < n_courses; i++) {
+		g_string_append_printf(to, "%s\n  { \"name\": \"%s\", \"scheduler_side\": \"%s\"",
+				       i ? "," : "", policy_names[courses[i].policy],
+				       side_names[courses[i].side]);
 		g_string_append_printf(to, ",\n   \"decisions\": %" G_GINT64_FORMAT
 				       ", \"ops\": %" G_GINT64_FORMAT,
-				       all[p][0].n_decisions, all[p][0].n_ops);
+				       all[i][0].n_decisions, all[i][0].n_ops);
 		for (unsigned int f = 0; f < N_FIGURES; f++)
-			print_figure(s, f, n, all[p], all[POLICY_STOCK], to);
-		print_vm_work(s, n, all[p], to);
-		print_vms(s, all[p], all[POLICY_STOCK], to);
+			print_figure(s, f, n, all[i], all[0], to);
+		print_vm_work(s, n, all[i], to);
+		print_vms(s, all[i], all[0], to);
 		g_string_append(to, " }");
 	}
 }
 
-bool truth_print(const struct settings *s, unsigned int replicates, const char *path, GString *to,
-		 GError **error)
+bool truth_print(const struct settings *s, unsigned int replicates, bool sides, const char *path,
+		 GString *to, GError **error)
 {
-	struct account *all[N_POLICIES];
+	struct course list[MAX_COURSES];
+	unsigned int n = courses(sides, list);
+	struct account *all[MAX_COURSES];
 	bool ok = true;
 
-	for (unsigned int p = 0; p < N_POLICIES; p++) {
-		all[p] = g_new0(struct account, replicates + 1);
+	G_STATIC_ASSERT(POLICY_STOCK == 0);	/* what the others are held against */
+	for (unsigned int i = 0; i < n; i++) {
+		all[i] = g_new0(struct account, replicates + 1);
 		for (unsigned int r = 0; ok && r <= replicates; r++) {
-			if (p == POLICY_STOCK && r == 0 && path)
-				ok = run_recorded(s, path, &all[p][r], error);
+			if (i == 0 && r == 0 && path)
+				ok = run_recorded(s, path, &all[i][r], error);
 			else
-				all[p][r] = truth_run(s, p, r);
+				all[i][r] = run_once(s, list[i], r);
 		}
 	}
 	g_string_append(to, "{\n \"format\": \"counterspin-world-truth\",\n \"version\": 1,\n"
 			" \"world\": ");
 	settings_print(s, to);
 	g_string_append_printf(to, ",\n \"runs\": %u,\n \"policies\": [", replicates + 1);
-	print_policies(s, replicates + 1, all, to);
+	print_courses(s, list, n, replicates + 1, all, to);
 	g_string_append(to, "\n ]\n}\n");
-	for (unsigned int p = 0; p < N_POLICIES; p++)
-		g_free(all[p]);
+	for (unsigned int i = 0; i < n; i++)
+		g_free(all[i]);
 	return ok;
 }
 

@@ -13,10 +13,11 @@ struct account truth_run(const struct settings *s, enum policy policy, unsigned 
 
 /*
  * Run every policy with the recorded programs (run 0) and with 'replicates' others; write what
- * they did as JSON to 'to'. With a path, run 0 of stock is recorded there.
+ * they did as JSON to 'to'; with sides, stock and ipi-aware+relaxed under each scheduler side, too.
+ * With a path, run 0 of stock is recorded there.
  */
-bool truth_print(const struct settings *s, unsigned int replicates, const char *path, GString *to,
-		 GError **error);
+bool truth_print(const struct settings *s, unsigned int replicates, bool sides, const char *path,
+		 GString *to, GError **error);
 
 /*
  * What one decision of the recorded run decides: run it as it was, and with the decision's

@@ -11,9 +11,9 @@ json() {	# FILE PATH
 	sqlite3 -batch :memory: "SELECT json_extract(readfile('$1'), '$2')"
 }
 
-check() {	# SEED
+check() {	# NAME WORLD-ARGUMENT...
 	local w=w$1 r=w$1/stock.dat decisions
-	"$WORLD" random "$1" --seconds 0.5 --replicates 0 --out "$w" || fail "world $1"
+	"$WORLD" "${@:2}" --replicates 0 --out "$w" || fail "world $1"
 	import $r -o $w.db
 	"$COUNTERSPIN" replay $w.db > "$scratch/out" || fail "replay of world $1"
 
@@ -74,8 +74,9 @@ override() {	# SEED
 
 total=0
 for seed in $(seq 1 8); do
-	check "$seed"
+	check "$seed" random "$seed" --seconds 0.5
 done
+check vips shape vips 2 1 --seconds 0.1	# VMs of 16 vCPUs
 [ $total -gt 5000 ] || fail "only $total decisions"
 override 4
 
@@ -88,7 +89,29 @@ done
 expect "$(sqlite3 -batch :memory: "SELECT json_extract(value, '\$.name') FROM json_each(readfile('w3/truth.json'), '\$.policies')
 	WHERE json_extract(value, '\$.throughput_gain.own') = 0")" stock 'policies that gain nothing'
 
+# Scheduler sides: of EEVDF; what is plain is as it was; what they do differs.
+for world in 'random 1' 'random 2' 'random 3' 'random 4'; do
+	"$WORLD" $world --seconds 0.5 --replicates 0 > plain.json
+	if "$WORLD" $world --seconds 0.5 --replicates 0 --sides > sides.json 2> log; then
+		expect "$(json sides.json '$.policies[1].throughput_gain.own')" "$(json plain.json '$.policies[1].throughput_gain.own')" \
+			"$world: plain beside sides"
+		expect "$(sqlite3 -batch :memory: "SELECT group_concat(value ->> 'scheduler_side') FROM
+			json_each(readfile('sides.json'), '\$.policies') WHERE value ->> 'name' = 'stock'")" \
+			'plain,debooster-v1,debooster-v2,lag-credit' "$world: sides"
+		with_sides=1
+	else
+		grep -q 'has CFS' log || fail "$world with sides: $(cat log)"
+	fi
+done
+[ "${with_sides-}" = 1 ] || fail 'no world has EEVDF'
+"$WORLD" shape vips 2 1 --seconds 0.2 --replicates 0 --sides > sides.json
+expect "$(sqlite3 -batch :memory: "SELECT count(DISTINCT value ->> '\$.throughput_gain.own') FROM
+	json_each(readfile('sides.json'), '\$.policies') WHERE value ->> 'name' = 'ipi-aware+relaxed'
+		AND value ->> 'scheduler_side' <> 'debooster-v1'")" 3 'sides that differ'
+
 expect_fails 2 'wanted: random SEED' "$WORLD" random
+expect_fails 2 'shapes are' "$WORLD" shape none 2 1
+expect_fails 2 'shapes are' "$WORLD" shape vips 5 1
 expect_fails 2 'out of range' "$WORLD" random 1 --seconds 0
 expect_fails 2 'DECISION=TARGET' "$WORLD" random 1 --override 1
 expect_fails 1 'no decision of this number' "$WORLD" random 1 --seconds 0.01 --override 100000000=1

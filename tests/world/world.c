@@ -232,6 +232,16 @@ static struct task *add_task(struct world *w, int tid, int tgid)
 	return t;
 }
 
+/* The streams of random worlds' vCPUs, then background tasks, then vCPUs of larger VMs. */
+enum { SMALL = 8, STREAMS_BACKGROUND = 40, STREAMS_LARGE = 64 };
+
+static unsigned int stream_of(const struct vm *vm, unsigned int idx)
+{
+	unsigned int n = vm->id * SMALL + idx % SMALL;
+
+	return idx < SMALL ? n : STREAMS_LARGE + n;
+}
+
 static void add_vcpu(struct world *w, struct vm *vm, unsigned int idx, guint64 program_seed)
 {
 	struct vcpu *v = &vm->vcpus[idx];
@@ -245,7 +255,7 @@ static void add_vcpu(struct world *w, struct vm *vm, unsigned int idx, guint64 p
 	v->in_service = NOBODY;
 	v->ple_window = w->s->ple_window;
 	v->ipi.receiver = v->ipi.sender = NOBODY;
-	v->program = chance_new(program_seed, vm->id * MAX_VCPUS + idx);
+	v->program = chance_new(program_seed, stream_of(vm, idx));
 	v->ready = v->preempted = true;
 	guest_start(w, v);
 	sched_enqueue_new(w, v->task, &w->cpus[v->task->id % w->s->n_cpus]);
@@ -257,7 +267,7 @@ static void add_background(struct world *w, unsigned int i, guint64 program_seed
 
 	g_snprintf(t->comm, sizeof(t->comm), "daemon%u", i);
 	t->cpu = i % w->s->n_cpus;
-	t->chance = chance_new(program_seed, MAX_TASKS + i);
+	t->chance = chance_new(program_seed, STREAMS_BACKGROUND + i);
 	t->run = w->s->background_run;
 	t->sleep = w->s->background_sleep;
 	t->left = 20 * US + chance_exponential(&t->chance, t->run);

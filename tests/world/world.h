@@ -58,6 +58,7 @@ struct cpu {
 	bool attention;			/* something concerns what runs there, now */
 	gint64 t_account;		/* its time is accounted for until then */
 	gint64 t_tick;
+	gint64 t_penalty, t_cancel;	/* side.c: the last; 0: none was */
 };
 
 enum vector { VECTOR_CALL, VECTOR_RESCHED, VECTOR_TIMER, N_VECTORS };
@@ -78,7 +79,7 @@ struct op {
 	gint64 length;			/* of the critical section, or of the sleep */
 	unsigned int lock;
 	bool call_inside;		/* the critical section calls somebody */
-	guint8 receivers;		/* bit per vcpu_idx */
+	guint16 receivers;		/* bit per vcpu_idx */
 };
 
 /* What the IPI-aware patches keep per vCPU. */
@@ -111,9 +112,9 @@ struct vcpu {
 	enum phase phase;
 	gint64 left;
 	bool irqs_off, holds_lock;
-	guint8 to_send;			/* receivers still to be sent to */
+	guint16 to_send;			/* receivers still to be sent to */
 	enum wait wait;
-	guint8 unanswered;		/* vCPUs whose answer it waits for */
+	guint16 unanswered;		/* vCPUs whose answer it waits for */
 	gint64 t_wait;			/* since when it waits */
 	gint64 spin_left;		/* to the next PAUSE exit */
 	gint64 waited_on_cpu;		/* of this wait */
@@ -128,7 +129,7 @@ struct vcpu {
 	int in_service;			/* vector, or NOBODY */
 	enum irq_stage stage;
 	gint64 irq_left;
-	guint8 askers, serving;		/* who waits for its answer */
+	guint16 askers, serving;		/* who waits for its answer */
 };
 
 struct lock {
@@ -150,6 +151,11 @@ enum policy { POLICY_STOCK, POLICY_IPI_AWARE, POLICY_RELAXED, POLICY_IPI_AWARE_R
 	      POLICY_RECEIVER_FIRST, POLICY_NONE, N_POLICIES };
 
 extern const char *const policy_names[N_POLICIES];
+
+/* What yield_to() does beyond naming the target; under EEVDF. */
+enum side { SIDE_PLAIN, SIDE_DEBOOSTER_V1, SIDE_DEBOOSTER_V2, SIDE_LAG_CREDIT, N_SIDES };
+
+extern const char *const side_names[N_SIDES];
 
 /* Sums over the measured span. */
 struct account {
@@ -176,6 +182,7 @@ struct override {
 struct world {
 	const struct settings *s;
 	enum policy policy;
+	enum side side;
 	gint64 now, t_start, t_end;	/* measured: [t_start, t_end) */
 	gint64 t_emit;
 	struct cpu cpus[MAX_CPUS];
@@ -224,6 +231,12 @@ bool sched_schedule(struct world *w, struct cpu *c, unsigned int state);
 void sched_tick(struct world *w, struct cpu *c);
 /* yield_to(): 1, 0 or -3 as the kernel's; 1: c must be rescheduled now. */
 int sched_yield_to(struct world *w, struct cpu *c, struct task *target);
+
+/* --- side.c --- */
+
+/* Before the yielder gives up anything, which current is; and after. */
+void side_yield_to(struct world *w, struct cpu *c, struct task *target);
+void side_yielded(struct world *w, struct cpu *c);
 
 /* --- kvm.c: the vCPU loop --- */
 
