@@ -40,22 +40,12 @@ static void add_responses(struct extract *x)
 {
 	for (guint i = 0; i < x->sends->sends->len; i++) {
 		const struct send *send = send_at(x->sends, i);
-		int64_t answered = INT64_MIN;
-		double ns;
+		int64_t end = x->episode_of[i] < 0 ? x->unseen_until[i] :
+			timeline_when(x->tl, send->vcpu, x->waits[x->episode_of[i]].r1);
+		double ns = end - send->t_last;
 
-		if (!extract_waited_for(x, i) || send->t_last < x->t0)
-			continue;
-		for (guint k = x->loop_of[i]; k <= i; k++) {
-			int64_t t;
-			bool vague;
-
-			send_answered(x->e, send_at(x->sends, k), false, &t, &vague);
-			answered = MAX(answered, t);
-		}
-		if (answered >= x->t1 || answered < send->t_last)
-			continue;
-		ns = answered - send->t_last;
-		g_array_append_val(x->input->truth[vm_of(x, send->vcpu)].responses, ns);
+		if (extract_waited_for(x, i) && send->t_last >= x->t0 && end < x->t1 && ns >= 0)
+			g_array_append_val(x->input->truth[vm_of(x, send->vcpu)].responses, ns);
 	}
 }
 

@@ -18,7 +18,7 @@ struct vm_figures {
 struct loop_figures {
 	double work;		/* CPUs */
 	double spin;		/* CPUs: in waits with PAUSE exits, on a CPU */
-	/* ns: mean and percentiles of responses to IPIs that are waited for; NaN: none */
+	/* ns: mean and percentiles, from sending an IPI that is waited for to going on; NaN: none */
 	double response, p50, p95, p99;
 	double pauses, yields;	/* 1/s */
 	bool complete;		/* a program came to its end: no deadlock, no crawling */

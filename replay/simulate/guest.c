@@ -181,8 +181,12 @@ static void begin_wait(struct sim *sim, struct sim_guest *guest, const struct it
 
 static void end_wait(struct sim *sim, struct sim_guest *guest)
 {
+	double response = sim->now - guest->sent;
+
 	if (guest->wait_pauses)
 		guest->spin += guest->wait_on_cpu;
+	if (guest_item(guest)->kind == ITEM_SENDWAIT)
+		g_array_append_val(guest->vm->responses, response);
 	next_item(sim, guest);
 }
 

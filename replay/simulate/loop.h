@@ -20,7 +20,7 @@ enum loop_metric {
 };
 
 struct loop_metric_info {
-	const char *name, *unit, *says;
+	const char *name, *unit;
 	double floor, share; /* the model's own error: the larger of this and this of the value */
 	bool falls_when_better;
 };

@@ -10,20 +10,15 @@
  * kernel's gains could be measured, those were 0.7 to 1.5 times what the loop said.
  */
 const struct loop_metric_info loop_metric_infos[N_LOOP_METRICS] = {
-	[LOOP_THROUGHPUT] = { "throughput_gain", "percent", "useful work of the VMs", 1.6, 0.5,
-			      false },
-	[LOOP_SPIN] = { "spin_cpu_saved", "CPUs", "CPU time no longer spent spinning", 0.01, 0.5,
-			false },
-	[LOOP_RESPONSE] = { "ipi_response_change", "percent",
-			    "mean response to an IPI that is waited for", 2, 0.5, true },
-	[LOOP_P50] = { "ipi_response_p50_change", "percent", "its median", 2, 0.5, true },
-	[LOOP_P95] = { "ipi_response_p95_change", "percent", "its 95th percentile", 2, 0.5, true },
-	[LOOP_P99] = { "ipi_response_p99_change", "percent", "its 99th percentile", 2, 0.5, true },
-	[LOOP_PAUSES] = { "pause_exits_change", "percent", "PAUSE exits per second", 3, 0.5, true },
-	[LOOP_YIELDS] = { "yields_change", "1/s", "successful directed yields per second", 1, 0.5,
-			  false },
-	[LOOP_SHARE] = { "share_change", "points", "a VM's share of the VMs' CPU time", 0.2, 0.5,
-			 false },
+	[LOOP_THROUGHPUT] = { "throughput_gain", "percent", 1.6, 0.5, false },
+	[LOOP_SPIN] = { "spin_cpu_saved", "CPUs", 0.01, 0.5, false },
+	[LOOP_RESPONSE] = { "ipi_response_change", "percent", 2, 0.5, true },
+	[LOOP_P50] = { "ipi_response_p50_change", "percent", 2, 0.5, true },
+	[LOOP_P95] = { "ipi_response_p95_change", "percent", 2, 0.5, true },
+	[LOOP_P99] = { "ipi_response_p99_change", "percent", 2, 0.5, true },
+	[LOOP_PAUSES] = { "pause_exits_change", "percent", 3, 0.5, true },
+	[LOOP_YIELDS] = { "yields_change", "1/s", 1, 0.5, false },
+	[LOOP_SHARE] = { "share_change", "points", 0.2, 0.5, false },
 };
 
 void loop_estimate_refuse(struct loop_estimate *e, enum verdict verdict, const char *reason)

@@ -112,11 +112,7 @@ struct program_input {
 		 */
 		double work, spin, on_cpu;
 		double pauses, yields;		/* PAUSE exits; successful yields */
-		/*
-		 * of double, ns: of ITEM_SENDWAITs, until the last receiver has run its handler,
-		 * whether the sender is on a CPU to see it or not
-		 */
-		GArray *responses;
+		GArray *responses;	/* of double, ns: of ITEM_SENDWAITs, until their sender goes on */
 	} *truth;		/* [n_vms] */
 };
 

@@ -95,11 +95,6 @@ void guest_end_handler(struct sim *sim, struct sim_guest *guest)
 void guest_free_to_go(struct sim *sim, struct sim_guest *guest)
 {
 	guest->released = true;
-	if (guest_item(guest)->kind == ITEM_SENDWAIT) {
-		double response = sim->now - guest->sent;
-
-		g_array_append_val(guest->vm->responses, response);
-	}
 	if (guest->task->state == TASK_RUNS)
 		machine_touch(sim, &sim->cpus[guest->task->cpu]);
 }

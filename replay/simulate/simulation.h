@@ -44,7 +44,7 @@ struct simulated_vm {
 	double spinning, handlers, exits, switches;
 	double pauses, yields;
 	double futile;		/* yields to a vCPU that the spinner does not wait for, where that is known */
-	GArray *responses;	/* of double, ns, of ITEM_SENDWAIT: until all are through their handler */
+	GArray *responses;	/* of double, ns, of ITEM_SENDWAIT: until its sender goes on */
 };
 
 struct simulated {

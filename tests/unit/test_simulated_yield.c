@@ -228,7 +228,7 @@ static void test_costs(void)
 		rest(u, ITEM_HALT, US(100000));
 		result = simulate_run(input, &setting);
 		g_assert_cmpint(result->ns, ==, US(1191));
-		g_assert_cmpfloat(response_of(result, 0), ==, US(132 - 102));
+		g_assert_cmpfloat(response_of(result, 0), ==, US(191 - 102));
 		g_assert_cmpfloat(result->vms[0].work, ==, US(1150));
 		g_assert_cmpfloat(result->vms[0].spinning, ==, US(20));
 		g_assert_cmpfloat(result->vms[0].handlers, ==, US(5));

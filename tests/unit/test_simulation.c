@@ -25,18 +25,34 @@ static struct program_input *f_input(bool kernel)
 	return input;
 }
 
+static const struct policy *asked;
+static int64_t t_ack;
+
+static void note_eoi(struct policy_vm *vm, unsigned int vcpu_idx, int vector, int64_t t)
+{
+	t_ack = t;
+	if (asked->on_eoi)
+		asked->on_eoi(vm, vcpu_idx, vector, t);
+}
+
 static void check_f(bool kernel, const char *policy, bool tracking, double pauses, double spin, double response)
 {
 	struct program_input *input = f_input(kernel);
 	struct simulation_setting setting = world_setting(policy);
+	struct policy spy = *setting.policy;
 	struct simulated *result;
 
+	asked = setting.policy;
+	spy.on_eoi = note_eoi;
+	setting.policy = &spy;
 	setting.params.ipi_tracking_enabled = tracking;
+	input->vms[0].acks_before_handler = false;
 	result = simulate_run(input, &setting);
 	g_assert_cmpfloat(result->vms[0].pauses, ==, pauses);
 	g_assert_cmpfloat(result->vms[0].spin, ==, US(spin));
 	g_assert_cmpuint(result->vms[0].responses->len, ==, 1);
-	g_assert_cmpfloat(response_of(result, 0), ==, US(response));
+	g_assert_cmpfloat(t_ack - US(100), ==, US(response));
+	g_assert_cmpfloat(response_of(result, 0), >=, US(response));
 	g_assert_true(result->exhausted);
 	simulated_free(result);
 	world_free(input);
