@@ -49,7 +49,7 @@ void loop_free(struct loop *loop)
 	}
 	for (unsigned int k = 0; k < loop->parts.n; k++)
 		program_input_free(loop->parts.inputs[k]);
-	replicates_free(loop->parts.runs, (size_t)loop->parts.n * loop->parts.n_lanes * (1 + loop->n_replicates));
+	replicates_free(loop->parts.runs, (size_t)loop->parts.n * loop->parts.n_lanes * (1 + loop->parts.n_replicates));
 	g_free(loop->truth.vms);
 	g_ptr_array_unref(loop->policies);
 	g_ptr_array_unref(loop->what_ifs);

@@ -55,7 +55,7 @@ struct loop_parts {
 	struct program_input *inputs[LOOP_PARTS];
 	unsigned int n;			/* LOOP_PARTS, or 0: it is too short */
 	struct loop_figures *runs;	/* [n][n_lanes][1 + n_replicates] */
-	unsigned int n_lanes;
+	unsigned int n_lanes, n_replicates;
 };
 
 /* A scheduler that the recorded host may have had. */

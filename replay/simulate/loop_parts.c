@@ -11,7 +11,7 @@ enum { FEWEST = 3 };
 /* Of figures [part][lane][1 + replicates]; the recorded policy is lane 0. */
 static const struct loop_figures *runs_of(const struct loop *loop, unsigned int part, unsigned int lane)
 {
-	return &loop->parts.runs[(part * loop->parts.n_lanes + lane) * (1 + loop->n_replicates)];
+	return &loop->parts.runs[(part * loop->parts.n_lanes + lane) * (1 + loop->parts.n_replicates)];
 }
 
 static void add_lane(GArray *lanes, const struct program_input *input, const struct policy *policy,
@@ -48,8 +48,10 @@ void loop_parts_run(struct loop *loop)
 		}
 		loop->parts.n_lanes = lanes->len - first;
 	}
-	progress_begin("simulating parts of the recording", lanes->len * (1 + loop->n_replicates));
-	loop->parts.runs = replicates_run((struct lane *)lanes->data, lanes->len, loop->n_replicates, loop->seed,
+	/* what parts differ by is large beside what is left of chance within one */
+	loop->parts.n_replicates = (loop->n_replicates + 1) / 2;
+	progress_begin("simulating parts of the recording", lanes->len * (1 + loop->parts.n_replicates));
+	loop->parts.runs = replicates_run((struct lane *)lanes->data, lanes->len, loop->parts.n_replicates, loop->seed,
 					  loop->n_threads, 0);
 }
 
@@ -59,12 +61,12 @@ static double difference_of(const struct loop *loop, const struct loop_figures *
 {
 	double sum = 0;
 
-	for (unsigned int i = 1; i <= loop->n_replicates; i++) {
+	for (unsigned int i = 1; i <= loop->parts.n_replicates; i++) {
 		if (!with[i].complete || !without[i].complete)
 			return NAN;
 		sum += loop_difference(m, &with[i], &without[i], vm);
 	}
-	return sum / loop->n_replicates;
+	return sum / loop->parts.n_replicates;
 }
 
 double loop_parts_half(const struct loop *loop, const struct loop_policy *p, enum loop_metric m, int vm)
