@@ -248,7 +248,7 @@ CREATE TABLE simulation_gate (
 	share_error   REAL,                -- points: the VM whose share of CPU time is farthest off
 	replicates    INTEGER NOT NULL,
 	seed          INTEGER NOT NULL,
-	reason        TEXT,                -- the likely one of a refusal
+	reason        TEXT,                -- limits of PASS that are exceeded; and the likely reason of a refusal
 	PRIMARY KEY (what_if, forfeit, run_to_parity)
 ) WITHOUT ROWID;
 

@@ -18,7 +18,7 @@ CREATE VIEW simulated_gate AS
 	       -- the variants tried that reproduce the recording, too; NULL: none does
 	       (SELECT group_concat(name, '; ') FROM variant v WHERE v.what_if = taken.what_if AND v.result <> 'REFUSE')
 	       AS passing,
-	       reason                      -- the likely one of a refusal; NULL: there is none
+	       reason                      -- limits of PASS that are exceeded, and the likely reason of a refusal; NULL: none
 	  FROM variant taken WHERE chosen GROUP BY what_if;
 
 -- What a policy and a scheduler side change, against the recorded policy simulated likewise: table simulation

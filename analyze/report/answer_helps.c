@@ -151,7 +151,7 @@ static char *sides(const struct result *r)
 		return g_strdup_printf("Only simulate can tell of the scheduler's side: %s%s.", text->str,
 				       n > MAX_SIDES ? "; and others (see below)" : "");
 	return why ? g_strdup_printf("The scheduler's side cannot be told: %s.", why) :
-		     g_strdup("The scheduler's side is not in this: only simulate can tell ('counterspin simulate --side').");
+		     g_strdup("The scheduler's side is not in this: only simulate can tell, of hosts with EEVDF ('counterspin simulate --side').");
 }
 
 /*

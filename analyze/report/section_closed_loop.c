@@ -39,7 +39,7 @@ static const struct table_spec gate = {
 };
 
 static const struct table_spec refusals = {
-	.id = "simulated_refusals", .title = "The likely reason of a refusal",
+	.id = "simulated_refusals", .title = "What the gate objects to",
 	.sql = "SELECT " WHAT_IF ", reason FROM simulated_gate WHERE reason NOT NULL ORDER BY what_if",
 	.columns = { { "what_if", "of", COLUMN_TEXT }, { "why", "why", COLUMN_TEXT } },
 };

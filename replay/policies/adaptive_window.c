@@ -7,7 +7,7 @@
  */
 #include "replay/policy.h"
 
-#define MIN_WINDOW_NS 1000000ULL	/* a receiver that is preempted answers no sooner */
+#define MIN_WINDOW_NS 1000000ULL	/* of a preempted receiver that is not nominated: ours */
 #define MAX_ANSWER_NS (1LL << 40)	/* of longer ones (18 min) sums could overflow */
 
 /* ipi_window_ns is the most; until the first answer it is the window. */

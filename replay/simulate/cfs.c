@@ -117,11 +117,15 @@ static bool cfs_preempts(struct run_queue *rq, struct sim_queue *q, struct sim_e
 
 	if (!too_far(rq, curr, woken))
 		return false;
-	/* so that a short visitor does not end the turn; only of a task, set_last_buddy() */
-	if (host->last_buddy && q->n >= nr_latency && rq->curr->queued) {
-		rq->curr->queue->last = rq->curr;
-		if (rq->curr->group)
-			rq->root.last = root_entity(rq, rq->curr);
+	/* "bias pick_next to pick the sched entity that is triggering this preemption" */
+	q->next = woken;
+	if (q->owner)
+		rq->root.next = q->owner;
+	/* so that a short visitor does not end the turn; of a task, not of its group */
+	if (host->last_buddy && curr == rq->curr && curr->queued && curr->queue->n >= nr_latency) {
+		curr->queue->last = curr;
+		if (curr->group)
+			rq->root.last = root_entity(rq, curr);
 	}
 	return true;
 }

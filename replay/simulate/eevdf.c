@@ -5,6 +5,8 @@
  */
 #include "replay/simulate/run_queue.h"
 
+#define NORMALIZED_SLICE (700 * 1000LL)	/* normalized_sysctl_sched_base_slice, 6.12 to 7.2 */
+
 /* Where a queue stands: V - base = sum / load, in exact arithmetic. */
 struct average {
 	int64_t base, sum, load;
@@ -103,9 +105,9 @@ static bool eevdf_tick(struct run_queue *rq, struct sim_queue *q, struct sim_ent
 
 static bool protected(const struct sim_host *host, const struct sim_entity *se)
 {
-	if (!host->run_to_parity)
-		return false;
-	return host->protect_slice_min ? se->v < se->vprot : se->vprot == se->deadline;
+	if (host->protect_slice_min)
+		return se->v < se->vprot;
+	return host->run_to_parity && se->vprot == se->deadline;
 }
 
 void eevdf_cancel_protection(const struct sim_host *host, struct sim_entity *se)
@@ -146,8 +148,13 @@ static struct sim_entity *eevdf_pick(struct run_queue *rq, struct sim_queue *q)
 
 static void eevdf_picked(struct run_queue *rq, struct sim_queue *q, struct sim_entity *se)
 {
-	(void)rq, (void)q;
+	int64_t minimum = se->v + virtual_time(MIN(NORMALIZED_SLICE, rq->host->slice), se->weight);
+
+	(void)q;
 	se->vprot = se->deadline;
+	/* set_protect_slice(), 6.18: without RUN_TO_PARITY a quantum is protected still, so that all get on */
+	if (rq->host->protect_slice_min && !rq->host->run_to_parity)
+		se->vprot = MIN(se->vprot, minimum);
 }
 
 static bool eevdf_preempts(struct run_queue *rq, struct sim_queue *q, struct sim_entity *curr,

@@ -179,6 +179,12 @@ bool extract_background(struct extract *x, GError **error)
 	for (guint i = 0; ok && i < tasks->len; i++) {
 		struct task *task = &g_array_index(tasks, struct task, i);
 
+		if (task->vcpu && task->realtime) {
+			g_set_error(error, EXTRACT_ERROR, 0, "vCPU threads of a realtime class, which nobody yields to, "
+				    "are not modelled");
+			ok = false;
+			break;
+		}
 		if (task->vcpu)
 			x->input->vms[vm_of(x, task->vcpu)].weight = task->weight;
 		if (!task->turns || task->ran < NEGLIGIBLE * (x->t1 - x->t0))

@@ -123,8 +123,8 @@ static struct unit_range range_of_units(const struct extract *x, unsigned int vm
 		most = MAX(most, unit);
 	}
 	if (kind == PAUSE_RECORDED) {
-		range.first = param(x, "kvm_intel.ple_window", least ? least : 1);
-		range.longest = param(x, "kvm_intel.ple_window_max", most);
+		range.first = param(x, "kvm_intel.ple_window", param(x, "kvm_amd.pause_filter_count", least ? least : 1));
+		range.longest = param(x, "kvm_intel.ple_window_max", param(x, "kvm_amd.pause_filter_count_max", most));
 	} else if (kind == PAUSE_DOUBLING) {
 		range.longest = most;
 	}

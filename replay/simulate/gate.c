@@ -4,6 +4,10 @@
 #include <glib.h>
 #include <math.h>
 
+#define PASS_WORK 3.0		/* percent */
+#define PASS_SPIN 20.0
+#define PASS_MEDIAN 30.0
+#define PASS_SHARE 2.0		/* points */
 #define LEAST_SPIN 0.02		/* CPUs: of less, no share is taken */
 #define MUCH_UNMODELLED 0.2	/* more: signs at most */
 #define MOST_UNMODELLED 0.5	/* it reproduces itself, whatever the policy: nothing can be said */
@@ -40,7 +44,8 @@ struct gate_errors gate_errors_of(const struct loop_figures *simulated,
 /* Comparisons with NaN are false: an unknown error in work refuses, in responses it does not. */
 enum gate_result gate_judge(const struct gate_errors *e)
 {
-	if (fabs(e->work) <= 3 && fabs(e->spin) <= 20 && !(fabs(e->median) > 30) && e->share <= 2)
+	if (fabs(e->work) <= PASS_WORK && fabs(e->spin) <= PASS_SPIN && !(fabs(e->median) > PASS_MEDIAN) &&
+	    e->share <= PASS_SHARE)
 		return GATE_PASS;
 	if (fabs(e->work) <= 5 && fabs(e->spin) <= 40)
 		return GATE_WARN;
@@ -82,6 +87,30 @@ struct gate gate_of(const struct loop_figures *runs, unsigned int n,
 	if (!gate.complete)
 		gate.result = GATE_REFUSE;
 	return gate;
+}
+
+static void exceeds(GString *text, const char *what, double mean, double first, double limit, const char *unit)
+{
+	double e = fabs(first) > fabs(mean) ? first : mean;
+
+	if (fabs(e) > limit)
+		g_string_append_printf(text, "%s%s is off by %+.1f %s (PASS: %g)", text->len ? ", " : "", what, e,
+				       unit, limit);
+}
+
+char *gate_criteria(const struct gate *gate, double unmodelled_spin)
+{
+	const struct gate_errors *e = &gate->errors, *u = &gate->unjittered;
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	exceeds(text, "useful work", e->work, u->work, PASS_WORK, "%");
+	exceeds(text, "spinning", e->spin, u->spin, PASS_SPIN, "%");
+	exceeds(text, "the median response to IPIs", e->median, u->median, PASS_MEDIAN, "%");
+	exceeds(text, "a VM's share of CPU time", e->share, u->share, PASS_SHARE, "points");
+	if (unmodelled_spin > MUCH_UNMODELLED)
+		g_string_append_printf(text, "%s%.0f %% of the spinning is not understood (PASS: %g)",
+				       text->len ? ", " : "", 100 * unmodelled_spin, 100 * MUCH_UNMODELLED);
+	return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
 }
 
 double gate_work_error(const struct gate *gate)

@@ -58,6 +58,9 @@ struct gate gate_of(const struct loop_figures *runs, unsigned int n,
 /* percent: the largest error in work that the gate knows of. */
 double gate_work_error(const struct gate *gate);
 
+/* Which limits of PASS are exceeded, and by what, newly allocated; NULL: none is. */
+char *gate_criteria(const struct gate *gate, double unmodelled_spin);
+
 /* Why the model is likely not to fit; seconds: that were recorded. Never NULL. */
 const char *gate_reason(const struct gate *gate, double unmodelled_spin, bool ipis_hidden,
 			double seconds);

@@ -50,6 +50,8 @@ void loop_free(struct loop *loop)
 	for (unsigned int k = 0; k < loop->parts.n; k++)
 		program_input_free(loop->parts.inputs[k]);
 	replicates_free(loop->parts.runs, (size_t)loop->parts.n * loop->parts.n_lanes * (1 + loop->parts.n_replicates));
+	g_free(loop->criteria);
+	g_free(loop->parts.reason);
 	g_free(loop->truth.vms);
 	g_ptr_array_unref(loop->policies);
 	g_ptr_array_unref(loop->what_ifs);
@@ -156,9 +158,17 @@ static void run_recorded(struct loop *loop)
 	choose_variant(loop);
 	g_free(runs);
 	loop->gate = &loop->variants[loop->chosen].gate;
+	loop->criteria = gate_criteria(loop->gate, loop->input->unmodelled_spin);
 	if (loop->gate->result == GATE_REFUSE)
 		loop->reason = gate_reason(loop->gate, loop->input->unmodelled_spin,
 					   loop->ipis_hidden, loop->truth.seconds);
+}
+
+char *loop_objection(const struct loop *loop)
+{
+	if (loop->criteria && loop->reason)
+		return g_strdup_printf("%s; %s", loop->criteria, loop->reason);
+	return g_strdup(loop->criteria ? loop->criteria : loop->reason);
 }
 
 bool loop_can_run(const struct loop *loop, const struct loop_policy *p)
@@ -199,6 +209,14 @@ bool loop_complete(const struct loop_figures *runs, unsigned int n)
 	return true;
 }
 
+static const char *standstill(const struct loop_policy *p)
+{
+	if (p->side == SIDE_LAG_CREDIT)
+		return "with the margin that is assumed, spinners that credit each other let nobody else run: the "
+		       "patch's, which is not known, must be another";
+	return "the simulated vCPUs come to a standstill, or nearly so";
+}
+
 void loop_run_policies(struct loop *loop)
 {
 	const struct loop_variant *v = &loop->variants[loop->chosen];
@@ -218,9 +236,8 @@ void loop_run_policies(struct loop *loop)
 			loop_refuse(loop, p, VERDICT_NOT_IDENTIFIABLE,
 				    "this scheduler side is a change of EEVDF, and the recorded "
 				    "host has CFS");
-		else if (n && !loop_complete(&runs[at * per], per))
-			loop_refuse(loop, p, VERDICT_REFUSED,
-				    "the simulated vCPUs come to a standstill, or nearly so");
+		else if (n && !loop_complete(&runs[at * per], n * per))
+			loop_refuse(loop, p, VERDICT_REFUSED, standstill(p));
 		else
 			loop_estimate_policy(loop, p, p->recorded ? v->runs : &runs[at * per]);
 		if (n > 1)
@@ -245,11 +262,14 @@ static void run_variant(struct loop *loop, struct loop_variant *v)
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
 
-		if (n_lanes_of(loop, p))
-			loop_estimate_set(&v->throughput[i], LOOP_THROUGHPUT, &runs[at++ * per],
+		if (n_lanes_of(loop, p) && !loop_complete(&runs[at * per], per))
+			v->throughput[i] = (struct loop_estimate){ .value = NAN, .verdict = VERDICT_REFUSED };
+		else if (n_lanes_of(loop, p))
+			loop_estimate_set(&v->throughput[i], LOOP_THROUGHPUT, &runs[at * per],
 					  v->runs, loop->n_replicates, -1, 0);
 		else
 			v->throughput[i] = (struct loop_estimate){ .value = p->recorded ? 0 : NAN };
+		at += n_lanes_of(loop, p) > 0;
 	}
 	replicates_free(runs, (size_t)lanes->len * per);
 }

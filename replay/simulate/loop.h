@@ -53,7 +53,8 @@ enum { LOOP_PARTS = 5 };
 /* Fifths of the recording, each extracted for itself. */
 struct loop_parts {
 	struct program_input *inputs[LOOP_PARTS];
-	unsigned int n;			/* LOOP_PARTS, or 0: it is too short */
+	unsigned int n;			/* LOOP_PARTS, or 0 */
+	char *reason;			/* why there are none */
 	struct loop_figures *runs;	/* [n][n_lanes][1 + n_replicates] */
 	unsigned int n_lanes, n_replicates;
 };
@@ -83,7 +84,8 @@ struct loop {
 	struct loop_variant variants[4];
 	unsigned int n_variants, chosen;
 	const struct gate *gate;	/* of the chosen variant */
-	const char *reason;		/* of a refusal; NULL: there are gains */
+	char *criteria;			/* limits of PASS that are exceeded; NULL: none */
+	const char *reason;		/* likely, of a refusal; NULL: there are gains */
 };
 
 /* 20 replicates, one thread, lag margin 0.1; what is to be otherwise is set before loop_run(). */
@@ -96,6 +98,9 @@ bool loop_add(struct loop *loop, const struct policy *policy, const struct polic
 
 /* Once. Takes input. */
 void loop_run(struct loop *loop, struct program_input *input);
+
+/* What the gate objects to: criteria, and the reason of a refusal. Newly allocated; NULL: nothing. */
+char *loop_objection(const struct loop *loop);
 
 /* Scheduler sides other than plain are changes of EEVDF. */
 bool loop_can_run(const struct loop *loop, const struct loop_policy *p);

@@ -99,6 +99,10 @@ void loop_estimate_change(struct loop_estimate *e, enum loop_metric m,
 		e->verdict = VERDICT_NO_CLEAR_EFFECT;
 		return;
 	}
+	if (isnan(half)) {
+		loop_estimate_refuse(e, VERDICT_INSUFFICIENT_DATA, "too few fifths of the recording have such a figure");
+		return;
+	}
 	e->statistical[0] = e->value - hypot(e->value - e->statistical[0], half);
 	e->statistical[1] = e->value + hypot(e->statistical[1] - e->value, half);
 	error = MAX(info->floor, info->share * fabs(e->value));
@@ -135,7 +139,7 @@ void loop_estimate_doubt(struct loop_estimate *e, enum loop_metric m, double err
 		return;
 	g_free(e->reason);
 	e->reason = g_strdup_printf(
-		"model error: work is off by %.1f %%, take no more than the sign", error);
+		"the gate says WARN, and work is off by %.1f %%: take no more than the sign", error);
 	if (m == LOOP_THROUGHPUT && fabs(e->value) <= 2 * error)
 		e->verdict = VERDICT_NO_CLEAR_EFFECT;
 }
@@ -143,8 +147,13 @@ void loop_estimate_doubt(struct loop_estimate *e, enum loop_metric m, double err
 static void estimate_one(const struct loop *loop, const struct loop_policy *p, struct loop_estimate *e,
 			 enum loop_metric m, const struct loop_figures *with, int vm)
 {
-	loop_estimate_set(e, m, with, loop->variants[loop->chosen].runs, loop->n_replicates, vm,
-			  loop_parts_half(loop, p, m, vm));
+	struct loop_metric_info info = loop_metric_infos[m];
+
+	/* beyond that a gain is not the model's error in work */
+	if (m == LOOP_THROUGHPUT && loop->gate->result == GATE_WARN)
+		info.floor = MAX(info.floor, 2 * gate_work_error(loop->gate));
+	loop_estimate_change(e, m, &info, with, loop->variants[loop->chosen].runs, loop->n_replicates, vm,
+			     loop_parts_half(loop, p, m, vm));
 }
 
 void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
@@ -158,36 +167,49 @@ void loop_estimate_policy(const struct loop *loop, struct loop_policy *p,
 		if (m != LOOP_SHARE)
 			estimate_one(loop, p, &p->estimates[m], m, with, -1);
 	estimate_fairness(p, loop->input->n_vms);
-	for (unsigned int m = 0;
-	     m < N_LOOP_METRICS && loop->gate->result == GATE_WARN && !p->recorded; m++)
+	if (loop->gate->result != GATE_WARN || p->recorded)
+		return;
+	for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
 		loop_estimate_doubt(&p->estimates[m], m, gate_work_error(loop->gate));
+	for (unsigned int vm = 0; vm < loop->input->n_vms; vm++) {
+		loop_estimate_doubt(&p->vms[vm][LOOP_THROUGHPUT], LOOP_THROUGHPUT, gate_work_error(loop->gate));
+		loop_estimate_doubt(&p->vms[vm][LOOP_SHARE], LOOP_SHARE, gate_work_error(loop->gate));
+	}
+}
+
+/* Widened to hold what half the margin gives, and what twice does; vm < 0: of all. */
+static void widen(const struct loop *loop, struct loop_estimate *e, enum loop_metric m, int vm,
+		  const struct loop_figures *half, const struct loop_figures *twice)
+{
+	const struct loop_figures *without = loop->variants[loop->chosen].runs;
+	struct loop_estimate a, b;
+	char *before = e->reason;
+
+	if (isnan(e->value))
+		return;
+	loop_estimate_set(&a, m, half, without, loop->n_replicates, vm, 0);
+	loop_estimate_set(&b, m, twice, without, loop->n_replicates, vm, 0);
+	e->total[0] = MIN(e->total[0], MIN(a.value, b.value));
+	e->total[1] = MAX(e->total[1], MAX(a.value, b.value));
+	if (e->total[0] <= 0 && e->total[1] >= 0)
+		e->verdict = VERDICT_NO_CLEAR_EFFECT;
+	e->reason = g_strdup_printf("approximate: the margin is not known; half of %g gives %+.3g, twice "
+				    "%+.3g%s%s", loop->lag_margin,
+				    a.value, b.value, before ? "; " : "", before ? before : "");
+	g_free(before);
+	g_free(a.reason);
+	g_free(b.reason);
 }
 
 void loop_estimate_margin(const struct loop *loop, struct loop_policy *p,
 			  const struct loop_figures *half, const struct loop_figures *twice)
 {
-	const struct loop_figures *without = loop->variants[loop->chosen].runs;
-
-	for (unsigned int m = 0; m < N_LOOP_METRICS; m++) {
-		struct loop_estimate *e = &p->estimates[m], a, b;
-		char *before;
-
-		if (m == LOOP_SHARE || isnan(e->value))
-			continue;
-		loop_estimate_set(&a, m, half, without, loop->n_replicates, -1, 0);
-		loop_estimate_set(&b, m, twice, without, loop->n_replicates, -1, 0);
-		e->total[0] = MIN(e->total[0], MIN(a.value, b.value));
-		e->total[1] = MAX(e->total[1], MAX(a.value, b.value));
-		if (e->total[0] <= 0 && e->total[1] >= 0)
-			e->verdict = VERDICT_NO_CLEAR_EFFECT;
-		before = e->reason;
-		e->reason =
-			g_strdup_printf("approximate: the margin is not known; half of it gives "
-					"%+.3g, twice %+.3g%s%s",
-					a.value, b.value, before ? "; " : "", before ? before : "");
-		g_free(before);
-		g_free(a.reason);
-		g_free(b.reason);
+	for (unsigned int m = 0; m < N_LOOP_METRICS; m++)
+		if (m != LOOP_SHARE)
+			widen(loop, &p->estimates[m], m, -1, half, twice);
+	for (unsigned int vm = 0; vm < p->n_vms; vm++) {
+		widen(loop, &p->vms[vm][LOOP_THROUGHPUT], LOOP_THROUGHPUT, vm, half, twice);
+		widen(loop, &p->vms[vm][LOOP_SHARE], LOOP_SHARE, vm, half, twice);
 	}
 }
 

@@ -73,6 +73,16 @@ static cJSON *policy_json(const struct loop *loop, const struct loop_policy *p)
 	return o;
 }
 
+static cJSON *variant_gain(const struct loop_policy *p, const struct loop_estimate *e)
+{
+	cJSON *o = estimate_json(e, LOOP_THROUGHPUT, NULL);
+
+	cJSON_AddStringToObject(o, "name", p->policy->name);
+	cJSON_AddItemToObject(o, "parameters", policy_spec_parameters(p->policy, &p->params));
+	cJSON_AddStringToObject(o, "scheduler_side", scheduler_side_names[p->side]);
+	return o;
+}
+
 static cJSON *variant_json(const struct loop *loop, const struct loop_variant *v)
 {
 	cJSON *o = cJSON_CreateObject(), *list;
@@ -87,7 +97,7 @@ static cJSON *variant_json(const struct loop *loop, const struct loop_variant *v
 	cJSON_AddBoolToObject(o, "differs", loop_differs(loop, v));
 	list = cJSON_AddArrayToObject(o, "throughput_gain");
 	for (guint i = 0; i < loop->policies->len; i++)
-		cJSON_AddItemToArray(list, estimate_json(&v->throughput[i], LOOP_THROUGHPUT, NULL));
+		cJSON_AddItemToArray(list, variant_gain(loop->policies->pdata[i], &v->throughput[i]));
 	return o;
 }
 
@@ -138,6 +148,7 @@ static cJSON *what_if_json(const struct loop_what_if *wi)
 cJSON *loop_json(const struct loop *loop)
 {
 	cJSON *root = cJSON_CreateObject(), *o, *list;
+	char *objection;
 
 	cJSON_AddStringToObject(root, "method", LOOP_METHOD);
 	cJSON_AddNumberToObject(root, "seed", loop->seed);
@@ -156,7 +167,9 @@ cJSON *loop_json(const struct loop *loop)
 				loop->input->host.scheduler == SCHEDULER_CFS ? "CFS" : "EEVDF");
 	o = cJSON_AddObjectToObject(root, "gate");
 	add_gate(o, loop->gate);
-	add_reason(o, loop->reason);
+	objection = loop_objection(loop);
+	add_reason(o, objection);
+	g_free(objection);
 	list = cJSON_AddArrayToObject(root, "variants");
 	for (unsigned int v = 0; v < loop->n_variants; v++)
 		cJSON_AddItemToArray(list, variant_json(loop, &loop->variants[v]));

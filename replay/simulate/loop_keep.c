@@ -6,6 +6,7 @@
 static bool keep_gate(const struct loop *loop, sqlite3 *db, GError **error)
 {
 	g_autoptr(db_stmt) add = db_prepare_insert(db, "simulation_gate");
+	g_autofree char *objection = loop_objection(loop);
 	bool ok = true;
 
 	for (unsigned int i = 0; ok && i < loop->n_variants; i++) {
@@ -23,7 +24,7 @@ static bool keep_gate(const struct loop *loop, sqlite3 *db, GError **error)
 			db_bind_real(add, 7 + k, errors[k]);
 		db_bind_int(add, 12, loop->n_replicates);
 		db_bind_int(add, 13, loop->seed);
-		db_bind_text(add, 14, i == loop->chosen ? loop->reason : NULL);
+		db_bind_text(add, 14, i == loop->chosen ? objection : NULL);
 		ok = db_run(add, error);
 	}
 	return ok;

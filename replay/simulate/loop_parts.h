@@ -12,7 +12,7 @@
 /* Under the chosen variant: all policies that are simulated, and the recorded one. loop->parts is set. */
 void loop_parts_run(struct loop *loop);
 
-/* 95 %, half the width, of a figure of p; vm < 0: of all. 0: too few parts have one. */
+/* 95 %, half the width, of a figure of p; vm < 0: of all. 0: there are no parts. NaN: too few have one. */
 double loop_parts_half(const struct loop *loop, const struct loop_policy *p, enum loop_metric m, int vm);
 
 #endif

@@ -7,6 +7,8 @@
 #include "replay/simulate/loop_what_if.h"
 #include "schema/text_table.h"
 
+enum { WIDTH = 100 };
+
 static void percent_cell(struct text_table *t, double value)
 {
 	if (isnan(value))
@@ -148,7 +150,7 @@ static void print_others(const struct loop *loop)
 static void print_differing(const struct loop *loop, const struct loop_variant *v)
 {
 	printf("\nWith forfeit %s and run to parity %s the recording is reproduced, too, and gains "
-	       "are others:\n",
+	       "are others (95 %%, chance):\n",
 	       v->input.host.forfeit ? "on" : "off", v->input.host.run_to_parity ? "on" : "off");
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
@@ -158,6 +160,27 @@ static void print_differing(const struct loop *loop, const struct loop_variant *
 			printf("  %-34.34s %-12s %+.2f %% [%+.1f, %+.1f]\n", p->label,
 			       scheduler_side_names[p->side], e->value, e->statistical[0],
 			       e->statistical[1]);
+	}
+}
+
+static void print_wrapped(const char *before, const char *text)
+{
+	g_autofree char *line = g_strconcat(before, text, ".", NULL);
+	g_autofree char *wrapped = text_wrap(line, WIDTH - 2, 2);
+
+	printf("  %s\n", wrapped);
+}
+
+/* Of policies that nobody has posted, what they cannot be believed for. */
+static void print_limits(const struct loop *loop)
+{
+	for (guint i = 0; i < loop->policies->len; i++) {
+		const struct loop_policy *p = loop->policies->pdata[i];
+		g_autofree char *before = g_strdup_printf("%s stands for ", p->policy->name);
+		g_autofree char *limits = g_strdup_printf("%s; %s", p->policy->stands_for, p->policy->limits);
+
+		if (g_str_has_prefix(p->policy->stands_for, "no kernel"))
+			print_wrapped(before, limits);
 	}
 }
 
@@ -174,15 +197,16 @@ static void print_reasons(const struct loop *loop)
 	const char *last = NULL;
 
 	if (loop->gate->result == GATE_WARN)
-		printf("\nModel error: believe no more than signs, and those only of work beyond "
-		       "%.1f %%.\n",
+		printf("\nThe gate says WARN: believe no more than signs; intervals of work have twice its "
+		       "error, %.1f %%.\n",
 		       2 * gate_work_error(loop->gate));
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
 		const char *reason = p->estimates[LOOP_THROUGHPUT].reason;
 
 		if (!reason ||
-		    (p->side != SIDE_LAG_CREDIT && !isnan(p->estimates[LOOP_THROUGHPUT].value)) ||
+		    (p->side != SIDE_LAG_CREDIT && loop->gate->result == GATE_WARN &&
+		     !isnan(p->estimates[LOOP_THROUGHPUT].value)) ||
 		    (last && !strcmp(reason, last)))
 			continue;
 		print_reason(p, reason);
@@ -288,6 +312,8 @@ void loop_print_text(const struct loop *loop)
 	       100 * loop->input->unmodelled_spin);
 	printf("Recorded was %s.\nDoes the model reproduce that? %s\n", spec,
 	       gate_result_names[loop->gate->result]);
+	if (loop->criteria)
+		print_wrapped("", loop->criteria);
 	print_errors(loop->gate);
 	if (loop->n_variants > 1)
 		print_variants(loop);
@@ -298,13 +324,15 @@ void loop_print_text(const struct loop *loop)
 		return;
 	}
 	print_gains(loop, "");
-	if (!loop->parts.n)
-		puts("  The recording is too short to be parted: chance is that of the replicates alone.");
+	if (loop->parts.reason)
+		print_wrapped("Chance is that of the replicates alone, and not of parts of the recording: ",
+			      loop->parts.reason);
 	print_others(loop);
 	for (unsigned int v = 0; v < loop->n_variants; v++)
 		if (loop_differs(loop, &loop->variants[v]))
 			print_differing(loop, &loop->variants[v]);
 	print_reasons(loop);
+	print_limits(loop);
 	for (guint i = 0; i < loop->what_ifs->len; i++)
 		print_what_if(loop->what_ifs->pdata[i]);
 	puts("\nSigns and order are what to take from here: where gains of a real kernel could be "

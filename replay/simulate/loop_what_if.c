@@ -232,8 +232,16 @@ static struct loop *loop_there(const struct loop *loop, struct program_input *in
 void loop_what_if_run(const struct loop *loop, struct loop_what_if *wi)
 {
 	const struct program_input *from = &loop->variants[loop->chosen].input;
-	struct program_input *to = what_if_apply(&wi->asked, from, &wi->origin);
+	struct program_input *to;
 	const struct loop_figures *runs;
+
+	/* before copies are made */
+	if (wi->asked.vms > (int)from->n_vms || wi->asked.cpus > (int)from->host.n_cpu) {
+		wi->evidence = (struct what_if_evidence){ NAN, NAN, NAN, NAN, true };
+		refuse(wi, "it is beyond twice the VMs or CPUs that were recorded");
+		return;
+	}
+	to = what_if_apply(&wi->asked, from, &wi->origin);
 
 	wi->evidence = (struct what_if_evidence){
 		.density = vcpus_per_cpu(to) / vcpus_per_cpu(from),
@@ -254,6 +262,10 @@ void loop_what_if_run(const struct loop *loop, struct loop_what_if *wi)
 	wi->result = what_if_judge(&wi->evidence, &wi->reason);
 	if (wi->result == GATE_REFUSE)
 		return;
+	if (wi->result == GATE_PASS && loop->gate->result == GATE_WARN) {
+		wi->result = GATE_WARN;
+		wi->reason = "the model only just reproduces the recording as it was: take no more than signs";
+	}
 	estimate_density(loop, wi);
 	wi->there->variants[0].gate.result = MAX(loop->gate->result, wi->result);
 	loop_run_policies(wi->there);

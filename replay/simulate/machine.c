@@ -137,6 +137,7 @@ static void migrate(struct sim *sim, struct sim_task *task, struct sim_cpu *to)
 	struct sim_cpu *from = &sim->cpus[task->cpu];
 
 	run_queue_update(&from->rq, sim->now);
+	run_queue_update(&to->rq, sim->now);
 	run_queue_dequeue(&from->rq, &task->se, false);
 	if (from->rq.resched)
 		machine_touch(sim, from);

@@ -5,7 +5,7 @@ void run_queue_init(struct run_queue *rq, const struct sim_host *host)
 {
 	*rq = (struct run_queue){
 		.host = host, .rules = host->scheduler == SCHEDULER_CFS ? &cfs_rules : &eevdf_rules,
-		.penalty_time = INT64_MIN, .pair_time = INT64_MIN, .cancel_time = INT64_MIN,
+		.penalty_time = INT64_MIN, .cancel_time = INT64_MIN,
 	};
 	if (host->n_groups < 2)
 		return;
@@ -232,15 +232,34 @@ void run_queue_nominate(struct run_queue *rq, struct sim_entity *se)
 		rq->root.next = root;
 }
 
+/*
+ * clear_buddies() (kernel/sched/fair.c, 6.1): it climbs only as long as the buddy is the entity, so
+ * that of a group whose other task is the buddy nothing is forgotten.
+ */
+static void clear_buddies_up(struct run_queue *rq, struct sim_entity *se)
+{
+	struct sim_queue *q = se->queue;
+	bool next = q->next == se, last = q->last == se, skip = q->skip == se;
+	struct sim_entity *root = root_entity(rq, se);
+
+	clear_buddies(q, se);
+	if (!se->group)
+		return;
+	if (next && rq->root.next == root)
+		rq->root.next = NULL;
+	if (last && rq->root.last == root)
+		rq->root.last = NULL;
+	if (skip && rq->root.skip == root)
+		rq->root.skip = NULL;
+}
+
 void run_queue_yield(struct run_queue *rq, int64_t now)
 {
 	struct sim_entity *se = rq->curr;
 
 	if (!se || rq->n_tasks <= 1)
 		return;
-	clear_buddies(se->queue, se);
-	if (se->group)
-		clear_buddies(&rq->root, root_entity(rq, se));
+	clear_buddies_up(rq, se);
 	run_queue_update(rq, now);
 	rq->rules->yields(rq, se);
 }

@@ -63,8 +63,7 @@ struct run_queue {
 	uint64_t seq;
 	bool resched;			/* somebody else is to run: to be scheduled at once */
 	/* the scheduler side's, side.c; INT64_MIN: never */
-	int64_t penalty_time, pair_time, cancel_time;
-	unsigned int pair_src, pair_dst;
+	int64_t penalty_time, cancel_time;
 };
 
 /* What CFS and EEVDF do to one queue. All see curr charged up to now. */

@@ -7,7 +7,6 @@
 
 #define MS (1000 * 1000LL)
 #define RATE_LIMIT (6 * MS)
-#define DEBOUNCE (600 * 1000LL)
 
 const char *const scheduler_side_names[N_SCHEDULER_SIDES] = {
 	[SIDE_PLAIN] = "plain",
@@ -39,17 +38,14 @@ static int64_t penalty_cap(unsigned int n, int64_t granularity)
 
 /*
  * What is left out has no effect: after the clamp the base penalty of a need of 0 is never
- * larger. Nor does the reverse pair ever count, as it is younger than the rate limit.
+ * larger; and the debounce of a reverse pair (600 us) never counts, as that is younger than the rate limit.
  */
-static int64_t penalty(struct run_queue *rq, const struct sim_entity *y, const struct sim_entity *t,
-		       unsigned int n, int64_t now)
+static int64_t penalty(const struct run_queue *rq, const struct sim_entity *y, const struct sim_entity *t,
+		       unsigned int n)
 {
 	int64_t granularity = virtual_time(rq->host->slice, y->weight), need = MAX(t->v - y->v, 0);
 	int64_t p = granularity + need + need / 10;
 
-	if (rq->pair_src == t->number && rq->pair_dst == rq->curr->number &&
-	    within(now, rq->pair_time, DEBOUNCE))
-		p = MIN(p, MAX(need, granularity));
 	return CLAMP(p, granularity, penalty_cap(n, granularity));
 }
 
@@ -69,10 +65,7 @@ static void deboost(struct run_queue *rq, const struct sim_entity *target, bool 
 	n = v1 || y->queue != &rq->root ? y->queue->n : rq->n_tasks;
 	if (n <= 1)
 		return;
-	p = penalty(rq, y, of, n, now);
-	rq->pair_src = rq->curr->number;
-	rq->pair_dst = target->number;
-	rq->pair_time = now;
+	p = penalty(rq, y, of, n);
 	y->v += p;
 	y->deadline = y->v + virtual_time(rq->host->slice, y->weight);
 	/* v1 sets y->vlag, which on its base shares its place with vprot */

@@ -142,13 +142,16 @@ static bool what_ifs_possible(const struct loop *loop, const struct program_inpu
 	return true;
 }
 
-/* All parts, or none: what is too short to be parted is no failure. */
+/* All parts, or none, which is no failure. */
 static void extract_parts(struct loop_parts *parts, const struct run *run)
 {
 	for (unsigned int k = 0; k < LOOP_PARTS; k++) {
+		g_autoptr(GError) error = NULL;
+
 		parts->inputs[k] = extract_part(run->evidence, &run->rescore->quality, &run->recorded_params,
-						option_seed, k, LOOP_PARTS, NULL);
+						option_seed, k, LOOP_PARTS, &error);
 		if (!parts->inputs[k]) {
+			parts->reason = g_strdup(error->message);
 			while (k-- > 0)
 				program_input_free(parts->inputs[k]);
 			return;

@@ -43,7 +43,7 @@ cp out.json balanced.json
 simulate 0 brief.db --replicates=3
 expect "$(jq .jackknife_parts out.json)" 0 'parts of two seconds'
 mv balanced.json out.json
-"$COUNTERSPIN" simulate --replicates=3 brief.db | grep -q 'too short to be parted' || fail 'that there are no parts is not said'
+"$COUNTERSPIN" simulate --replicates=3 brief.db | grep -q 'Chance is that of the replicates alone' || fail 'that there are no parts is not said'
 
 # --- the recorded policy changes nothing, exactly; another does
 expect "$(jq -c '[.policies[0].estimates[] | .value, .statistical[], .total[]] | unique' out.json)" '[0]' 'stock against stock'

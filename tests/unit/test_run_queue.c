@@ -156,6 +156,68 @@ static void test_eevdf_buddy_in_group(void)
 	run_queue_release(&f.rq);
 }
 
+/*
+ * One yields to another of its group: on the root queue it is their group that is to be next, and the
+ * yielder was not (clear_buddies() climbs only from a buddy).
+ */
+static void test_buddy_of_the_group(gconstpointer scheduler)
+{
+	struct fixture f;
+
+	set_up(&f, GPOINTER_TO_INT(scheduler), 0);
+	f.e[A].group = f.e[B].group = 1;
+	f.e[C].group = 2;
+	for (unsigned int i = A; i <= C; i++)
+		run_queue_enqueue(&f.rq, &f.e[i], true);
+	f.rq.group_entities[2].v = US(1);
+	f.rq.group_entities[2].deadline = US(2);
+	f.rq.curr = NULL;
+	run_queue_set_curr(&f.rq, &f.e[A], 0);
+	run_queue_nominate(&f.rq, &f.e[B]);
+	run_queue_yield(&f.rq, 0);
+	g_assert_true(f.rq.root.next == &f.rq.group_entities[1]);
+	g_assert_true(f.rq.groups[1].next == &f.e[B]);
+	/* but who was the buddy itself is it no longer */
+	f.rq.groups[1].next = &f.e[A];
+	run_queue_yield(&f.rq, 0);
+	g_assert_null(f.rq.root.next);
+	run_queue_release(&f.rq);
+}
+
+/* Who preempts as it wakes is picked, whoever was nominated before. */
+static void test_cfs_preempter(void)
+{
+	struct fixture f;
+
+	set_up(&f, SCHEDULER_CFS, 2);
+	run_next(&f, 0);
+	run_queue_nominate(&f.rq, &f.e[B]);
+	run_queue_update(&f.rq, US(3000));
+	f.e[D].queue = &f.rq.root;
+	f.e[D].v = US(-5000);
+	run_queue_enqueue(&f.rq, &f.e[D], true);
+	run_queue_check_preempt(&f.rq, &f.e[D]);
+	g_assert_true(f.rq.resched);
+	g_assert_cmpint(run_next(&f, US(3000)), ==, D);
+	run_queue_release(&f.rq);
+}
+
+/* 6.18 without RUN_TO_PARITY: 0.7 ms of a slice are protected still. */
+static void test_eevdf_minimum(void)
+{
+	struct fixture f;
+
+	set_up(&f, SCHEDULER_EEVDF, 2);
+	f.host.run_to_parity = false;
+	f.host.protect_slice_min = true;
+	g_assert_cmpint(run_next(&f, 0), ==, A);
+	g_assert_cmpint(f.e[A].vprot, ==, US(700));
+	f.host.run_to_parity = true;
+	run_queue_set_curr(&f.rq, &f.e[B], 0);
+	g_assert_cmpint(f.e[B].vprot, ==, f.e[B].deadline);
+	run_queue_release(&f.rq);
+}
+
 static void test_eevdf_yield(void)
 {
 	struct fixture f;
@@ -197,8 +259,9 @@ static void test_eevdf_protection(void)
 		run_next(&f, 0);
 		f.e[B].deadline = US(2000);
 		g_assert_cmpint(pick(&f), ==, A);
+		/* by vprot it was decided as the slice began */
 		f.host.run_to_parity = false;
-		g_assert_cmpint(pick(&f), ==, B);
+		g_assert_cmpint(pick(&f), ==, i ? A : B);
 		f.host.run_to_parity = true;
 		run_queue_yield(&f.rq, 0);
 		g_assert_cmpint(pick(&f), ==, i ? A : B);
@@ -423,8 +486,9 @@ static void test_debooster_stream(void)
 		g_assert_cmpuint(n, ==, v == SIDE_DEBOOSTER_V1 ? 1 : 5);
 		/* v1 again after a pause */
 		run_queue_update(&f.rq, US(37000));
+		f.e[B].v = f.e[A].v;
 		side_yield_to(&f.rq, &f.e[B], true, &setting, US(37000));
-		g_assert_cmpint(f.rq.pair_time, ==, US(37000));
+		g_assert_cmpint(f.e[A].v, >, f.e[B].v);
 		run_queue_release(&f.rq);
 	}
 }
@@ -513,6 +577,12 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/run_queue/eevdf/buddy", test_eevdf_buddy);
 	g_test_add_func("/run_queue/eevdf/buddy_in_group", test_eevdf_buddy_in_group);
+	g_test_add_func("/run_queue/eevdf/minimum", test_eevdf_minimum);
+	g_test_add_data_func("/run_queue/eevdf/buddy_of_the_group", GINT_TO_POINTER(SCHEDULER_EEVDF),
+			     test_buddy_of_the_group);
+	g_test_add_data_func("/run_queue/cfs/buddy_of_the_group", GINT_TO_POINTER(SCHEDULER_CFS),
+			     test_buddy_of_the_group);
+	g_test_add_func("/run_queue/cfs/preempter", test_cfs_preempter);
 	g_test_add_func("/run_queue/eevdf/yield", test_eevdf_yield);
 	g_test_add_func("/run_queue/eevdf/protection", test_eevdf_protection);
 	g_test_add_func("/run_queue/eevdf/delay", test_eevdf_delay);
