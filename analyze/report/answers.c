@@ -189,8 +189,8 @@ static void say_closed_loop(const struct result *r, GString *good, GString *bad)
 	if (!g_strcmp0(gate[1].text, "PASS"))
 		answers_say(good, "the closed loop reproduces the recording (gate PASS: work is off by %.1f %%)", fabs(gate[2].value));
 	else if (!g_strcmp0(gate[1].text, "WARN"))
-		answers_say(bad, "the closed loop reproduces the recording only roughly (gate WARN: work is off by %.1f %%, "
-			    "believe no more of it than signs)", fabs(gate[2].value));
+		answers_say(bad, "the closed loop reproduces the recording only roughly (gate WARN%s%s; believe no more of it "
+			    "than signs)", why && why[1].known ? ": " : "", why && why[1].known ? why[1].text : "");
 	else
 		answers_say(bad, "the closed loop does not reproduce the recording (gate REFUSE%s%s), so what feedback does is not "
 			    "known", why && why[1].known ? ": " : "", why && why[1].known ? why[1].text : "");

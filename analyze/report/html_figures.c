@@ -214,7 +214,7 @@ static void draw_simulated(GString *page, const struct table *t, const GPtrArray
 		draw_method(page, t, i, &a, "simulated", y - 7);
 		draw_method(page, t, i, &a, "replayed", y + 7);
 		if (!table_cell(t, i, "simulated")->known)
-			text_at(page, x_of(&a, 0) + 6, y - 3, "none", "cannot be simulated");
+			text_at(page, x_of(&a, 0) + 6, y - 3, "none", "refused");
 	}
 	end(page, "Dot: simulated. Square below it: replayed, which knows no scheduler side but the plain one. Thick: 95 % "
 	    "interval, of what chance does. Thin: with the method's own error. Below a policy's name: whether the two agree, "

@@ -153,10 +153,14 @@ static void note_gate(struct section *s, const struct table *t)
 	for (guint i = 0; i < t->rows->len; i++) {
 		const char *of = table_cell(t, i, "what_if")->text, *result = table_cell(t, i, "result")->text;
 
+		bool recorded = !g_strcmp0(of, "as recorded");
+
 		if (!g_strcmp0(result, "REFUSE"))
-			section_note(s, "REFUSE, %s: the model does not reproduce it, so there are no gains.", of);
+			section_note(s, "REFUSE, %s: %s, so there are no gains.", of,
+				     recorded ? "the model does not reproduce it" : "that cannot be extrapolated");
 		else if (!g_strcmp0(result, "WARN"))
-			section_note(s, "WARN, %s: the model reproduces it only roughly; believe no more than signs.", of);
+			section_note(s, "WARN, %s: %s; believe no more than signs.", of,
+				     recorded ? "the model reproduces it only roughly" : "an extrapolation on weak ground");
 	}
 }
 

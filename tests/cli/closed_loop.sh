@@ -223,7 +223,7 @@ changed "INSERT INTO simulation_gate SELECT 'vms=+1', 0, 0, 1, 1, 'WARN', 4, 5, 
 	INSERT INTO simulation SELECT 'vms=+1', policy, parameters, scheduler_side, vm, metric, unit, 33, 32, 34, 31, 35, 'gain', NULL FROM simulation;
 	INSERT INTO simulation_density VALUES ('vms=+1', NULL, 'throughput_gain', 'percent', -11, -12, -10, -13, -9, 'loss', NULL)"
 report x.db
-says 'WARN, vms=+1: the model reproduces it only roughly' 'EXTRAPOLATION: gain in throughput there' 'EXTRAPOLATION: the same work at another density'
+says 'WARN, vms=+1: an extrapolation on weak ground' 'EXTRAPOLATION: gain in throughput there' 'EXTRAPOLATION: the same work at another density'
 expect "$(jq -c '[.simulated_gate[] | [.what_if, .result]] | .[1]' out.json)" '["vms=+1","WARN"]' 'its gate'
 expect "$(jq -c '[.extrapolated_gains[] | [.policy, .throughput_gain.total]] | .[1]' out.json)" '["ipi-aware",[31,35]]' 'gains there'
 expect "$(jq -c '[.simulated_density[] | [.what_if, .vm, .metric, .value.value, .unit, .verdict]]' out.json)" \
