@@ -3,6 +3,7 @@
 #
 # What replay says of gains: figures, intervals, refusals; in text, JSON and tables alike.
 . "${BASH_SOURCE%/*}/lib.sh"
+[ "$SANITIZED" = 0 ] || [ "$SANITIZED" = OFF ] || exit 77	# its code is seen to by others there, in less time
 
 # query SQL: one answer about the JSON in out.json, as j; e are its estimates with their policy.
 query() {

@@ -6,6 +6,7 @@
 # done twice gives the same bytes.
 set -eu
 . "$(dirname "$0")/lib.sh"
+[ "$SANITIZED" = 0 ] || [ "$SANITIZED" = OFF ] || exit 77	# its code is seen to by others there, in less time
 
 least() {	# GOT WANT WHAT: GOT is at least WANT
 	awk -v got="$1" -v want="$2" 'BEGIN { exit !(got >= want) }' || fail "$3: $1, wanted at least $2"
