@@ -202,11 +202,13 @@ static void print_reasons(const struct loop *loop)
 		       2 * gate_work_error(loop->gate));
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
-		const char *reason = p->estimates[LOOP_THROUGHPUT].reason;
+		const struct loop_estimate *e = &p->estimates[LOOP_THROUGHPUT];
+		const char *reason = e->reason;
+		/* an interval without 0, and no verdict */
+		bool strange = e->verdict == VERDICT_NO_CLEAR_EFFECT && (e->total[0] > 0 || e->total[1] < 0);
 
 		if (!reason ||
-		    (p->side != SIDE_LAG_CREDIT && loop->gate->result == GATE_WARN &&
-		     !isnan(p->estimates[LOOP_THROUGHPUT].value)) ||
+		    (p->side != SIDE_LAG_CREDIT && loop->gate->result == GATE_WARN && !isnan(e->value) && !strange) ||
 		    (last && !strcmp(reason, last)))
 			continue;
 		print_reason(p, reason);
