@@ -99,15 +99,6 @@ bool loop_add(struct loop *loop, const struct policy *policy, const struct polic
 	return true;
 }
 
-static struct lane lane_of(const struct program_input *input, const struct policy *policy,
-			   const struct policy_params *params, enum scheduler_side side,
-			   double margin)
-{
-	return (struct lane){
-		input, { .policy = policy, .params = *params, .side = side, .lag_margin = margin }
-	};
-}
-
 /* Of the scheduler as it is taken to be, and what else it may have been. */
 static void add_variants(struct loop *loop)
 {

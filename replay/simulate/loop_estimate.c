@@ -49,7 +49,7 @@ static double change(double value, double from)
 }
 
 double loop_difference(enum loop_metric m, const struct loop_figures *with,
-			 const struct loop_figures *without, int vm)
+		       const struct loop_figures *without, int vm)
 {
 	switch (m) {
 	case LOOP_THROUGHPUT:

@@ -14,16 +14,6 @@ static const struct loop_figures *runs_of(const struct loop *loop, unsigned int 
 	return &loop->parts.runs[(part * loop->parts.n_lanes + lane) * (1 + loop->parts.n_replicates)];
 }
 
-static void add_lane(GArray *lanes, const struct program_input *input, const struct policy *policy,
-		     const struct policy_params *params, enum scheduler_side side, double margin)
-{
-	struct lane lane = {
-		input, { .policy = policy, .params = *params, .side = side, .lag_margin = margin }
-	};
-
-	g_array_append_val(lanes, lane);
-}
-
 void loop_parts_run(struct loop *loop)
 {
 	const struct sim_host *host = &loop->variants[loop->chosen].input.host;
@@ -34,17 +24,20 @@ void loop_parts_run(struct loop *loop)
 	for (unsigned int k = 0; k < loop->parts.n; k++) {
 		struct program_input *input = loop->parts.inputs[k];
 		guint first = lanes->len;
+		struct lane lane;
 
 		input->host.forfeit = host->forfeit;
 		input->host.run_to_parity = host->run_to_parity;
-		add_lane(lanes, input, loop->recorded_policy, &loop->recorded_params, SIDE_PLAIN, 0);
+		lane = lane_of(input, loop->recorded_policy, &loop->recorded_params, SIDE_PLAIN, 0);
+		g_array_append_val(lanes, lane);
 		for (guint i = 0; i < loop->policies->len; i++) {
 			struct loop_policy *p = loop->policies->pdata[i];
 
 			if (p->recorded || !loop_can_run(loop, p))
 				continue;
 			p->lane = lanes->len - first;
-			add_lane(lanes, input, p->policy, &p->params, p->side, loop->lag_margin);
+			lane = lane_of(input, p->policy, &p->params, p->side, loop->lag_margin);
+			g_array_append_val(lanes, lane);
 		}
 		loop->parts.n_lanes = lanes->len - first;
 	}

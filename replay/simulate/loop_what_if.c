@@ -221,8 +221,7 @@ static struct loop *loop_there(const struct loop *loop, struct program_input *in
 	there->variants[0].input = *input;
 	there->variants[0].gate = *loop->gate;
 	there->gate = &there->variants[0].gate;
-	lane = (struct lane){ input, { .policy = loop->recorded_policy,
-				       .params = loop->recorded_params, .side = SIDE_PLAIN } };
+	lane = lane_of(input, loop->recorded_policy, &loop->recorded_params, SIDE_PLAIN, 0);
 	progress_begin("simulating another density", 1 + loop->n_replicates);
 	there->variants[0].runs =
 		replicates_run(&lane, 1, loop->n_replicates, loop->seed, loop->n_threads, 0);

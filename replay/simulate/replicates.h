@@ -17,6 +17,15 @@ struct lane {
 	struct simulation_setting setting;
 };
 
+static inline struct lane lane_of(const struct program_input *input, const struct policy *policy,
+				  const struct policy_params *params, enum scheduler_side side,
+				  double margin)
+{
+	return (struct lane){
+		input, { .policy = policy, .params = *params, .side = side, .lag_margin = margin }
+	};
+}
+
 /*
  * Run each of lanes [n_lanes] without jitter and then n times with: returns
  * [n_lanes][1 + n]. The same whatever n_threads (> 0) is. Shows progress, from 'done' runs on.
