@@ -23,7 +23,8 @@ const struct policy policy_guest_hints = {
 	.summary = "the vCPU that the spinner's guest names, or that it leads to, then as ipi-aware+relaxed",
 	.inferred = "series v3: as ipi-aware+relaxed",
 	.limits = "as ipi-aware; replay's hints are receivers of IPIs without an EOI, waited for or not, and no holders "
-		  "of locks; simulate's are holders, too, as inferred; so that there it is rather a bound; what telling costs a guest is in neither",
+		  "of locks; simulate's are holders, too, as inferred, and it is rather a bound there; what telling costs "
+		  "a guest is in neither",
 	.parameters = "series ipi_tracking_enabled ipi_window_ns enable_relaxed_boost",
 	.on_spin = guest_hints_on_spin,
 	.on_ipi = ipi_context_on_ipi,

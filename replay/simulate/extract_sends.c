@@ -84,12 +84,16 @@ static int64_t unseen(const struct extract *x, guint i)
 	    (more && send_at(x->sends, i + 1)->t_first < answered))
 		return 0;
 	ran = timeline_ran(x->tl, send->vcpu, answered) - timeline_ran(x->tl, send->vcpu, send->t_last);
-	if (ran > UNSEEN_WINDOWS * window_at(x, send->vcpu, send->t_last) || slept(x, send->vcpu, send->t_last, answered))
+	if (ran > UNSEEN_WINDOWS * window_at(x, send->vcpu, send->t_last) ||
+	    slept(x, send->vcpu, send->t_last, answered))
 		return 0;
 	return extract_draw(x, DRAW_SENDS, i) < waited(x, vm, send->vector) ? answered : 0;
 }
 
-/* What its handlers take of a receiver, and that it is got out of the guest for them; several interrupts may be handled at once. */
+/*
+ * What its handlers take of a receiver, and that it is got out of the guest for them. Several
+ * interrupts may be handled at once.
+ */
 static void lose_handler(struct extract *x, const struct edge *edge)
 {
 	unsigned int vm = vm_of(x, edge->receiver_vcpu);

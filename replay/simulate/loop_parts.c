@@ -73,9 +73,8 @@ double loop_parts_half(const struct loop *loop, const struct loop_policy *p, enu
 		differences[n] = difference_of(loop, runs_of(loop, k, p->lane), runs_of(loop, k, 0), m, vm);
 		n += isfinite(differences[n]) != 0;
 	}
-	if (loop->parts.n && n < FEWEST)
+	if (n < FEWEST)
 		return NAN;
-	if (!n || !replicates_interval(differences, n, &mean, interval))
-		return 0;
+	replicates_interval(differences, n, &mean, interval);
 	return (interval[1] - interval[0]) / 2;
 }

@@ -316,7 +316,7 @@ static bool balance_once(GArray *tasks, double *load, unsigned int n)
 	return true;
 }
 
-/* As a kernel's load balancing would have it, of which the simulation has little. */
+/* As load balancing would have left it: a run does not begin with a crowd on one CPU. */
 static void spread(struct program_input *input)
 {
 	unsigned int n = input->host.n_cpu;
