@@ -232,9 +232,11 @@ static void child_ended(struct run *run)
 	g_autoptr(GError) error = NULL;
 
 	if (keeper_is_gone(&r->keeper) && !run->stopping) {
-		fprintf(stderr, "counterspin record: warning: its keeper was killed; another takes its place\n");
-		if (!keeper_start(&r->keeper, r->session, &error))
-			fprintf(stderr, "counterspin record: warning: %s\n", error->message);
+		if (keeper_start(&r->keeper, r->session, &error))
+			fprintf(stderr, "counterspin record: warning: its keeper was killed; another has taken its place\n");
+		else
+			fprintf(stderr, "counterspin record: warning: its keeper was killed, and there is no other: %s\n",
+				error->message);
 	}
 	if (r->command && waitpid(r->command, &r->command_status, WNOHANG) == r->command) {
 		r->command = 0;
