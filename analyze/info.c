@@ -350,7 +350,7 @@ int cmd_info(int argc, char **argv)
 	if (!command_parse(&command, &argc, &argv, &status))
 		return status;
 	db = db_open(argv[1], &error);
-	if (!db)
+	if (!db || !db_exec(db, "BEGIN", &error))	/* one state of it, whoever writes meanwhile */
 		return command_fail(&command, error);
 	root = gather(db, &error);
 	if (error) {

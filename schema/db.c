@@ -26,6 +26,9 @@ struct db_build {
 
 static const struct db_build *under_way;
 
+/* What another process writes of a large recording in one go takes seconds. */
+enum { BUSY_MS = 30000 };
+
 /* With what the system said, where SQLite tells. */
 static bool set_sqlite_error(GError **error, sqlite3 *db, const char *what)
 {
@@ -35,7 +38,9 @@ static bool set_sqlite_error(GError **error, sqlite3 *db, const char *what)
 		sqlite3_file_control(db, NULL, SQLITE_FCNTL_LAST_ERRNO, &err);
 	else if (rc == SQLITE_CANTOPEN)
 		err = sqlite3_system_errno(db);
-	if (err)
+	if (rc == SQLITE_BUSY)
+		g_set_error(error, DB_ERROR, 0, "it is in use by another process: %s", sqlite3_errmsg(db));
+	else if (err)
 		g_set_error(error, DB_ERROR, 0, "%s: %s (%s)", what, sqlite3_errmsg(db), g_strerror(err));
 	else
 		g_set_error(error, DB_ERROR, 0, "%s: %s", what, sqlite3_errmsg(db));
@@ -229,7 +234,7 @@ static bool lock_replaced(const struct db_build *b, sqlite3 **db, GError **error
 	rc = sqlite3_exec(*db, "PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE", NULL, NULL, NULL);
 	if (rc != SQLITE_BUSY)
 		return true;
-	g_set_error(error, DB_ERROR, 0, "'%s' is in use by another program", b->path);
+	g_set_error(error, DB_ERROR, 0, "'%s' is in use by another process", b->path);
 	return false;
 }
 
@@ -270,6 +275,11 @@ bool db_build_close(struct db_build *b, GError **error)
 	return true;
 }
 
+static void set_busy_error(GError **error, sqlite3 *db, const char *path)
+{
+	g_set_error(error, DB_ERROR, 0, "'%s' is in use by another process: %s", path, sqlite3_errmsg(db));
+}
+
 static bool check_version(sqlite3 *db, const char *path, GError **error)
 {
 	int64_t id, version;
@@ -279,6 +289,10 @@ static bool check_version(sqlite3 *db, const char *path, GError **error)
 	if (rc == SQLITE_READONLY) {
 		g_set_error(error, DB_ERROR, 0, "'%s': a program was interrupted while writing it\n"
 			    "hint: run counterspin on it once as a user who may write it", path);
+		return false;
+	}
+	if (rc == SQLITE_BUSY) {
+		set_busy_error(error, db, path);
 		return false;
 	}
 	if (rc != SQLITE_OK) {
@@ -465,12 +479,14 @@ sqlite3 *db_open(const char *path, GError **error)
 		sqlite3_close(db);
 		return NULL;
 	}
-	sqlite3_busy_timeout(db, 30000);
+	sqlite3_busy_timeout(db, BUSY_MS);
 	/* it may come from anybody */
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-	if (!check_version(db, path, error) || !check_schema(db, path, false, error)) {
+	/* in one state of it: whoever gets in between would make it look like another's */
+	if (!db_exec(db, "BEGIN", error) || !check_version(db, path, error) ||
+	    !check_schema(db, path, false, error) || !db_exec(db, "COMMIT", error)) {
 		sqlite3_close(db);
 		return NULL;
 	}
@@ -539,6 +555,8 @@ static void set_read_error(GError **error, sqlite3 *db)
 	if (path && *path && rc == SQLITE_ERROR)
 		g_set_error(error, DB_ERROR, 0, "'%s' is damaged: what it holds cannot be reckoned with: %s", path,
 			    sqlite3_errmsg(db));
+	else if (path && *path && rc == SQLITE_BUSY)
+		set_busy_error(error, db, path);
 	else if (path && *path && rc == SQLITE_CORRUPT)
 		g_set_error(error, DB_ERROR, 0, "'%s' is damaged: %s", path, sqlite3_errmsg(db));
 	else

@@ -81,7 +81,7 @@ for mode in DELETE WAL; do
 	cp a.db "$scratch/used.db"
 	status=0
 	"$COUNTERSPIN" import other.dat --force -o a.db 2> "$scratch/err" || status=$?
-	expect "$status $(cat "$scratch/err")" "3 counterspin import: 'a.db' is in use by another program" 'a database in use'
+	expect "$status $(cat "$scratch/err")" "3 counterspin import: 'a.db' is in use by another process" 'a database in use'
 	cmp a.db "$scratch/used.db" || fail 'a database in use was changed'
 	exec 8>&-
 	wait $pid
