@@ -6,7 +6,6 @@
 
 #include "replay/bits.h"
 
-#define MAX_CPUS 8192	/* CONFIG_NR_CPUS, arch/x86/Kconfig */
 #define FACTS "topology"
 #define OF_CPU FACTS ".cpu"
 
@@ -24,7 +23,7 @@ static void note_node(unsigned int *nodes, unsigned int n_cpu, double cpu, const
 {
 	const cJSON *node = cJSON_GetObjectItemCaseSensitive(facts, "node");
 
-	if (cpu >= 0 && cpu < n_cpu && cJSON_IsNumber(node) && node->valuedouble >= 0 && node->valuedouble < MAX_CPUS)
+	if (cpu >= 0 && cpu < n_cpu && cJSON_IsNumber(node) && node->valuedouble >= 0 && node->valuedouble < RECORDED_MAX_CPUS)
 		nodes[(unsigned int)cpu] = node->valuedouble;
 }
 
@@ -40,7 +39,7 @@ static void read_facts(unsigned int *nodes, unsigned int n_cpu, const char *name
 		note_node(nodes, n_cpu, cJSON_IsNumber(number) ? number->valuedouble : -1, one);
 	}
 	if (g_str_has_prefix(name, OF_CPU) &&
-	    g_ascii_string_to_unsigned(name + strlen(OF_CPU), 10, 0, MAX_CPUS, &cpu, NULL))
+	    g_ascii_string_to_unsigned(name + strlen(OF_CPU), 10, 0, RECORDED_MAX_CPUS, &cpu, NULL))
 		note_node(nodes, n_cpu, cpu, json);
 }
 
@@ -72,7 +71,7 @@ bool nodes_are_recorded(const struct recorded *recorded)
 
 struct nodes *nodes_new(struct recorded *recorded)
 {
-	unsigned int n_cpu = MIN(recorded->n_cpu, MAX_CPUS), *of_cpu = nodes_of_cpus(recorded, n_cpu);
+	unsigned int n_cpu = recorded->n_cpu, *of_cpu = nodes_of_cpus(recorded, n_cpu);
 	struct nodes *nodes;
 
 	if (!of_cpu)

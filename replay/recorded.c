@@ -81,6 +81,12 @@ struct recorded *recorded_open(sqlite3 *db, GError **error)
 	r->t0 = db_column(recording, 1);
 	r->t1 = db_column(recording, 2);
 	r->probes = db_column(recording, 3);
+	if (db_column(recording, 4) < 1 || db_column(recording, 4) > RECORDED_MAX_CPUS) {
+		g_set_error(error, RECORDED_ERROR, 0, "damaged: a recording of %" G_GINT64_FORMAT " CPUs",
+			    db_column(recording, 4));
+		recorded_free(r);
+		return NULL;
+	}
 	r->n_cpu = db_column(recording, 4);
 	r->n_decisions = MAX(db_column(recording, 5), 0);	/* none: DB_NULL */
 	if (!load_vms(r, error)) {
@@ -327,6 +333,16 @@ bool recorded_next_run(struct recorded *r, struct recorded_run *run, GError **er
 		.t = db_column(r->runs, 0), .vm = vcpu->vm, .idx = vcpu->idx, .cpu = db_column(r->runs, 2),
 	};
 	return true;
+}
+
+/* Import makes n_cpu of the highest: what is beyond would be a host of CPUs that are not there. */
+bool recorded_has_cpu(const struct recorded *r, int64_t thread, int64_t cpu, GError **error)
+{
+	if (cpu >= 0 && cpu < r->n_cpu)
+		return true;
+	g_set_error(error, RECORDED_ERROR, 0, "damaged: on_cpu of thread %" G_GINT64_FORMAT ": CPU %" G_GINT64_FORMAT
+		    ", and the recording is of %u", thread, cpu, r->n_cpu);
+	return false;
 }
 
 char *recorded_param(const struct recorded *r, const char *name)

@@ -94,7 +94,7 @@ struct recorded {
 	char *kernel;			/* NULL: not known */
 	int64_t t0, t1;
 	bool probes;
-	unsigned int n_cpu;
+	unsigned int n_cpu;		/* 1 to RECORDED_MAX_CPUS */
 	int64_t n_decisions;		/* to show progress by: a damaged file may have others */
 	unsigned int n_vms, n_vcpus, max_words;
 	unsigned int n_slots;		/* of such arrays */
@@ -105,6 +105,8 @@ struct recorded {
 	bool have_candidate, have_attempt;	/* a row waits for its decision */
 	struct recorded_decision decision;
 };
+
+enum { RECORDED_MAX_CPUS = 8192 };	/* NR_CPUS at most, arch/x86/Kconfig, 6.1 to 7.2 */
 
 struct recorded *recorded_open(sqlite3 *db, GError **error);
 void recorded_free(struct recorded *recorded);
@@ -118,6 +120,9 @@ bool recorded_next_ipi(struct recorded *recorded, struct recorded_ipi *ipi, GErr
 bool recorded_next_eoi(struct recorded *recorded, struct recorded_eoi *eoi, GError **error);
 bool recorded_next_gap(struct recorded *recorded, struct recorded_gap *gap, GError **error);
 bool recorded_next_run(struct recorded *recorded, struct recorded_run *run, GError **error);
+
+/* Is the host's CPU of that number one of the recording? Else error says which thread is on it. */
+bool recorded_has_cpu(const struct recorded *recorded, int64_t thread, int64_t cpu, GError **error);
 
 /* Value of a host parameter (a GLOB pattern: any that matches), newly allocated; NULL: not known. */
 char *recorded_param(const struct recorded *recorded, const char *name);

@@ -12,7 +12,6 @@
 #include "replay/estimate/fair.h"
 #include "schema/progress.h"
 
-#define MAX_CPUS     8192	/* NR_CPUS at most, arch/x86/Kconfig, 6.1 to 7.2 */
 #define STRADDLE_MAX 250000	/* ns */
 #define STEPS        1000	/* in which progress is shown */
 
@@ -296,9 +295,7 @@ static bool row_thread(struct shadow *s, sqlite3_stmt *row, int64_t *thread, int
 	*cpu = db_column(row, 2);
 	if (*thread < 1 || *thread > s->n_threads)
 		return damaged(error, "a stretch of thread", *thread);
-	if (*cpu < 0 || *cpu >= MAX_CPUS)
-		return damaged(error, "a stretch on CPU", *cpu);
-	return true;
+	return recorded_has_cpu(s->recorded, *thread, *cpu, error);
 }
 
 /* What is not seen stays as it was. */

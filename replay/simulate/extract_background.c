@@ -76,7 +76,6 @@ static void take(struct extract *x, struct task *task, sqlite3_stmt *s)
 		task->cpu = db_column(s, 1);
 	}
 	task->ran += t1 - t0;
-	x->input->host.n_cpu = MAX(x->input->host.n_cpu, (unsigned int)db_column(s, 1) + 1);
 	g_array_index(x->group_ns, double, task->group) += t1 - turn.woken;
 	if (goes_on) {
 		last = &g_array_index(task->turns, struct turn, task->turns->len - 1);
@@ -99,8 +98,8 @@ static bool load_turns(struct extract *x, GArray *tasks, GError **error)
 
 		if (thread < 1 || thread >= tasks->len)
 			return damaged(error, "a stretch of thread", thread);
-		if (cpu < 0 || cpu >= EXTRACT_MAX_CPUS)
-			return damaged(error, "a stretch on CPU", cpu);
+		if (!recorded_has_cpu(x->recorded, thread, cpu, error))
+			return false;
 		task = &g_array_index(tasks, struct task, thread);
 		take_prio(task, db_column(s, 5));
 		if (!task->vcpu)

@@ -45,14 +45,7 @@ bool extract_host(struct extract *x, const struct policy_params *recorded, GErro
 		return false;
 	}
 	read_scheduler(h, x->recorded, x->quality);
-	h->n_cpu = MIN(MAX(x->recorded->n_cpu, 1), EXTRACT_MAX_CPUS);
-	for (unsigned int v = 1; v <= x->tl->n_vcpus; v++)
-		for (guint i = 0; i < x->tl->lines[v]->len; i++)
-			h->n_cpu = MAX(h->n_cpu, stretch_at(x, v, i)->cpu + 1);
-	if (h->n_cpu > EXTRACT_MAX_CPUS) {
-		g_set_error(error, EXTRACT_ERROR, 0, "damaged: a stretch on CPU %u", h->n_cpu - 1);
-		return false;
-	}
+	h->n_cpu = x->recorded->n_cpu;
 	h->stock_variant = recorded->stock_variant;
 	return true;
 }

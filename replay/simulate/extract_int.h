@@ -10,8 +10,6 @@
 #include "replay/simulate/extract.h"
 #include "replay/simulate/work.h"
 
-#define EXTRACT_MAX_CPUS 8192	/* NR_CPUS at most, arch/x86/Kconfig, 6.1 to 7.2 */
-
 /* An item that is no computing, where the program comes to it. */
 struct mark {
 	int64_t t, r;

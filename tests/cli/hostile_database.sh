@@ -119,6 +119,20 @@ changed "UPDATE explanation SET explain = replace(printf('{\"vcpus\":[{\"known_b
 	50000, 'k', 50000, 'n'), 'q', '\"')"
 page_fine 'long words in explanations'
 
+# CPUs that the host has not: none is made up for them
+for column in cpu cpu_ready; do
+	changed "UPDATE on_cpu SET $column = 5000 WHERE id = (SELECT id FROM on_cpu WHERE thread = 2 AND cpu_ready NOT NULL LIMIT 1)"
+	for command in replay tune simulate; do
+		expect_fails 3 'damaged: on_cpu of thread 2: CPU 5000, and the recording is of 1$' "$COUNTERSPIN" $command x.db
+	done
+done
+for n in 0 60000 9223372036854775807; do
+	changed "UPDATE recording SET n_cpu = $n"
+	for command in replay tune simulate; do
+		expect_fails 3 "damaged: a recording of $n CPUs\$" "$COUNTERSPIN" $command x.db
+	done
+done
+
 # times and numbers at both ends
 for n in -9223372036854775808 9223372036854775807 4611686018427387904 1e300 "'x'"; do
 	changed "UPDATE on_cpu SET t0 = $n WHERE id % 3 = 0; UPDATE on_cpu SET t1 = $n WHERE id % 5 = 0;

@@ -457,6 +457,8 @@ int main(int argc, char **argv)
 	ADD_DAMAGED("thread", "99, 0, 0, 0, 0, 1");
 	ADD_DAMAGED("cpu", "1, -1, 0, 0, 0, 1");
 	ADD_DAMAGED("far_cpu", "1, 8192, NULL, NULL, 0, 1");
+	ADD_DAMAGED("next_cpu", "1, 2, NULL, NULL, 0, 1");
+	ADD_DAMAGED("next_cpu_ready", "1, 0, 0, 2, 0, 1");
 	ADD_DAMAGED("cpu_ready", "1, 0, 0, -5, 0, 1");
 	return g_test_run();
 }
