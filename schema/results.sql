@@ -259,6 +259,7 @@ CREATE TABLE simulation (
 	policy         TEXT NOT NULL,
 	parameters     TEXT NOT NULL,      -- JSON object, the kernel's names
 	scheduler_side TEXT NOT NULL,      -- 'plain', 'debooster-v1', 'debooster-v2', 'lag-credit'
+	lag_margin     REAL,               -- of 'lag-credit', as assumed: slices per queued entity; NULL: other sides
 	vm             INTEGER REFERENCES vm(id), -- NULL: all VMs
 	-- 'throughput_gain', 'ipi_response_change', 'ipi_response_p50_change', ... 'pause_exits_change' (percent);
 	-- 'spin_cpu_saved' (CPUs); 'yields_change' (1/s); 'share_change' (points of the VMs' CPU time; of all VMs:

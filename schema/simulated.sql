@@ -27,6 +27,7 @@ CREATE VIEW simulated_change AS
 	SELECT what_if,                    -- '': as recorded
 	       label,                      -- what the policy is called (policy_label)
 	       s.policy AS policy, s.parameters AS parameters, scheduler_side,
+	       lag_margin,                 -- of lag-credit, slices per queued entity; NULL: other sides
 	       vm,                         -- vm.id; NULL: all VMs
 	       metric, unit, value, stat_lo, stat_hi, total_lo, total_hi, verdict, reason, -- as in table simulation
 	       replay,                     -- replay.id of the same policy and parameters; NULL: not replayed
@@ -73,6 +74,7 @@ CREATE VIEW replay_vs_simulate AS
 CREATE VIEW simulated_gain AS
 	SELECT c.what_if AS what_if,       -- '': as recorded
 	       c.label AS label, c.policy AS policy, c.parameters AS parameters, c.scheduler_side AS scheduler_side,
+	       c.lag_margin AS lag_margin, -- as in simulated_change
 	       c.value AS throughput_gain, -- percent of useful work; NULL: refused, and reason says why
 	       c.stat_lo AS stat_lo, c.stat_hi AS stat_hi, c.total_lo AS total_lo, c.total_hi AS total_hi,
 	       c.verdict AS verdict, c.reason AS reason, -- as in table simulation
@@ -96,6 +98,7 @@ CREATE VIEW simulated_vm AS
 	SELECT gain.what_if AS what_if,    -- '': as recorded
 	       gain.label AS label, gain.policy AS policy, gain.parameters AS parameters,
 	       gain.scheduler_side AS scheduler_side,
+	       gain.lag_margin AS lag_margin, -- as in simulated_change
 	       gain.vm AS vm,              -- vm.id
 	       vm_label.label AS name,     -- what it is called
 	       -- percent of its useful work

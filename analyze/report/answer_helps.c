@@ -71,10 +71,11 @@ static char *figure(const struct result *r, const struct cell *cell)
 static struct gain contradiction(const struct result *r, const char *policy, const struct cell *replayed,
 				 const char *verdict)
 {
-	const struct cell *by_loop = answers_row(result_table(r, "simulated_verdicts"), policy, "plain");
+	const struct table *verdicts = result_table(r, "simulated_verdicts");
+	const struct cell *by_loop = answers_row(verdicts, policy, "plain");
 	g_autofree char *one = figure(r, replayed), *other = figure(r, simulated(r, policy, "simulated"));
 	struct gain g = { kind_of(verdict), false, NAN, NULL };
-	bool sign = g.kind != ANSWER_PARTLY && by_loop && !g_strcmp0(by_loop[2].text, verdict);
+	bool sign = g.kind != ANSWER_PARTLY && by_loop && !g_strcmp0(by_loop[table_column(verdicts, "verdict")].text, verdict);
 
 	if (!sign) {
 		g.kind = ANSWER_UNKNOWN;

@@ -7,6 +7,7 @@
 
 enum { MAX_NAMED = 8 };		/* contradictions */
 
+#define MARGIN_IS "margin: of the side lag-credit, slices per queued entity, as assumed."
 #define NOT_SIMULATED "Nothing has been simulated yet: 'counterspin simulate DB' does it."
 
 #define WHAT_IF "coalesce(nullif(what_if, ''), 'as recorded')"
@@ -20,6 +21,7 @@ enum { MAX_NAMED = 8 };		/* contradictions */
 
 #define POLICY { "policy", "policy", COLUMN_TEXT }
 #define SIDE { "scheduler_side", "side", COLUMN_TEXT }
+#define MARGIN { "lag_margin", "margin", COLUMN_NUMBER, 3 }
 
 static const struct table_spec gate = {
 	.id = "simulated_gate", .title = "The gate: does the model reproduce what was recorded?",
@@ -61,9 +63,10 @@ static const struct table_spec gains = {
 
 static const struct table_spec verdicts = {
 	.id = "simulated_verdicts", .title = "Verdicts on throughput, by simulate alone",
-	.sql = "SELECT label, scheduler_side, verdict, reason FROM simulated_gain WHERE what_if = '' ORDER BY place",
+	.about = MARGIN_IS,
+	.sql = "SELECT label, scheduler_side, lag_margin, verdict, reason FROM simulated_gain WHERE what_if = '' ORDER BY place",
 	.columns = {
-		POLICY, SIDE, { "verdict", "verdict", COLUMN_TEXT }, { "reason", "reservations", COLUMN_TEXT },
+		POLICY, SIDE, MARGIN, { "verdict", "verdict", COLUMN_TEXT }, { "reason", "reservations", COLUMN_TEXT },
 	},
 };
 
@@ -137,11 +140,11 @@ static const struct table_spec density = {
 
 static const struct table_spec extrapolations = {
 	.id = "extrapolated_gains", .title = "EXTRAPOLATION: gain in throughput there, percent",
-	.about = "Against the recorded policy simulated at the same density.",
-	.sql = "SELECT what_if, label, scheduler_side, " FIGURE("throughput_gain", "") ", verdict, reason "
+	.about = "Against the recorded policy simulated at the same density. " MARGIN_IS,
+	.sql = "SELECT what_if, label, scheduler_side, lag_margin, " FIGURE("throughput_gain", "") ", verdict, reason "
 	       "FROM simulated_gain WHERE what_if <> '' ORDER BY what_if, place",
 	.columns = {
-		{ "what_if", "what if", COLUMN_TEXT }, POLICY, SIDE,
+		{ "what_if", "what if", COLUMN_TEXT }, POLICY, SIDE, MARGIN,
 		{ "throughput_gain", "simulated %", COLUMN_ESTIMATE, 1, true },
 		{ "verdict", "verdict", COLUMN_TEXT }, { "reason", "reservations", COLUMN_TEXT },
 	},

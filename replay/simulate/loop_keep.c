@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <math.h>
+
 #include "replay/policy_spec.h"
 #include "replay/simulate/loop_json.h"
 #include "replay/simulate/loop_what_if.h"
@@ -73,8 +75,8 @@ struct vm_ids {
 	unsigned int n;		/* those after it are copies, which have none */
 };
 
-static bool keep_policy(const struct loop_policy *p, const char *what_if, const struct vm_ids *vms,
-			db_stmt *add, GError **error)
+static bool keep_policy(const struct loop *loop, const struct loop_policy *p, const char *what_if,
+			const struct vm_ids *vms, db_stmt *add, GError **error)
 {
 	cJSON *parameters = policy_spec_parameters(p->policy, &p->params);
 	char *text = cJSON_PrintUnformatted(parameters);
@@ -84,12 +86,13 @@ static bool keep_policy(const struct loop_policy *p, const char *what_if, const 
 	db_bind_text(add, 2, p->policy->name);
 	db_bind_text(add, 3, text);
 	db_bind_text(add, 4, scheduler_side_names[p->side]);
+	db_bind_real(add, 5, p->side == SIDE_LAG_CREDIT ? loop->lag_margin : NAN);
 	for (unsigned int m = 0; ok && m < N_LOOP_METRICS; m++)
-		ok = keep_estimate(add, 5, DB_NULL, m, &p->estimates[m], error);
+		ok = keep_estimate(add, 6, DB_NULL, m, &p->estimates[m], error);
 	for (unsigned int vm = 0; ok && vm < vms->n; vm++)
-		ok = keep_estimate(add, 5, vms->ids[vm], LOOP_THROUGHPUT,
+		ok = keep_estimate(add, 6, vms->ids[vm], LOOP_THROUGHPUT,
 				   &p->vms[vm][LOOP_THROUGHPUT], error) &&
-		     keep_estimate(add, 5, vms->ids[vm], LOOP_SHARE, &p->vms[vm][LOOP_SHARE],
+		     keep_estimate(add, 6, vms->ids[vm], LOOP_SHARE, &p->vms[vm][LOOP_SHARE],
 				   error);
 	cJSON_free(text);
 	cJSON_Delete(parameters);
@@ -103,7 +106,7 @@ static bool keep_policies(const struct loop *loop, const char *what_if, const st
 	bool ok = true;
 
 	for (guint i = 0; ok && !loop->reason && i < loop->policies->len; i++)
-		ok = keep_policy(loop->policies->pdata[i], what_if, vms, add, error);
+		ok = keep_policy(loop, loop->policies->pdata[i], what_if, vms, add, error);
 	return ok;
 }
 

@@ -192,7 +192,7 @@ expect "$(jq '[.notes.closed_loop[] | select(startswith("Contradictory: "))] | l
 says "Contradictory, too: $(($(jq '.replay_vs_simulate | length' out.json) - 8)) more figures."
 
 # --- sides of the scheduler, of which replay knows nothing
-changed "INSERT INTO simulation SELECT what_if, policy, parameters, 'debooster-v2', vm, metric, unit, 7, 6, 8, 5, 9, 'gain', NULL
+changed "INSERT INTO simulation SELECT what_if, policy, parameters, 'debooster-v2', NULL, vm, metric, unit, 7, 6, 8, 5, 9, 'gain', NULL
 	FROM simulation WHERE policy = 'ipi-aware+relaxed'"
 report x.db
 [[ $(answer helps) == *"Only simulate can tell of the scheduler's side: ipi-aware+relaxed with debooster-v2 +7.0 [+5.0, +9.0] %."* ]] ||
@@ -220,7 +220,7 @@ expect "$(sql x.db 'SELECT result, scheduler, passing FROM simulated_gate')" 'WA
 
 # --- at another density: an extrapolation, never among what is as recorded
 changed "INSERT INTO simulation_gate SELECT 'vms=+1', 0, 0, 1, 1, 'WARN', 4, 5, 6, 7, 1, 5, 1, NULL FROM simulation_gate;
-	INSERT INTO simulation SELECT 'vms=+1', policy, parameters, scheduler_side, vm, metric, unit, 33, 32, 34, 31, 35, 'gain', NULL FROM simulation;
+	INSERT INTO simulation SELECT 'vms=+1', policy, parameters, scheduler_side, lag_margin, vm, metric, unit, 33, 32, 34, 31, 35, 'gain', NULL FROM simulation;
 	INSERT INTO simulation_density VALUES ('vms=+1', NULL, 'throughput_gain', 'percent', -11, -12, -10, -13, -9, 'loss', NULL)"
 report x.db
 says 'WARN, vms=+1: an extrapolation on weak ground' 'EXTRAPOLATION: gain in throughput there' 'EXTRAPOLATION: the same work at another density'

@@ -89,10 +89,10 @@ simulated() {
 		WITH r AS (SELECT * FROM replay WHERE policy IN ('stock', 'ipi-aware', 'relaxed', 'ipi-aware+relaxed') ORDER BY id LIMIT 9),
 		shown(metric, vm) AS (VALUES ('throughput_gain', NULL), ('spin_cpu_saved', NULL), ('ipi_response_change', NULL),
 			('pause_exits_change', NULL), ('yields_change', NULL), ('throughput_gain', 1), ('throughput_gain', 2))
-		INSERT INTO simulation SELECT '', policy, parameters, 'plain', vm, e.metric, unit, 1.1 * value, 1.1 * stat_lo, 1.1 * stat_hi,
+		INSERT INTO simulation SELECT '', policy, parameters, 'plain', NULL, vm, e.metric, unit, 1.1 * value, 1.1 * stat_lo, 1.1 * stat_hi,
 			1.1 * total_lo, 1.1 * total_hi, verdict, reason
 		  FROM r CROSS JOIN shown CROSS JOIN estimate e ON e.replay = r.id AND e.metric = shown.metric
-		UNION ALL SELECT '', policy, parameters, 'plain', column2, column1, 'percent', 3.5, 3, 4, 1, 6, 'no clear effect', 'made up'
+		UNION ALL SELECT '', policy, parameters, 'plain', NULL, column2, column1, 'percent', 3.5, 3, 4, 1, 6, 'no clear effect', 'made up'
 		  FROM r, (VALUES ('ipi_response_p50_change', NULL), ('ipi_response_p95_change', NULL), ('ipi_response_p99_change', NULL),
 			('share_change', 1), ('share_change', 2))"
 }

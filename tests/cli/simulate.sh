@@ -89,6 +89,12 @@ expect "$(jq -r '.policies[0].estimates[0].reason' out.json)" \
 	'this scheduler side is a change of EEVDF, and the recorded host has CFS' 'a side on CFS, why'
 simulate 0 balanced.db --replicates=2 -p stock --side plain --side lag-credit --lag-margin=0.2
 expect "$(jq -c '[.policies[] | [.scheduler_side, .lag_margin]]' out.json)" '[["plain",null],["lag-credit",0.2]]' 'two sides'
+expect "$(sql balanced.db "SELECT scheduler_side, lag_margin, count(*) > 1 FROM simulation GROUP BY 1, 2 ORDER BY 1")" \
+	'lag-credit|0.2|1
+plain|NULL|1' 'the margin, kept'
+"$COUNTERSPIN" report --json balanced.db > report.json
+expect "$(jq -c '[.simulated_verdicts[] | [.scheduler_side, .lag_margin]] | unique' report.json)" \
+	'[["lag-credit",0.2],["plain",null]]' 'the margin, in the report'
 
 # --- of EEVDF four variants are tried
 cp balanced.db eevdf.db

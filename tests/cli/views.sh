@@ -148,7 +148,7 @@ for name in balanced ipi-heavy-icount lock-heavy-instance; do
 	"$COUNTERSPIN" simulate --replicates=2 "$name.db" > "$scratch/log" || [ $? -eq 1 ]
 	gains_fit "$name.db"
 	[ -n "$(sql "$name.db" 'SELECT * FROM simulation')" ] || sqlite3 "$name.db" "INSERT INTO simulation SELECT '', policy, parameters,
-		'plain', column1, column2, 'percent', 1, 0, 2, -1, 3, 'gain', NULL FROM replay, (VALUES (NULL, 'throughput_gain'),
+		'plain', NULL, column1, column2, 'percent', 1, 0, 2, -1, 3, 'gain', NULL FROM replay, (VALUES (NULL, 'throughput_gain'),
 		(NULL, 'ipi_response_p99_change'), (1, 'throughput_gain'), (1, 'share_change'))"
 	sqlite3 "$name.db" "INSERT INTO simulation_density VALUES ('vms=+1', NULL, 'throughput_gain', 'percent', -1, -2, 0, -3, 1, 'gain', NULL)"
 	check "$name.db"
