@@ -32,6 +32,7 @@ static void print_policies(const struct run *run)
 		else
 			text_table_cell(t, "-");
 	}
+	text_table_fold(t, 0, WIDTH);
 	text_table_print(t, "  ", stdout);
 }
 
@@ -53,6 +54,7 @@ static void print_attempts(const struct run *run, bool probed)
 			text_table_cell(t, "?");
 		}
 	}
+	text_table_fold(t, 0, WIDTH);
 	text_table_print(t, "  ", stdout);
 }
 
@@ -171,6 +173,7 @@ static void print_estimates(const struct run *run, const char *const *headings, 
 		for (unsigned int m = first; m <= last; m++)
 			estimate_cell(t, &p->estimates[m]);
 	}
+	text_table_fold(t, 0, WIDTH);
 	text_table_print(t, "  ", stdout);
 }
 
@@ -246,6 +249,7 @@ static void print_outcomes(const struct run *run)
 	}
 	if (any)
 		puts("\nWhat the picks amount to where they differ from the kernel's:");
+	text_table_fold(t, 0, WIDTH);
 	text_table_print(t, "  ", any ? stdout : NULL);
 	if (!any)
 		return;

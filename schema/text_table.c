@@ -9,7 +9,10 @@ struct text_table {
 	unsigned int n_columns;
 	gboolean *right;
 	GPtrArray *cells;	/* of char *, headings first */
+	unsigned int folded, fold_width;	/* column, and of all lines; 0: none is folded */
 };
+
+enum { MIN_FOLDED = 12 };
 
 struct text_table *text_table_new(const char *const *headings, unsigned int n_columns)
 {
@@ -89,14 +92,73 @@ void text_table_wrapped(struct text_table *t, const char *text, unsigned int wid
 	}
 }
 
-void text_table_print(struct text_table *t, const char *indent, FILE *to)
+void text_table_fold(struct text_table *t, unsigned int column, unsigned int width)
 {
-	g_autofree glong *width = g_new0(glong, t->n_columns);
+	t->folded = column;
+	t->fold_width = width;
+}
 
+GPtrArray *text_fold(const char *text, glong width, unsigned int indent, const char *after)
+{
+	GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+	glong room = width;
+
+	while (g_utf8_strlen(text, -1) > room) {
+		const char *end = g_utf8_offset_to_pointer(text, room), *cut = end;
+
+		while (cut > text && *cut != ' ' && !strchr(after, cut[-1]))
+			cut--;
+		if (cut == text)
+			cut = end;
+		g_ptr_array_add(lines, g_strdup_printf("%*s%.*s", lines->len ? (int)indent : 0, "",
+						       (int)(cut - text), text));
+		text = cut + (*cut == ' ');
+		room = width - indent;
+	}
+	g_ptr_array_add(lines, g_strdup_printf("%*s%s", lines->len ? (int)indent : 0, "", text));
+	return lines;
+}
+
+/* Cells of the folded column in as many rows as they take, if the table is wider than it may be. */
+static void fold(struct text_table *t, const glong *width, glong indent)
+{
+	GPtrArray *cells = g_ptr_array_new_with_free_func(g_free);
+	glong room = t->fold_width - indent;
+
+	for (unsigned int column = 0; column < t->n_columns; column++)
+		room -= column == t->folded ? 0 : width[column] + 2;
+	room = MAX(room, MIN_FOLDED);
+	for (guint row = 0; row < t->cells->len; row += t->n_columns) {
+		g_autoptr(GPtrArray) lines = text_fold(t->cells->pdata[row + t->folded], room, TEXT_FOLD_INDENT,
+						       TEXT_FOLD_NAMES);
+
+		for (guint line = 0; line < lines->len; line++)
+			for (unsigned int column = 0; column < t->n_columns; column++)
+				g_ptr_array_add(cells, g_strdup(column == t->folded ? lines->pdata[line] : line ? "" :
+								t->cells->pdata[row + column]));
+	}
+	g_ptr_array_unref(t->cells);
+	t->cells = cells;
+}
+
+static void measure(const struct text_table *t, glong *width)
+{
+	memset(width, 0, t->n_columns * sizeof(*width));
 	for (guint i = 0; i < t->cells->len; i++) {
 		glong n = g_utf8_strlen(t->cells->pdata[i], -1);
 
 		width[i % t->n_columns] = MAX(width[i % t->n_columns], n);
+	}
+}
+
+void text_table_print(struct text_table *t, const char *indent, FILE *to)
+{
+	g_autofree glong *width = g_new(glong, t->n_columns);
+
+	measure(t, width);
+	if (t->fold_width) {
+		fold(t, width, g_utf8_strlen(indent, -1));
+		measure(t, width);
 	}
 	for (guint row = 0; to && row < t->cells->len; row += t->n_columns) {
 		g_autoptr(GString) line = g_string_new(indent);

@@ -13,48 +13,24 @@ enum { WIDTH = 100, MAX_ROWS = 40, MIN_CELL = 8, MIN_LAST = 20 };
 #define PLAIN "\033[0m"
 
 /* Text from a recording must not steer the terminal. */
-static char *harmless(const char *text, glong max)
+static char *harmless(const char *text)
 {
 	GString *out = g_string_new(NULL);
-	glong n = 0;
 
-	for (const char *p = text; *p; p = g_utf8_next_char(p), n++) {
+	for (const char *p = text; *p; p = g_utf8_next_char(p)) {
 		gunichar c = g_utf8_get_char(p);
 
-		if (n == max - 1 && *g_utf8_next_char(p)) {
-			g_string_append(out, "…");
-			break;
-		}
 		g_string_append_unichar(out, g_unichar_isprint(c) ? c : '?');
 	}
 	return g_string_free(out, FALSE);
 }
 
-/* Lines of at most width characters, between words where there are any; the last is not empty. */
-static GPtrArray *lines_of(const char *text, glong width)
-{
-	GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
-
-	while (g_utf8_strlen(text, -1) > width) {
-		const char *end = g_utf8_offset_to_pointer(text, width), *cut = end;
-
-		while (cut > text && *cut != ' ')
-			cut--;
-		if (cut == text)
-			cut = end;
-		g_ptr_array_add(lines, g_strndup(text, cut - text));
-		text = cut + (*cut == ' ');
-	}
-	g_ptr_array_add(lines, g_strdup(text));
-	return lines;
-}
-
 /* Text in lines of the terminal's width, after first and then blanks as wide. */
 static void print_wrapped(const char *first, const char *text, FILE *to)
 {
-	g_autofree char *clean = harmless(text, G_MAXLONG);
+	g_autofree char *clean = harmless(text);
 	glong indent = g_utf8_strlen(first, -1);
-	g_autoptr(GPtrArray) lines = lines_of(clean, WIDTH - indent);
+	g_autoptr(GPtrArray) lines = text_fold(clean, WIDTH - indent, 0, "");
 
 	for (guint i = 0; i < lines->len; i++)
 		fprintf(to, "%*s%s\n", (int)indent, i ? "" : first, (char *)lines->pdata[i]);
@@ -72,8 +48,7 @@ static GPtrArray *cells_of(const struct table *t, guint n)
 			const struct cell *row = t->rows->pdata[i];
 			g_autofree char *cell = format_cell(&t->spec->columns[c], &row[c]);
 
-			/* room_for_last() cuts what there is no room for */
-			g_ptr_array_add(cells, harmless(cell, G_MAXLONG));
+			g_ptr_array_add(cells, harmless(cell));
 		}
 	return cells;
 }
@@ -87,43 +62,57 @@ static glong width_of(const GPtrArray *cells, unsigned int column, unsigned int 
 	return width;
 }
 
-static void cut_column(GPtrArray *cells, unsigned int column, unsigned int n_columns, glong width)
-{
-	for (guint i = column; i < cells->len; i += n_columns) {
-		char *cell = cells->pdata[i];
-
-		cells->pdata[i] = harmless(cell, width);
-		g_free(cell);
-	}
-}
-
 /*
- * What all columns but the last leave of the terminal's width to one of text, which is wrapped. Where
- * that is too little, the widest others of text are cut.
+ * How wide each column is to be, so that all fit the terminal's width. The last, of text, is wrapped in what
+ * the others leave to it; where that is too little, the widest others of text are narrower than their cells.
  */
-static glong room_for_last(const struct table *t, GPtrArray *cells)
+static void fit(const struct table *t, const GPtrArray *cells, glong *widths)
 {
 	unsigned int last = t->n_columns - 1;
 	bool wraps = t->spec->columns[last].kind == COLUMN_TEXT;
 	glong wanted = width_of(cells, last, t->n_columns);
 
+	for (unsigned int c = 0; c < last; c++)
+		widths[c] = width_of(cells, c, t->n_columns);
 	for (;;) {
 		glong room = WIDTH - 2, most = MIN_CELL;
 		unsigned int widest = last;
 
 		for (unsigned int c = 0; c < last; c++) {
-			glong width = width_of(cells, c, t->n_columns);
-
-			room -= width + 2;
-			if (t->spec->columns[c].kind == COLUMN_TEXT && width > most) {
-				most = width;
+			room -= widths[c] + 2;
+			if (t->spec->columns[c].kind == COLUMN_TEXT && widths[c] > most &&
+			    widths[c] > g_utf8_strlen(t->spec->columns[c].heading, -1)) {
+				most = widths[c];
 				widest = c;
 			}
 		}
+		widths[last] = MAX(room, wraps ? MIN_CELL : wanted);
 		if (room >= (wraps ? MIN(wanted, MIN_LAST) : wanted) || widest == last)
-			return MAX(room, wraps ? MIN_CELL : wanted);
-		cut_column(cells, widest, t->n_columns, most - 1);
+			return;
+		widths[widest]--;
 	}
+}
+
+/* A row in as many lines as its longest text takes. */
+static void add_row(struct text_table *text, const struct table *t, char *const *row, const glong *widths)
+{
+	g_autoptr(GPtrArray) folded = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
+	guint n = 0;
+
+	for (unsigned int c = 0; c < t->n_columns; c++) {
+		bool last = c + 1 == t->n_columns;
+		GPtrArray *lines = text_fold(row[c], widths[c], last ? 0 : TEXT_FOLD_INDENT,
+					     last ? "" : TEXT_FOLD_NAMES);
+
+		g_ptr_array_add(folded, lines);
+		n = MAX(n, lines->len);
+	}
+	for (guint line = 0; line < n; line++)
+		for (unsigned int c = 0; c < t->n_columns; c++) {
+			const GPtrArray *lines = folded->pdata[c];
+
+			text_table_cell(text, "%s", line < lines->len ? (char *)lines->pdata[line] : "");
+		}
 }
 
 static void print_rows(const struct table *t, FILE *to)
@@ -131,7 +120,7 @@ static void print_rows(const struct table *t, FILE *to)
 	guint n = MIN(t->rows->len, MAX_ROWS);
 	g_autoptr(GPtrArray) cells = cells_of(t, n), owned = g_ptr_array_new_with_free_func(g_free);
 	g_autofree const char **headings = g_new0(const char *, t->n_columns);
-	glong room = room_for_last(t, cells);
+	g_autofree glong *widths = g_new(glong, t->n_columns);
 	struct text_table *text;
 
 	for (unsigned int c = 0; c < t->n_columns; c++) {
@@ -140,15 +129,9 @@ static void print_rows(const struct table *t, FILE *to)
 		headings[c] = owned->pdata[c];
 	}
 	text = text_table_new(headings, t->n_columns);
-	for (guint i = 1; i <= n; i++) {
-		char **row = (char **)cells->pdata + i * t->n_columns;
-		g_autoptr(GPtrArray) lines = lines_of(row[t->n_columns - 1], room);
-
-		for (guint line = 0; line < lines->len; line++)
-			for (unsigned int c = 0; c < t->n_columns; c++)
-				text_table_cell(text, "%s", c + 1 == t->n_columns ? (char *)lines->pdata[line] :
-						line ? "" : row[c]);
-	}
+	fit(t, cells, widths);
+	for (guint i = 1; i <= n; i++)
+		add_row(text, t, (char **)cells->pdata + i * t->n_columns, widths);
 	text_table_print(text, "  ", to);
 	if (n < t->rows->len)
 		fprintf(to, "  … and %u more rows (--json has all)\n", t->rows->len - n);

@@ -86,7 +86,7 @@ static void interval_cell(struct text_table *t, const double *limits, int digits
 
 static void label_cells(struct text_table *t, const struct loop_policy *p)
 {
-	text_table_cell(t, "%.34s", p->label);
+	text_table_cell(t, "%s", p->label);
 	text_table_cell(t, "%s", scheduler_side_names[p->side]);
 }
 
@@ -118,6 +118,7 @@ static void print_gains(const struct loop *loop, const char *with)
 		interval_cell(t, e->total, 1);
 		text_table_cell(t, "%s", verdict_names[e->verdict]);
 	}
+	text_table_fold(t, 0, WIDTH);
 	text_table_print(t, "  ", stdout);
 }
 
@@ -144,23 +145,30 @@ static void print_others(const struct loop *loop)
 				value_cell(t, value, m != LOOP_YIELDS);
 		}
 	}
+	text_table_fold(t, 0, WIDTH);
 	text_table_print(t, "  ", stdout);
 }
 
 static void print_differing(const struct loop *loop, const struct loop_variant *v)
 {
+	static const char *const headings[] = { "policy", "side", ">work %", ">95 %, chance" };
+	struct text_table *t = text_table_new(headings, G_N_ELEMENTS(headings));
+
 	printf("\nWith forfeit %s and run to parity %s the recording is reproduced, too, and gains "
-	       "are others (95 %%, chance):\n",
+	       "are others:\n",
 	       v->input.host.forfeit ? "on" : "off", v->input.host.run_to_parity ? "on" : "off");
 	for (guint i = 0; i < loop->policies->len; i++) {
 		const struct loop_policy *p = loop->policies->pdata[i];
 		const struct loop_estimate *e = &v->throughput[i];
 
-		if (!isnan(e->value))
-			printf("  %-34.34s %-12s %+.2f %% [%+.1f, %+.1f]\n", p->label,
-			       scheduler_side_names[p->side], e->value, e->statistical[0],
-			       e->statistical[1]);
+		if (isnan(e->value))
+			continue;
+		label_cells(t, p);
+		value_cell(t, e->value, 2);
+		interval_cell(t, e->statistical, 1);
 	}
+	text_table_fold(t, 0, WIDTH);
+	text_table_print(t, "  ", stdout);
 }
 
 static void print_wrapped(const char *before, const char *text)
@@ -219,7 +227,7 @@ static void print_reasons(const struct loop *loop)
 static void density_row(struct text_table *t, const char *what, const char *vm,
 			const struct loop_estimate *e, int digits)
 {
-	text_table_cell(t, "%s%.30s", what, vm);
+	text_table_cell(t, "%s%s", what, vm);
 	value_cell(t, e->value, digits);
 	interval_cell(t, e->statistical, digits);
 	interval_cell(t, e->total, digits);
@@ -254,6 +262,7 @@ static void print_density(const struct loop_what_if *wi)
 		     vm++)
 			density_row(t, "  of ", wi->there->input->vms[vm].name, &wi->vms[vm], 1);
 	}
+	text_table_fold(t, 0, WIDTH);
 	text_table_print(t, "  ", stdout);
 }
 

@@ -67,6 +67,18 @@ done
 "$COUNTERSPIN" simulate --replicates=2 lock-heavy-icount.db > again
 cmp text again || fail 'the same is printed otherwise'
 
+# policies that differ in the last of many parameters are shown whole, here and in the report
+long=receiver-first:enable_relaxed_boost=0,ipi_window_ns
+"$COUNTERSPIN" simulate --replicates=2 -p stock -p $long=1000000 -p $long=1000001 balanced.db > text
+"$COUNTERSPIN" report balanced.db > report.txt
+for text in text report.txt; do
+	expect "$(LC_ALL=C.UTF-8 awk 'length > 100' $text)" '' "$text of long names fits 100 columns"
+done
+expect "$(tr -d ' \n' < text | grep -o 'ipi_window_ns=100000[01]' | sort -u)" 'ipi_window_ns=1000000
+ipi_window_ns=1000001' 'names that differ at the end'
+# the report names the first by its policy, and of the others what differs
+expect "$(grep -c '1000001$\|1000001 ' report.txt)" "$(grep -c '^  receiver-first ' report.txt)" 'names in the report'
+
 # --- kept, and replaced
 simulate 0 balanced.db --replicates=2 -p relaxed
 expect "$(sql balanced.db "SELECT policy, scheduler_side, count(*), sum(vm IS NULL), count(value) FROM simulation GROUP BY 1, 2")" \

@@ -95,6 +95,60 @@ static void test_wrap(void)
 	}
 }
 
+/* All of a name is there, in as many lines as it takes, and the other cells are beside its first. */
+static void test_folded(void)
+{
+	static const char *const headings[] = { "policy", ">n" };
+	static const char *const names[] = { "policy:first=0,second=1000", "policy:first=0,second=2000", "short" };
+	struct text_table *t = text_table_new(headings, 2);
+	char *text;
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++) {
+		text_table_cell(t, "%s", names[i]);
+		text_table_cell(t, "%u", 10 * i);
+	}
+	text_table_fold(t, 0, 21);
+	text = printed(t, " ");
+	g_assert_cmpstr(text, ==,
+			" policy            n\n"
+			" policy:first=0,   0\n   second=1000\n"
+			" policy:first=0,  10\n   second=2000\n"
+			" short            20\n");
+	free(text);
+}
+
+/* A table that fits is as it was. */
+static void test_not_folded(void)
+{
+	static const char *const headings[] = { "policy", ">n" };
+	struct text_table *t = text_table_new(headings, 2);
+	char *text;
+
+	text_table_cell(t, "policy:first=0,second=1000");
+	text_table_cell(t, "0");
+	text_table_fold(t, 0, 30);
+	text = printed(t, " ");
+	g_assert_cmpstr(text, ==, " policy                      n\n policy:first=0,second=1000  0\n");
+	free(text);
+}
+
+static void test_fold(void)
+{
+	static const struct { const char *text; glong width; unsigned int indent; const char *after, *folded; } rows[] = {
+		{ "", 4, 2, ",", "" }, { "abcd", 4, 2, ",", "abcd" }, { "ab,cd", 4, 1, ",", "ab,\n cd" },
+		{ "ab,cd", 4, 0, "", "ab,c\nd" }, { "ab cd ef", 5, 2, "", "ab cd\n  ef" }, { "·····", 3, 1, ",", "···\n ··" },
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(rows); i++) {
+		g_autoptr(GPtrArray) lines = text_fold(rows[i].text, rows[i].width, rows[i].indent, rows[i].after);
+		g_autofree char *text = NULL;
+
+		g_ptr_array_add(lines, NULL);
+		text = g_strjoinv("\n", (char **)lines->pdata);
+		g_assert_cmpstr(text, ==, rows[i].folded);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -103,5 +157,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/text_table/utf8", test_utf8);
 	g_test_add_func("/text_table/number", test_number);
 	g_test_add_func("/text_table/wrap", test_wrap);
+	g_test_add_func("/text_table/folded", test_folded);
+	g_test_add_func("/text_table/not_folded", test_not_folded);
+	g_test_add_func("/text_table/fold", test_fold);
 	return g_test_run();
 }
