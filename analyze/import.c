@@ -39,7 +39,7 @@ static const GOptionEntry options[] = {
 	{ "force", 'f', 0, G_OPTION_ARG_NONE, &option_force, "Replace an existing database", NULL },
 	{ "ignore-probes", 0, 0, G_OPTION_ARG_NONE, &option_ignore_probes,
 	  "Import as if the ground-truth probes had not been recorded", NULL },
-	{ "strict", 0, 0, G_OPTION_ARG_NONE, &option_strict, "End with status 1 if anything was lost", NULL },
+	{ "strict", 0, 0, G_OPTION_ARG_NONE, &option_strict, "End with status 1 if anything was lost; planned pauses do not count", NULL },
 	G_OPTION_ENTRY_NULL
 };
 
@@ -180,8 +180,11 @@ static int report(const struct watch *w, const char *output)
 	if (!db_sync_name(output, &error))
 		command_warn(&command, "%s", error->message);
 	fprintf(stderr, "%s: %" G_GINT64_FORMAT " events, %" G_GINT64_FORMAT " decisions, %" G_GINT64_FORMAT
-		" lost, %" G_GINT64_FORMAT " gap%s\n", output, r->events, r->decisions, r->lost, r->gaps,
+		" lost, %" G_GINT64_FORMAT " gap%s", output, r->events, r->decisions, r->lost, r->gaps,
 		r->gaps == 1 ? "" : "s");
+	if (r->pauses)	/* as 'record' makes them to keep its budget */
+		fprintf(stderr, ", %" G_GINT64_FORMAT " planned pause%s", r->pauses, r->pauses == 1 ? "" : "s");
+	fputc('\n', stderr);
 	if (!r->gaps)
 		return EXIT_FINE;
 	if (!option_strict) {

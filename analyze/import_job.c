@@ -418,6 +418,7 @@ bool import_job_run(const struct import_job *job, struct import_report *report)
 		report->decisions = im.result.decisions;
 		report->lost = MAX(im.result.lost, source_info(im.source)->overruns);
 		report->gaps = im.result.gaps;
+		report->pauses = im.result.pauses;
 	} else {
 		g_strlcpy(report->error, error->message, sizeof(report->error));
 	}

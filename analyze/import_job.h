@@ -25,7 +25,7 @@ struct import_job {
 struct import_report {
 	_Atomic uint64_t taken;		/* bytes of the pass under way */
 	_Atomic unsigned int pass;	/* 1, 2 */
-	int64_t events, decisions, lost, gaps;
+	int64_t events, decisions, lost, gaps, pauses;
 	char error[2048], warnings[4096];	/* lines */
 };
 

@@ -152,7 +152,10 @@ static void gap_begins(struct model *m, const struct identity_gap *gap)
 		.cpu = gap->cpu < 0 ? DB_NULL : gap->cpu, .t0 = gap->t0, .t1 = gap->t1,
 		.events = gap->events ? gap->events : DB_NULL, .why = loss_text(gap->why),
 	});
-	m->result.gaps++;
+	if (gap->why == LOSS_BURST)
+		m->result.pauses++;
+	else
+		m->result.gaps++;
 	m->result.lost += gap->events;
 	m->gap_until = MAX(m->gap_until, gap->t1);
 	sched_gap(m, gap->cpu, gap->t0);

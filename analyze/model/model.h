@@ -29,7 +29,7 @@ struct model_input {
 
 struct model_result {
 	int64_t lost;		/* events known to be lost */
-	int64_t gaps;		/* rows of gap */
+	int64_t gaps, pauses;	/* rows of gap: of what is missing, and between bursts, where nothing was to be */
 	const char *isa;	/* "vmx", "svm"; NULL: no kvm_exit */
 	int64_t decisions, tainted;	/* tainted: those that touch a gap */
 };

@@ -305,6 +305,9 @@ record one.dat < one
 record two.dat < two
 import two.dat one.dat -o both.db
 expect "$(why both.db)" 'NULL|2501|6001|between two bursts of the recording' 'two files'
+grep -q ' 0 lost, 0 gaps, 1 planned pause$' "$scratch/log" || fail "a pause, counted: $(cat "$scratch/log")"
+grep -q 'has gaps' "$scratch/log" && fail 'a pause is taken for a loss'
+import -f --strict two.dat one.dat -o both.db
 grep -q 'no VM is seen' "$scratch/log" && fail 'a VM that goes on is not seen on both sides of a pause'
 # Other VMs after the pause: perhaps the host was booted in between.
 sed 's/\b11\b/21/g; s/\b12\b/22/g' two | record booted.dat
@@ -321,9 +324,13 @@ expect "$(sql both.db 'SELECT path, events, (SELECT count(*) FROM decision), (SE
 } | record marked.dat
 import marked.dat
 expect "$(why marked.dat.db)" 'NULL|2800|5900|between two bursts of the recording' 'bursts in one file, marked'
+import -f --strict marked.dat
+grep -q ' 0 gaps, 1 planned pause$' "$scratch/log" || fail "a marked pause, counted: $(cat "$scratch/log")"
 # What a burst lacks at its end is missing there, not until the end of all.
 head -c $(($(stat -c %s one.dat) - 100)) one.dat > short.dat
 "$COUNTERSPIN" import -f short.dat two.dat -o short.db 2> "$scratch/log" || fail "short.dat: $(cat "$scratch/log")"
+grep -q ' 1 gap, 1 planned pause$' "$scratch/log" || fail "a gap and a pause, counted: $(cat "$scratch/log")"
+grep -q 'warning: the recording has gaps' "$scratch/log" || fail 'a gap beside a pause: no warning'
 expect "$(why short.db)" '1|1|2501|the file ends before the events do
 NULL|2501|6001|between two bursts of the recording' 'a burst cut short'
 expect_fails 3 "'one.dat': begins before 'one.dat' ends" "$COUNTERSPIN" import one.dat one.dat -o new.db
