@@ -24,6 +24,21 @@ static bool keep_figures(sqlite3 *db, int64_t vm, const struct observed_figure *
 	return ok;
 }
 
+static bool keep_judged(sqlite3 *db, const struct observed *o, GError **error)
+{
+	g_autoptr(db_stmt) add = db_prepare_insert(db, "judged_yield");
+	bool ok = true;
+
+	for (guint i = 0; ok && i < o->judged->len; i++) {
+		const struct judged_yield *yield = &g_array_index(o->judged, struct judged_yield, i);
+
+		db_bind_int(add, 1, yield->decision);
+		db_bind_int(add, 2, yield->wasted);
+		ok = db_run(add, error);
+	}
+	return ok;
+}
+
 static bool keep_warnings(sqlite3 *db, const struct run *run, GError **error)
 {
 	g_autoptr(GPtrArray) warnings = run_warnings(run, run->recorded);
@@ -81,11 +96,12 @@ static bool keep_tests(sqlite3 *db, const struct run *run, GError **error)
 bool run_keep_observed(const struct run *run, sqlite3 *db, GError **error)
 {
 	const struct recorded *r = run->recorded;
-	bool ok = db_exec(db, "DELETE FROM observed; DELETE FROM warning; DELETE FROM estimator; DELETE FROM natural_test",
-			  error) &&
+	bool ok = db_exec(db, "DELETE FROM observed; DELETE FROM judged_yield; DELETE FROM warning; DELETE FROM estimator; "
+			  "DELETE FROM natural_test", error) &&
 		  keep_figures(db, DB_NULL, run->observed->figures[r->n_vms], error);
 
 	for (unsigned int vm = 0; ok && vm < r->n_vms; vm++)
 		ok = keep_figures(db, r->vms[vm].id, run->observed->figures[vm], error);
-	return ok && keep_warnings(db, run, error) && keep_estimators(db, run, error) && keep_tests(db, run, error);
+	return ok && keep_judged(db, run->observed, error) && keep_warnings(db, run, error) &&
+	       keep_estimators(db, run, error) && keep_tests(db, run, error);
 }

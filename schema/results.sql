@@ -177,8 +177,7 @@ CREATE TABLE observed (
 	-- 'spin_cpus' (CPUs): spent in waits with PAUSE exits; 'spin_share' (percent): of the vCPUs' time on a
 	-- CPU; 'steal_share' (percent): of the vCPUs' time, runnable and not on a CPU; 'pause_exits' (1/s);
 	-- 'yields' (1/s): accepted by yield_to(); 'wasted_yields' (percent): of the yields of which it is known,
-	-- those to a vCPU that is not waited for, or has answered by then (view decision_wait, which has it from
-	-- one row of ipi alone, counts some percent less); 'ipi_response' (us): mean, from the send to the last
+	-- those that table judged_yield says are wasted; 'ipi_response' (us): mean, from the send to the last
 	-- acknowledgement, of IPIs that are waited for; 'episode_length' (us): mean wait with PAUSE exits
 	metric  TEXT NOT NULL,
 	unit    TEXT NOT NULL,
@@ -187,6 +186,12 @@ CREATE TABLE observed (
 	n       INTEGER NOT NULL,          -- episodes, exits, yields or IPIs that it rests on
 	reason  TEXT,
 	UNIQUE (vm, metric)
+);
+
+-- A yield of which it is known whom the spinner waited for: by the last replay.
+CREATE TABLE judged_yield (
+	decision INTEGER PRIMARY KEY REFERENCES decision(id),
+	wasted   INTEGER NOT NULL          -- 1: to a vCPU that is not waited for, or has answered by then; 0: to one that is
 );
 
 -- What a reader must know before believing a figure, one sentence a row: by the last replay.

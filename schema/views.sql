@@ -242,38 +242,21 @@ CREATE VIEW decision_wait AS
 	WITH placed AS (                   -- episodes are numbered by vCPU and time
 		SELECT d.id, d.vcpu, t_start, pick_idx, pick_source,
 		       max(e.id) OVER (PARTITION BY d.vcpu ORDER BY d.id) AS episode
-		  FROM decision d LEFT JOIN episode e ON e.first_decision = d.id),
-	judged AS MATERIALIZED (
-		SELECT d.id AS decision, vcpu.vm, d.vcpu, d.t_start AS t, e.id AS episode,
-		       coalesce(d.pick_idx, outcome.pick_idx) AS pick_idx, e.vector,
-		       CASE WHEN e.used AND e.confidence >= 2
-			    THEN coalesce(d.pick_idx, outcome.pick_idx) <> e.unblocker_idx END AS other
-		  FROM placed d
-		  JOIN vcpu ON vcpu.id = d.vcpu
-		  LEFT JOIN episode e ON e.id = d.episode AND d.id <= e.last_decision
-		  LEFT JOIN outcome ON outcome.decision = d.id AND d.pick_source IS NULL),
-	last_edge AS (                     -- of several receivers the pick may be one that has not answered yet
-		SELECT decision, ipi FROM (
-			SELECT decision, max(ipi) OVER (PARTITION BY sender, receiver, vector
-			       ORDER BY t, ipi IS NULL ROWS UNBOUNDED PRECEDING) AS ipi
-			  FROM (SELECT judged.vcpu AS sender, pick.id AS receiver, vector, t, NULL AS ipi, decision
-				  FROM judged JOIN vcpu pick ON pick.vm = judged.vm AND pick.vcpu_idx = pick_idx
-				 WHERE other AND vector NOT NULL
-				UNION ALL
-				SELECT sender, receiver, vector, t_send, id, NULL FROM ipi WHERE receiver NOT NULL))
-		 WHERE decision NOT NULL)
-	SELECT judged.decision AS decision, -- decision.id
-	       judged.vm AS vm,            -- vm.id
-	       judged.vcpu AS vcpu,        -- vcpu.id of the spinner
-	       t,                          -- its start
-	       episode,                    -- episode.id; NULL: none, or not replayed
-	       pick_idx,                   -- the kernel's; NULL: nobody, or not known
-	       -- 1: a yield to a vCPU that is not waited for, 0: to one that is; NULL: no yield, or whom the
-	       -- spinner waits for is not known
-	       other AND NOT (ipi.id NOT NULL AND coalesce(ipi.t_ack > t, 1)) AS wasted
-	  FROM judged
-	  LEFT JOIN last_edge ON last_edge.decision = judged.decision
-	  LEFT JOIN ipi ON ipi.id = last_edge.ipi;
+		  FROM decision d LEFT JOIN episode e ON e.first_decision = d.id)
+	SELECT d.id AS decision,           -- decision.id
+	       vcpu.vm AS vm,              -- vm.id
+	       d.vcpu AS vcpu,             -- vcpu.id of the spinner
+	       d.t_start AS t,             -- its start
+	       e.id AS episode,            -- episode.id; NULL: none, or not replayed
+	       coalesce(d.pick_idx, outcome.pick_idx) AS pick_idx, -- the kernel's; NULL: nobody, or not known
+	       -- as in judged_yield: 1: a yield to a vCPU that is not waited for, 0: to one that is; NULL: no yield, or
+	       -- whom the spinner waits for is not known
+	       judged_yield.wasted AS wasted
+	  FROM placed d
+	  JOIN vcpu ON vcpu.id = d.vcpu
+	  LEFT JOIN episode e ON e.id = d.episode AND d.id <= e.last_decision
+	  LEFT JOIN outcome ON outcome.decision = d.id AND d.pick_source IS NULL
+	  LEFT JOIN judged_yield ON judged_yield.decision = d.id;
 
 -- Spinning over time: a row for each VM and second of the recording, but for pauses between bursts.
 CREATE VIEW spin_rate AS

@@ -167,21 +167,25 @@ static void add_decisions(const struct evidence *ev, struct observed_cell **cell
 }
 
 /* Whether a yield of an episode was wasted. */
-static void judge_yields(const struct evidence *ev, const struct episode *ep, double *n)
+static void judge_yields(const struct evidence *ev, const struct episode *ep, double *n, GArray *judged)
 {
 	const struct episodes *e = ev->episodes;
 
 	for (guint j = 0; ep->confidence >= GAIN_MIN_CONFIDENCE && j < ep->n; j++) {
 		const struct scored *d = scored_at(ev->scores, episode_decision(e, ep, j));
 
+		struct judged_yield yield = { d->id, false };
+
 		if (d->tainted || d->pick < 0)
 			continue;
+		yield.wasted = !episode_awaits(e, ep, d->pick, d->t);
+		g_array_append_val(judged, yield);
 		n[TALLY_JUDGED]++;
-		n[TALLY_WASTED] += !episode_awaits(e, ep, d->pick, d->t);
+		n[TALLY_WASTED] += yield.wasted;
 	}
 }
 
-static void add_episodes(const struct evidence *ev, struct observed_cell **cells)
+static void add_episodes(const struct evidence *ev, struct observed_cell **cells, GArray *judged)
 {
 	for (guint i = 0; i < ev->episodes->list->len; i++) {
 		const struct episode *ep = episode_at(ev->episodes, i);
@@ -193,7 +197,7 @@ static void add_episodes(const struct evidence *ev, struct observed_cell **cells
 		n[TALLY_EPISODES]++;
 		n[TALLY_WALL] += ep->end - ep->s;
 		n[TALLY_SPIN] += ep->spin;
-		judge_yields(ev, ep, n);
+		judge_yields(ev, ep, n, judged);
 	}
 }
 
@@ -257,12 +261,13 @@ struct observed *observed_new(const struct evidence *ev, GError **error)
 		add_time(ev, cells[vm], vm < r->n_vms ? add_on_cpu(ev, vm, cells[vm]) : 0);
 	}
 	if (add_queued(ev, cells, error)) {
-		add_decisions(ev, cells);
-		add_episodes(ev, cells);
-		add_sends(ev, cells);
-		add_up(cells, r->n_vms, n_cells);
 		o = g_new(struct observed, 1);
 		o->n_vms = r->n_vms;
+		o->judged = g_array_new(FALSE, FALSE, sizeof(struct judged_yield));
+		add_decisions(ev, cells);
+		add_episodes(ev, cells, o->judged);
+		add_sends(ev, cells);
+		add_up(cells, r->n_vms, n_cells);
 		o->figures = g_malloc_n(r->n_vms + 1, sizeof(*o->figures));
 		for (unsigned int vm = 0; vm <= r->n_vms; vm++)
 			observed_figures(cells[vm], ev->bootstrap, o->figures[vm]);
@@ -277,6 +282,7 @@ void observed_free(struct observed *o)
 {
 	if (!o)
 		return;
+	g_array_unref(o->judged);
 	g_free(o->figures);
 	g_free(o);
 }

@@ -54,8 +54,15 @@ struct observed_figure {
 void observed_figures(const struct observed_cell *cells, struct bootstrap *bootstrap,
 		      struct observed_figure *figures);
 
+/* A yield of which it is known whom the spinner waited for. */
+struct judged_yield {
+	int64_t decision;
+	bool wasted;			/* to a vCPU that is not waited for, or has answered by then */
+};
+
 struct observed {
 	unsigned int n_vms;
+	GArray *judged;			/* of struct judged_yield, as OBSERVED_WASTED_YIELDS has them */
 	struct observed_figure (*figures)[N_OBSERVED]; /* [n_vms + 1]: as in recorded.vms; last, all */
 };
 

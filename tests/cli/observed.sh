@@ -58,6 +58,14 @@ expect "$(sql balanced.db "SELECT value > 100.0 * (SELECT count(*) FROM verdict 
 	JOIN vcpu ON vcpu.id = vcpu WHERE pick_source = 'probe' AND decision.pick_idx NOT NULL AND observed_outcome = 'overboost') / n
 	FROM observed WHERE metric = 'wasted_yields' AND vm IS NULL")" 1 'wasted yields'
 
+# one definition of it, whoever says it
+expect "$(sql balanced.db "SELECT vm, n, abs(value - (SELECT 100.0 * sum(wasted) / count(wasted) FROM decision_wait d
+	WHERE o.vm IS NULL OR d.vm = o.vm)) < 1e-9, n = (SELECT count(wasted) FROM decision_wait d WHERE o.vm IS NULL OR d.vm = o.vm),
+	n = (SELECT sum(judged_yields) FROM spin_rate s WHERE o.vm IS NULL OR s.vm = o.vm)
+	FROM observed o WHERE metric = 'wasted_yields' ORDER BY 1" | cut -d'|' -f1,3-)" 'NULL|1|1|1
+1|1|1|1
+2|1|1|1' 'wasted yields, by the table and by views'
+
 # --- the table is what JSON says, and both what the text says
 sqlite3 :memory: "SELECT value ->> 'vm', value ->> 'metric', value ->> 'unit', value ->> 'value', value ->> '\$.statistical[0]',
 	value ->> '\$.statistical[1]', value ->> 'n', value ->> 'reason' FROM json_each(readfile('out.json'), '\$.observed')

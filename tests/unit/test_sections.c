@@ -178,7 +178,8 @@ static void test_step_wasted(struct fixture *f, const void *params)
 	decision(f, 5, 11000000, "1");
 	sql(f, "INSERT INTO episode (id, vcpu, t0, t1, t_lo, t_hi, spin_ns, first_decision, last_decision, n_decisions, cause, "
 	       "unblocker_idx, confidence, tainted, used) VALUES (1, 1, 0, 0, 0, 0, 0, 1, 4, 4, 'IPI', 1, 3, 0, 1), "
-	       "(2, 1, 0, 0, 0, 0, 0, 5, 5, 1, 'IPI', 2, 1, 0, 1)");
+	       "(2, 1, 0, 0, 0, 0, 0, 5, 5, 1, 'IPI', 2, 1, 0, 1);"
+	       "INSERT INTO judged_yield VALUES (1, 0), (2, 1), (4, 1)");
 	t = fill(f, sections_over_time, "over_time");
 	assert_value(t, 0, "wasted_yields", 200. / 3);
 	assert_unknown(t, 1, "wasted_yields");
