@@ -14,9 +14,8 @@ enum { MAX_STEPS = 400, MAX_VMS = 6, MAX_VM_STEPS = 120 };
 
 static const struct table_spec totals = {
 	.id = "over_time", .title = "All VMs over time", .page_only = true,
-	.about = "wasted: of the yields of which it is known, those to a vCPU that is not waited for, or has answered by then. "
-		 "Response: of IPIs sent "
-		 "in the step.",
+	.about = "wasted: of the yields of which it is known, those to a vCPU that is not waited for, or has answered by "
+		 "then. Response: of IPIs sent in the step.",
 	.empty = "Nothing was recorded.",
 	.columns = {
 		{ "t", "from", COLUMN_TIME }, { "pause_exits", "PAUSE exits 1/s", COLUMN_NUMBER },
