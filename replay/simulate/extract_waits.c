@@ -119,7 +119,7 @@ static struct item wait_for(struct extract *x, const struct episode *ep, int64_t
 	if (held.w1 > held.w0)
 		g_array_append_val(x->vcpus[u].held, held);
 	return (struct item){
-		.kind = ITEM_WAIT, .unblocker = ep->unblocker,
+		.kind = ITEM_WAIT, .unblocker = ep->unblocker, .kernel = held.kernel,
 		.ns = MAX(release - work_at(x->work, u, t0), SHORTEST_RESIDUAL_NS),
 	};
 }
