@@ -31,7 +31,8 @@ static void load_item(const struct sim *sim, struct sim_guest *guest)
 	guest->waiting = guest->released = guest->asleep = false;
 	if (!item)
 		return;
-	guest->left = item->kind == ITEM_COMPUTE ? jittered(sim, guest, item->ns) : item->ns;
+	if (item->kind == ITEM_COMPUTE)
+		guest->left = jittered(sim, guest, item->ns);
 }
 
 static void next_item(const struct sim *sim, struct sim_guest *guest)
@@ -105,7 +106,6 @@ void guest_progress(struct sim *sim, struct sim_guest *guest)
 		break;
 	case DOING_SPIN:
 		guest->spun += ns;
-		guest->left -= ns;
 		break;
 	default:
 		guest->left -= ns;
@@ -205,11 +205,12 @@ static void pause_exit(struct sim_guest *guest)
 /* Time up to the end of the wait as far as it is known, or the next PAUSE exit; 0: either is now. */
 static int64_t spin_on(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
-	int64_t ns;
+	int64_t left, ns;
 
 	if (!guest->waiting)
 		begin_wait(sim, guest, item);
-	if (guest->released || (item->kind == ITEM_SPIN && guest->left <= 0)) {
+	left = item->kind == ITEM_SPIN ? item->ns - guest->wait_on_cpu : INT64_MAX;
+	if (guest->released || left <= 0) {
 		end_wait(sim, guest);
 		return 0;
 	}
@@ -218,7 +219,7 @@ static int64_t spin_on(struct sim *sim, struct sim_guest *guest, const struct it
 		pause_exit(guest);
 		return 0;
 	}
-	return item->kind == ITEM_SPIN ? MIN(ns, guest->left) : ns;
+	return MIN(ns, left);
 }
 
 static bool sleep_is_over(const struct sim *sim, const struct sim_guest *guest, const struct item *item)
