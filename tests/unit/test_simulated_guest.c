@@ -28,6 +28,31 @@ static void test_lock(void)
 	}
 }
 
+/*
+ * u, preempted at 3050, is in the mode that the wait for it says, though it had come to the other: only in
+ * kernel mode is it yielded to, at w's first PAUSE exit. Else w spins until its own slice is over.
+ */
+static void test_mode_of_holder(void)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		struct program_input *input = world_input(SCHEDULER_EEVDF, 1);
+		struct program *w, *u;
+		struct outcome o;
+
+		world_vm(input, 2);
+		u = world_program(input, 0, 0, 0);
+		w = world_program(input, 0, 1, 0);
+		compute(u, US(50000), !i);
+		compute(w, US(100), true);
+		wait_for(w, 0, US(50), i);
+		compute(w, US(1000), true);
+		o = outcome_of(input, &policy_stock);
+		g_assert_cmpfloat(o.yields, ==, i);
+		g_assert_cmpfloat(o.pauses, ==, i ? 1 : 144);
+		g_assert_cmpfloat(o.futile, ==, 0);
+	}
+}
+
 /* On a CPU of its own u is at 100 as w begins to wait, and gets there at 150. */
 static void test_lock_elsewhere(void)
 {
@@ -339,6 +364,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/simulated_guest/lock", test_lock);
+	g_test_add_func("/simulated_guest/mode_of_holder", test_mode_of_holder);
 	g_test_add_func("/simulated_guest/lock_elsewhere", test_lock_elsewhere);
 	g_test_add_func("/simulated_guest/f6", test_f6);
 	g_test_add_func("/simulated_guest/cycle", test_cycle);
