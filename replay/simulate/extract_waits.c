@@ -97,29 +97,32 @@ void extract_waits(struct extract *x)
 	}
 }
 
-/* The guest mode of vcpu at t as its preemption showed it, if it was preempted; else kernel. */
-static bool in_kernel(const struct extract *x, unsigned int vcpu, int64_t t)
+/*
+ * The guest mode in which vcpu held what was waited for from t to end, as a preemption meanwhile, or the
+ * one before it, showed it; kernel if none did.
+ */
+static bool in_kernel(const struct extract *x, unsigned int vcpu, int64_t t, int64_t end)
 {
 	int i = timeline_find(x->tl, vcpu, t);
 	const struct stretch *st = i >= 0 ? stretch_at(x, vcpu, i) : NULL;
 
-	return !st || t < st->t1 || st->in_kernel != 0;
+	return !st || (t < st->t1 && st->t1 >= end) || st->in_kernel != 0;
 }
 
 /* The wait of ep for what its unblocker holds. */
 static struct item wait_for(struct extract *x, const struct episode *ep, int64_t t0, int64_t r1)
 {
 	unsigned int u = ep->unblocker_vcpu;
-	int64_t end = timeline_when(x->tl, ep->vcpu, r1);
-	int64_t lo = work_at(x->work, u, ep->lo), hi = work_at(x->work, u, MAX(end == NEVER ? ep->end : end, ep->lo));
+	int64_t when = timeline_when(x->tl, ep->vcpu, r1), end = MAX(when == NEVER ? ep->end : when, ep->lo);
+	int64_t lo = work_at(x->work, u, ep->lo), hi = work_at(x->work, u, end);
 	int64_t release = lo + MIN((hi - lo) / 2, RELEASE_NS);
 	int64_t first = scored_at(x->e->scores, episode_decision(x->e, ep, 0))->t;
-	struct held held = { work_at(x->work, u, first), release, in_kernel(x, u, first) };
+	struct held held = { work_at(x->work, u, first), release, in_kernel(x, u, first, end) };
 
 	if (held.w1 > held.w0)
 		g_array_append_val(x->vcpus[u].held, held);
 	return (struct item){
-		.kind = ITEM_WAIT, .unblocker = ep->unblocker,
+		.kind = ITEM_WAIT, .unblocker = ep->unblocker, .kernel = held.kernel,
 		.ns = MAX(release - work_at(x->work, u, t0), SHORTEST_RESIDUAL_NS),
 	};
 }

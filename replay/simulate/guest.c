@@ -31,7 +31,8 @@ static void load_item(const struct sim *sim, struct sim_guest *guest)
 	guest->waiting = guest->released = guest->asleep = false;
 	if (!item)
 		return;
-	guest->left = item->kind == ITEM_COMPUTE ? jittered(sim, guest, item->ns) : item->ns;
+	if (item->kind == ITEM_COMPUTE)
+		guest->left = jittered(sim, guest, item->ns);
 }
 
 static void next_item(const struct sim *sim, struct sim_guest *guest)
@@ -74,7 +75,7 @@ static void release_waiting(struct sim *sim, struct sim_guest *guest, bool all)
 		if (item->kind != ITEM_WAIT || item->unblocker != guest->idx)
 			continue;
 		if (all || w->wait_for <= guest->progress) {
-			guest->n_held_in_kernel -= item->kernel;
+			guest->n_held[item->kernel]--;
 			guest_free_to_go(sim, w);
 		} else {
 			guest->mark = MIN(guest->mark, w->wait_for);
@@ -105,7 +106,6 @@ void guest_progress(struct sim *sim, struct sim_guest *guest)
 		break;
 	case DOING_SPIN:
 		guest->spun += ns;
-		guest->left -= ns;
 		break;
 	default:
 		guest->left -= ns;
@@ -145,6 +145,16 @@ static bool leads_back(const struct sim_guest *from, const struct sim_guest *gue
 	return false;
 }
 
+/* Who holds what others wait for is in the mode that their waits say, wherever it has come to by now. */
+static bool in_kernel(const struct sim_guest *guest)
+{
+	const struct item *item = guest_item(guest);
+
+	if (guest->handling || guest->n_held[true] || !item || item->kind != ITEM_COMPUTE)
+		return true;
+	return !guest->n_held[false] && item->kernel;
+}
+
 static void begin_lock(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
 	const struct sim_vm *vm = guest->vm;
@@ -161,9 +171,9 @@ static void begin_lock(struct sim *sim, struct sim_guest *guest, const struct it
 	}
 	guest->wait_for = u->progress + item->ns;
 	u->mark = MIN(u->mark, guest->wait_for);
-	u->n_held_in_kernel += item->kernel;
-	if (item->kernel && get_bit(state->seen + PREEMPTED * state->n_words, u->idx))
-		see(u, IN_KERNEL, true);
+	u->n_held[item->kernel]++;
+	if (get_bit(state->seen + PREEMPTED * state->n_words, u->idx))
+		see(u, IN_KERNEL, in_kernel(u));
 }
 
 static void begin_wait(struct sim *sim, struct sim_guest *guest, const struct item *item)
@@ -205,11 +215,12 @@ static void pause_exit(struct sim_guest *guest)
 /* Time up to the end of the wait as far as it is known, or the next PAUSE exit; 0: either is now. */
 static int64_t spin_on(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
-	int64_t ns;
+	int64_t left, ns;
 
 	if (!guest->waiting)
 		begin_wait(sim, guest, item);
-	if (guest->released || (item->kind == ITEM_SPIN && guest->left <= 0)) {
+	left = item->kind == ITEM_SPIN ? item->ns - guest->wait_on_cpu : INT64_MAX;
+	if (guest->released || left <= 0) {
 		end_wait(sim, guest);
 		return 0;
 	}
@@ -218,7 +229,7 @@ static int64_t spin_on(struct sim *sim, struct sim_guest *guest, const struct it
 		pause_exit(guest);
 		return 0;
 	}
-	return item->kind == ITEM_SPIN ? MIN(ns, guest->left) : ns;
+	return MIN(ns, left);
 }
 
 static bool sleep_is_over(const struct sim *sim, const struct sim_guest *guest, const struct item *item)
@@ -342,14 +353,6 @@ void guest_switched_in(struct sim *sim, struct sim_guest *guest)
 	guest->node = sim->cpus[guest->task->cpu].node;
 	guest->window = MAX(guest->vm->is->window, 1);
 	guest->owed_switch = sim->host->c_switch;
-}
-
-static bool in_kernel(const struct sim_guest *guest)
-{
-	const struct item *item = guest_item(guest);
-
-	return guest->handling || guest->n_held_in_kernel || !item || item->kind != ITEM_COMPUTE ||
-	       item->kernel;
 }
 
 void guest_switched_out(struct sim *sim, struct sim_guest *guest)

@@ -194,6 +194,7 @@ static void test_two_vcpus(struct fixture *f, const void *params)
 	/* vCPU 2 progressed by 4 until the middle of what is between the last exit and the window's end */
 	item = expect(p, &i, ITEM_WAIT, 2);
 	g_assert_cmpint(item->unblocker, ==, 1);
+	g_assert_true(item->kernel);
 	expect(p, &i, ITEM_COMPUTE, 500000 - 300406);
 	expect(p, &i, ITEM_HALT, 100000);
 	expect(p, &i, ITEM_COMPUTE, 100000 - 2);
@@ -215,6 +216,28 @@ static void test_two_vcpus(struct fixture *f, const void *params)
 	g_assert_cmpint(g_array_index(p->receivers, uint16_t, item->first), ==, 0);
 	expect(p, &i, ITEM_COMPUTE, 450000);
 	g_assert_cmpuint(i, ==, p->items->len);
+}
+
+/* The holder runs at the first decision, and is preempted before the second: in kernel mode or not. */
+static void test_holder_preempted(struct fixture *f, const void *params)
+{
+	bool kernel = GPOINTER_TO_INT(params);
+	const struct item *wait = NULL;
+	const struct program *p;
+
+	ran(f, 1, NO_TIME, 0, 1200000, NULL, 0);
+	ran(f, 2, NO_TIME, 0, 300200, "R", kernel);
+	ran(f, 2, 300200, 300400, 1200000, NULL, 0);
+	spun(f, 300150);
+	spun(f, 300250);
+	spun(f, 300350);
+	extract_well(f);
+	p = program(f, 0);
+	for (guint i = 0; i < p->items->len && !wait; i++)
+		if (g_array_index(p->items, struct item, i).kind == ITEM_WAIT)
+			wait = &g_array_index(p->items, struct item, i);
+	g_assert_nonnull(wait);
+	g_assert_cmpint(wait->kernel, ==, kernel);
 }
 
 static void test_figures(struct fixture *f, const void *params)
@@ -448,5 +471,9 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	for (guint i = 0; i < G_N_ELEMENTS(tests); i++)
 		g_test_add(tests[i].path, struct fixture, NULL, setup, tests[i].test, teardown);
+	g_test_add("/extract/holder-in-user-mode", struct fixture, GINT_TO_POINTER(false), setup,
+		   test_holder_preempted, teardown);
+	g_test_add("/extract/holder-in-kernel-mode", struct fixture, GINT_TO_POINTER(true), setup,
+		   test_holder_preempted, teardown);
 	return g_test_run();
 }
