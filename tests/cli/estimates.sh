@@ -158,6 +158,11 @@ for db in third.db blind.db members.db lone.db; do
 	replay $db -p stock -p ipi-aware -p none
 	expect "$(query "SELECT group_concat(DISTINCT policy), group_concat(DISTINCT verdict), count(value), count(support),
 		min(reason GLOB $unknown) FROM e")" 'observed,stock,ipi-aware,none|not identifiable|0|0|1' "picks not known in $db"
+	"$COUNTERSPIN" report $db | tr -s '\n ' ' ' > text || fail "report of $db"
+	grep -qF "whom the kernel's own policy would yield to is known at too few decisions" text ||
+		fail "report does not say that picks are not known in $db"
+	grep -qE 'of the waits can be used|no policy has been replayed, so|In its favour: the kernel' text &&
+		fail "report of $db is sure of what is not known: $(grep -o 'How sure.*== What was' text)"
 done
 { "$COUNTERSPIN" tune third.db || :; } | tr -s '\n ' ' ' | grep -qE 'No choice: not identifiable: whom the policy and the recorded one' ||
 	fail 'tune with picks that are not known'
