@@ -55,6 +55,7 @@ struct hypotheses {
 
 struct vm_state {
 	unsigned int n_vcpus, n_words;
+	bool whole;			/* else there may be candidates that nobody knows of */
 	struct hypotheses now, next;
 	unsigned int keep;		/* hypotheses kept after each decision */
 	uint64_t *dy_eligible_known;	/* [n_words] */
@@ -243,6 +244,7 @@ struct kernel_state *kernel_state_new(const struct recorded *recorded, const str
 
 		vm->n_vcpus = recorded->vms[i].n_vcpus;
 		vm->n_words = recorded->vms[i].n_words;
+		vm->whole = recorded->vms[i].whole;
 		vm->keep = CLAMP(vm->n_vcpus, MIN_HYPOTHESES, MAX_HYPOTHESES);
 		vm->dy_eligible_known = g_new0(uint64_t, vm->n_words + 1);
 		hypotheses_init(&vm->now, 4 * vm->keep, vm->n_vcpus, vm->n_words);
@@ -565,7 +567,7 @@ struct outcome kernel_state_infer(struct kernel_state *ks, const struct recorded
 	if (d->probed)
 		return d->outcome_known ? (struct outcome){ OUTCOME_PROBED, d->pick } : outcome;
 	vm->next.n = 0;
-	if (d->tainted || d->switched_out == DB_NULL || !state->n_vcpus)
+	if (d->tainted || d->switched_out == DB_NULL || !state->n_vcpus || !vm->whole)
 		return outcome;
 	memset(ks->votes, 0, (vm->n_vcpus + 1) * sizeof(double));
 	ks->n_candidates = 0;

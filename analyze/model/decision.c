@@ -11,6 +11,8 @@
  *  - it enters the guest again: it yielded to nobody, if no candidate could have
  *    been taken, or one that spins itself and was refused in its turn. Else the
  *    outcome is not known: who yields may be picked again at once.
+ * Where it is not known which vCPUs are the VM's, there may be candidates that nobody
+ * knows of, so neither leaves one answer.
  */
 #include "analyze/model/model_int.h"
 
@@ -284,16 +286,17 @@ static int only_takeable(const struct model *m, const struct vcpu_run *v, unsign
 static void impute_pick(const struct model *m, struct vcpu_run *v, int64_t t)
 {
 	struct decision_run *d = &v->decision;
+	bool whole = v->vm->vm->membership != MEMBERSHIP_UNKNOWN;
 	unsigned int n;
 	int only = only_takeable(m, v, &n);
 
-	if (only >= 0) {
+	if (whole && only >= 0) {
 		add_attempt(v, only, t, "imputed");
 		last_attempt(v)->result = 1;
 		d->row.pick_idx = only;
 		d->row.result = 1;
 	}
-	if (n < 2)
+	if (whole && n < 2)
 		d->row.pick_source = "imputed";
 	else
 		vcpu_set(v, SPIN_KNOWN, false);
@@ -305,6 +308,8 @@ static void impute_nobody(const struct model *m, struct vcpu_run *v)
 	unsigned int n;
 	int only = only_takeable(m, v, &n);
 
+	if (v->vm->vm->membership == MEMBERSHIP_UNKNOWN)
+		return;
 	if (!n || (only >= 0 && (snapshot_bits(v, IN_SPIN_LOOP)[only / 64] >> (only % 64) & 1)))
 		v->decision.row.pick_source = "imputed";
 }

@@ -201,29 +201,55 @@ static void say_closed_loop(const struct result *r, GString *good, GString *bad)
 			    compared->rows->len);
 }
 
-static void answer_sure(struct result *r, sqlite3 *db)
+/* Does the kernel's own policy, replayed, do what the kernel did? */
+static void say_fidelity(const struct result *r, sqlite3 *db, GString *good, GString *bad)
 {
-	const struct table *fidelity = result_table(r, "fidelity"), *unknowable = result_table(r, "unknowable");
-	g_autoptr(GString) good = g_string_new(NULL), bad = g_string_new(NULL), shares = g_string_new(NULL);
-	int64_t decisions = db_value(db, "SELECT count(*) FROM decision");
-	double seconds = db_value(db, "SELECT span_ns FROM recorded_time") / 1e9, worst = 100;
-	int64_t used = db_value(db, "SELECT CAST(100.0 * sum(used) / count(*) AS INTEGER) FROM episode");
+	const struct table *fidelity = result_table(r, "fidelity");
+	g_autoptr(GString) shares = g_string_new(NULL);
+	bool doubtful = false;
 
 	for (guint i = 0; i < fidelity->rows->len; i++) {
 		double share = table_cell(fidelity, i, "attempts_share")->value;
+		double compared = table_cell(fidelity, i, "compared")->value;
+		double all = compared + table_cell(fidelity, i, "unknown")->value;
+		bool few = compared < (100 - LEFT_OUT) / 100.0 * all;
 
-		worst = MIN(worst, share);
+		doubtful |= few || share < FAITHFUL;
 		g_string_append_printf(shares, "%s%.1f %%%s from %s state", shares->len ? ", " : "", share,
 				       shares->len ? "" : " of decisions", table_cell(fidelity, i, "state")->text);
+		if (few)
+			g_string_append_printf(shares, " (of the %.0f %% that can be compared)", 100 * compared / all);
 	}
 	if (shares->len)
-		answers_say(worst >= FAITHFUL ? good : bad, "the kernel's own policy, replayed, tries the same as the kernel did: at %s",
-		    shares->str);
-	else if (decisions)
-		answers_say(bad, db_value(db, "SELECT probes FROM recording") ? "no policy has been replayed, so nothing is checked yet" :
-		    "what the kernel did was not probed, so nothing checks the replay ('counterspin record' probes where it can)");
+		answers_say(doubtful ? bad : good, "the kernel's own policy, replayed, tries the same as the kernel did: at %s",
+			    shares->str);
+	else if (!db_value(db, "SELECT probes FROM recording"))
+		answers_say(bad, "what the kernel did was not probed, so nothing checks the replay ('counterspin record' probes "
+				 "where it can)");
+	else if (!db_value(db, "SELECT count(*) FROM replay"))
+		answers_say(bad, "no policy has been replayed, so nothing is checked yet");
+	else
+		answers_say(bad, "at no decision is it known both what the kernel tried and what its policy, replayed, would try, "
+				 "so nothing checks the replay");
+}
+
+static void answer_sure(struct result *r, sqlite3 *db)
+{
+	const struct table *unknowable = result_table(r, "unknowable");
+	g_autoptr(GString) good = g_string_new(NULL), bad = g_string_new(NULL);
+	int64_t decisions = db_value(db, "SELECT count(*) FROM decision");
+	double seconds = db_value(db, "SELECT span_ns FROM recorded_time") / 1e9;
+	int64_t used = db_value(db, "SELECT CAST(100.0 * sum(used) / count(*) AS INTEGER) FROM episode");
+	/* the recorded policy gains 0 over itself, unless too few of its picks are known */
+	int64_t picks_unknown = db_value(db, "SELECT count(*) FROM estimate JOIN replay ON replay.id = replay "
+					     "WHERE policy = 'observed' AND metric = 'throughput_gain' AND value IS NULL");
+
+	if (decisions)
+		say_fidelity(r, db, good, bad);
 	say_losses(db, decisions, good, bad);
-	if (used != DB_NULL)
+	if (picks_unknown)
+		answers_say(bad, "whom the kernel's own policy would yield to is known at too few decisions to compare others with it");
+	else if (used != DB_NULL)
 		answers_say(100 - used > LEFT_OUT ? bad : good, "%d %% of the waits can be used", (int)used);
 	if (seconds < ENOUGH && decisions)
 		answers_say(bad, "only %.3g s were recorded, %d s and more are better", seconds, ENOUGH);

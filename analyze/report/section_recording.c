@@ -49,7 +49,7 @@ static const struct table_spec unknowable = {
 static const struct table_spec fidelity = {
 	.id = "fidelity", .title = "Fidelity: the replayed kernel policy against what the kernel did",
 	.about = "racy: a vCPU's state may have changed while the scan was looking.",
-	.empty = "Nothing to compare with: no decision was probed, or no policy has been replayed.",
+	.empty = "Nothing to compare: no decision was probed, no policy has been replayed, or none of its picks is known.",
 	.sql = "SELECT state, policy, compared, attempt_lists_equal, 100.0 * attempt_lists_equal / compared, "
 	       "100.0 * targets_equal / compared, unknown, racy FROM fidelity WHERE compared > 0",
 	.columns = {

@@ -13,6 +13,7 @@ enum { MIN_BLOCKS = 20, MIN_EPISODES = 200, MIN_CHANGED = 50 };
 #define MAX_LOST 0.2
 #define MIN_FIDELITY 0.95
 #define MIN_KNOWN 0.8		/* outcomes of decisions */
+#define MIN_PICKS_KNOWN 0.8	/* decisions at which both the policy's pick and the recorded policy's are known */
 #define MIN_CONFIDENT 0.5	/* spin in episodes whose unblocker is known with confidence 2 or 3 */
 #define MIN_SUPPORT 0.95	/* the policy's decisions of whose kind there are enough */
 #define MIN_SUPPORTED 0.8	/* episodes that it changes whose gain can be told */
@@ -40,7 +41,13 @@ char *estimates_refused(const struct evidence *ev, const struct estimates_query 
 			enum verdict *verdict)
 {
 	double confident = ev->spin_by_confidence[2] + ev->spin_by_confidence[3];
+	double picks_known = evidence_picks_known(ev, q->picks, q->baseline);
 
+	/* first, as more of the same would not help */
+	*verdict = VERDICT_NOT_IDENTIFIABLE;
+	if (picks_known < MIN_PICKS_KNOWN)
+		return g_strdup_printf("whom the policy and the recorded one would yield to is known at only %.0f %% of decisions",
+				       100 * picks_known);
 	*verdict = VERDICT_INSUFFICIENT_DATA;
 	if (bootstrap_n_blocks(ev->bootstrap) < MIN_BLOCKS)
 		return g_strdup_printf("%u blocks of %.0f ms were recorded, of %d that are needed",
@@ -84,21 +91,25 @@ static char *why_not(const struct evidence *ev, const struct estimates_query *q,
 	return NULL;
 }
 
-static void set_nothing(struct estimate *estimates, const struct evidence *ev)
+static void set_nothing(struct estimate *estimates, const struct evidence *ev, double picks_known)
 {
 	bool any = ev->scores->decisions->len > 0;
 
 	for (unsigned int m = 0; m < N_METRICS; m++)
 		estimates[m] = (struct estimate){
-			.metric = m, .support = any, .verdict = VERDICT_NO_CLEAR_EFFECT,
+			.metric = m, .support = any ? picks_known : 0, .verdict = VERDICT_NO_CLEAR_EFFECT,
 			.reason = g_strdup(any ? "its picks are the recorded policy's" : "no spinning"),
 		};
 }
 
-/* Are the picks the same wherever they count? If no wait can be used, they must be the same everywhere. */
-static bool changes_nothing(const struct evidence *ev, const struct estimates_query *q, guint n_changed)
+/*
+ * Are the picks the same wherever they count? If no wait can be used, they must be the same
+ * everywhere. That neither is known does not make them the same.
+ */
+static bool changes_nothing(const struct evidence *ev, const struct estimates_query *q, guint n_changed,
+			    double picks_known)
 {
-	return !n_changed && (ev->n_used || !q->picks->len ||
+	return !n_changed && picks_known >= MIN_PICKS_KNOWN && (ev->n_used || !q->picks->len ||
 			      !memcmp(q->picks->data, q->baseline->data, q->picks->len * sizeof(int)));
 }
 
@@ -124,13 +135,14 @@ static double further_error(const struct evidence *ev, const struct estimates_qu
 	return sqrt(imputed * imputed + disagree * disagree + blind * blind);
 }
 
+/* share: of the evidence */
 static void set_throughput(const struct evidence *ev, const struct estimates_query *q, struct throughput *t,
-			   const struct episode_gains *g, struct estimate *estimates)
+			   const struct episode_gains *g, double share, struct estimate *estimates)
 {
 	guint n = bootstrap_n_replicates(ev->bootstrap);
 
 	for (unsigned int m = 0; m < N_THROUGHPUT_METRICS; m++) {
-		double support = t->support * ev->spin_used;
+		double support = t->support * share;
 
 		if (m == METRIC_IPI_RESPONSE_CHANGE && ev->n_ipi < MIN_EPISODES)
 			estimate_refuse(&estimates[m], m, VERDICT_INSUFFICIENT_DATA,
@@ -157,10 +169,10 @@ static char *why_not_single(const struct evidence *ev, const struct episode_gain
 	return NULL;
 }
 
-static void set_single(const struct evidence *ev, struct episode_gains *g, struct estimate *estimates)
+static void set_single(const struct evidence *ev, struct episode_gains *g, double share, struct estimate *estimates)
 {
 	double ns = ev->ns * ev->spin_used, supported = g->n_fatal ? 1 - (double)g->n_unsupported / g->n_fatal : 1;
-	double support = supported * ev->spin_used;
+	double support = supported * share;
 	struct estimate *e = &estimates[METRIC_EPISODE_SPIN_SAVED];
 
 	for (guint k = 0; k < g->n_replicates; k++) {
@@ -220,20 +232,21 @@ struct episode_gains *estimates_make(struct evidence *ev, struct rescore *rs, co
 	struct throughput *t = throughput_of(ev, q->picks, q->baseline);
 	struct episode_gains *g = episode_gains_of(rs, ev->bootstrap, q->picks, q->baseline);
 	enum verdict verdict = VERDICT_NOT_IDENTIFIABLE;
-	bool nothing = changes_nothing(ev, q, t->n_changed);
+	double picks_known = evidence_picks_known(ev, q->picks, q->baseline);
+	bool nothing = changes_nothing(ev, q, t->n_changed, picks_known);
 	g_autofree char *why = nothing ? NULL : why_not(ev, q, t, &verdict);
 	g_autofree char *why_single = nothing || why ? NULL : why_not_single(ev, g);
 
 	if (nothing) {
-		set_nothing(estimates, ev);
+		set_nothing(estimates, ev, picks_known);
 	} else if (why) {
 		refuse(estimates, 0, N_METRICS - 1, verdict, why);
 	} else {
-		set_throughput(ev, q, t, g, estimates);
+		set_throughput(ev, q, t, g, ev->spin_used * picks_known, estimates);
 		if (why_single)
 			refuse(estimates, N_THROUGHPUT_METRICS, N_METRICS - 1, VERDICT_NOT_IDENTIFIABLE, why_single);
 		else
-			set_single(ev, g, estimates);
+			set_single(ev, g, ev->spin_used * picks_known, estimates);
 		for (unsigned int m = METRIC_EPISODE_SPIN_SAVED; q->estimators && m <= METRIC_EPISODE_RESPONSE_CHANGE; m++)
 			doubt(q->estimators, &estimates[m]);
 	}

@@ -201,6 +201,20 @@ GArray *evidence_changes(const struct evidence *ev, const GArray *picks, const G
 	return changes;
 }
 
+double evidence_picks_known(const struct evidence *ev, const GArray *picks, const GArray *baseline)
+{
+	g_autofree guint *episodes = evidence_used_episodes(ev);
+	guint n = 0, known = 0;
+
+	for (guint i = 0; i < ev->scores->decisions->len; i++) {
+		if (ev->n_used && episodes[i] == G_MAXUINT)
+			continue;
+		n++;
+		known += g_array_index(picks, int, i) != PICK_UNKNOWN && g_array_index(baseline, int, i) != PICK_UNKNOWN;
+	}
+	return n ? (double)known / n : 1;
+}
+
 guint *evidence_used_episodes(const struct evidence *ev)
 {
 	const struct episodes *e = ev->episodes;

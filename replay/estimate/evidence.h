@@ -48,6 +48,12 @@ struct evidence_change {
 /* All of them, in the order of episodes; picks, baseline: by decision, of int. */
 GArray *evidence_changes(const struct evidence *evidence, const GArray *picks, const GArray *baseline);
 
+/*
+ * Share of the decisions in used episodes, or of all if none can be used, at which both
+ * picks are known; of no decisions, 1.
+ */
+double evidence_picks_known(const struct evidence *evidence, const GArray *picks, const GArray *baseline);
+
 /* By decision, newly allocated: the used episode that it is in; G_MAXUINT: none. */
 guint *evidence_used_episodes(const struct evidence *evidence);
 

@@ -136,6 +136,38 @@ sqlite3 paused.db "INSERT INTO gap SELECT NULL, t0 + 500000000, t0 + 700000000, 
 replay paused.db -p relaxed
 expect "$(query "SELECT abs((j ->> '\$.evidence.lost') - $(sql paused.db 'SELECT 2e8 / span_ns FROM recorded_time')) < 1e-9 FROM f")" 1 \
 	'lost of what was recorded'
+# picks that hang on what is not known: up to a fifth of them is less support, more is no figure
+blind() {	# DB [WHERE]: what no probe saw, there and in user mode or not is not known
+	cp balanced.db "$1"
+	sqlite3 "$1" "UPDATE candidate SET in_kernel_known = 0, probed = NULL, probed_ready = NULL, probed_preempted = NULL,
+		probed_in_kernel = NULL, probed_in_spin_loop = NULL, probed_dy_eligible = NULL ${2:-}"
+}
+unknown="'whom the policy and the recorded one would yield to is known at only * % of decisions'"
+blind tenth.db 'WHERE decision % 10 = 0'
+replay tenth.db -p stock -p ipi-aware
+expect "$(query "SELECT policy, value NOT NULL, support BETWEEN 0.85 AND 0.95 FROM e WHERE metric = 'throughput_gain'")" \
+'observed|1|1
+stock|1|1
+ipi-aware|1|1' 'a tenth of the picks not known'
+blind third.db 'WHERE decision % 3 = 0'
+blind blind.db
+cp balanced.db members.db
+sqlite3 members.db "UPDATE vm SET membership = 'unknown'"
+import "$DATA/lock-heavy-instance.dat" --ignore-probes --no-host-facts -o lone.db
+for db in third.db blind.db members.db lone.db; do
+	replay $db -p stock -p ipi-aware -p none
+	expect "$(query "SELECT group_concat(DISTINCT policy), group_concat(DISTINCT verdict), count(value), count(support),
+		min(reason GLOB $unknown) FROM e")" 'observed,stock,ipi-aware,none|not identifiable|0|0|1' "picks not known in $db"
+	"$COUNTERSPIN" report $db | tr -s '\n ' ' ' > text || fail "report of $db"
+	grep -qF "whom the kernel's own policy would yield to is known at too few decisions" text ||
+		fail "report does not say that picks are not known in $db"
+	grep -qE 'of the waits can be used|no policy has been replayed, so|In its favour: the kernel' text &&
+		fail "report of $db is sure of what is not known: $(grep -o 'How sure.*== What was' text)"
+done
+{ "$COUNTERSPIN" tune third.db || :; } | tr -s '\n ' ' ' | grep -qE 'No choice: not identifiable: whom the policy and the recorded one' ||
+	fail 'tune with picks that are not known'
+expect "$(sql lone.db "SELECT (SELECT count(*) FROM decision WHERE pick_source NOT NULL), (SELECT count(*) FROM attempt),
+	(SELECT count(*) FROM outcome WHERE source NOT NULL)")" '0|0|0' 'outcomes where nobody knows the members'
 # a kernel that did something else
 cp balanced.db other.db
 sqlite3 other.db "UPDATE attempt SET target_idx = (target_idx + 1) % 4; UPDATE decision SET pick_idx = (pick_idx + 1) % 4"

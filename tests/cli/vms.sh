@@ -125,6 +125,32 @@ expect "$(vms lone.dat.db)" \
 12|unknown|NULL
 21|unknown|NULL
 22|unknown|NULL' 'no evidence, no VM'
+# So whom a spinner could have yielded to is not known either: 22, in kernel mode, would take nobody that was preempted
+# in user mode, and 12 would take 21, but each may have siblings that nobody knows of.
+spinning() {
+	woken
+	cat <<- END
+		3200 0 22 kvm_exit vcpu_id=1 exit_reason=0x77 isa=2 guest_rip=-4096
+		3200 1 12 kvm_exit vcpu_id=1 exit_reason=0x77 isa=2
+		3300 0 22 kvm_entry vcpu_id=1
+		3300 1 12 sched_switch prev_pid=12 prev_state=0 next_pid=21
+		3400 1 21 kvm_entry vcpu_id=0
+	END
+}
+outcomes() {
+	sql "$1" "SELECT tid, pick_idx, pick_source, result, (SELECT count(*) FROM attempt WHERE decision = d.id)
+		  FROM decision d JOIN thread ON thread.vcpu = d.vcpu ORDER BY tid"
+}
+spinning | record spinning.dat
+import spinning.dat
+expect "$(outcomes spinning.dat.db)" \
+'12|0|imputed|1|1
+22|NULL|imputed|NULL|0' 'outcomes where members are known'
+{ echo 'no-event sched_waking'; spinning; } | record spinning_lone.dat
+import spinning_lone.dat
+expect "$(outcomes spinning_lone.dat.db)" \
+'12|NULL|NULL|NULL|0
+22|NULL|NULL|NULL|0' 'no outcome where members are not known'
 # One vCPU 0 in all: there is but one VM, nothing to be told apart.
 woken | awk '$2 == 0' | record single.dat
 import single.dat

@@ -193,6 +193,19 @@ static void test_contradicted(struct fixture *f, const void *created)
 	g_assert_cmpint(f->state.last_boosted_vcpu, ==, -1);
 }
 
+/* The VM may have vCPUs that nobody knows of: even a scan that seems to have no candidates says nothing. */
+static void test_not_whole(struct fixture *f, const void *created)
+{
+	(void)created;
+	kernel_state_free(f->ks);
+	f->vm.whole = false;
+	f->ks = kernel_state_new(&f->recorded, &policy_stock, &f->policy_vm);
+	decide(f, 0, 100, 150, 0, 0);
+	g_assert_cmpint(unseen(f, false, DB_NULL).source, ==, OUTCOME_UNKNOWN);
+	decide(f, 0, 200, 250, 0x4, 0);
+	g_assert_cmpint(unseen(f, true, DB_NULL).source, ==, OUTCOME_UNKNOWN);
+}
+
 static void test_loop_counter(struct fixture *f, const void *created)
 {
 	(void)created;
@@ -214,6 +227,7 @@ int main(int argc, char **argv)
 	ADD(unknown_start, NULL);
 	ADD(inferred, "created");
 	ADD(contradicted, "created");
+	ADD(not_whole, "created");
 	ADD(loop_counter, "created");
 	return g_test_run();
 }
