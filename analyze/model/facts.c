@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "analyze/source/event.h"
 #include "schema/db_rows.h"
 #include "schema/last_words.h"
 
@@ -20,6 +21,9 @@ static const char *const table_names[N_TABLES] = {
 	"vm", "vcpu", "thread", "on_cpu", "exit_stat", "ipi", "eoi", "decision", "candidate", "attempt",
 	"gap", "event_type", "host_param", "unknowable", "recording",
 };
+
+/* what readers refuse is not written */
+G_STATIC_ASSERT(T_LATEST == DB_LATEST);
 
 enum { N_BATCHES = 64 };	/* of all tables; when all are full the model waits */
 
