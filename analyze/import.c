@@ -114,13 +114,13 @@ static bool open_inputs(struct import_job *job, char **paths, unsigned int n, co
 		in->scratch = temporary_scratch(dir);
 		if (option_no_host_facts || option_host_facts || !g_file_test(beside, G_FILE_TEST_EXISTS))
 			continue;
-		in = input_open(beside, error);
+		in = input_open_file(beside, error);
 		if (!in)
 			return false;
 		job->host_facts[job->n_host_facts++] = in;
 	}
 	if (option_host_facts) {
-		job->host_facts[0] = input_open(option_host_facts, error);
+		job->host_facts[0] = input_open_file(option_host_facts, error);
 		if (!job->host_facts[0])
 			return false;
 		job->n_host_facts = 1;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "schema/clean.h"
 #include "schema/command.h"
 #include "schema/db.h"
 #include "schema/text_table.h"
@@ -33,6 +34,7 @@ static cJSON *row_json(sqlite3_stmt *s)
 
 	for (int i = 0; i < sqlite3_column_count(s); i++) {
 		const char *key = sqlite3_column_name(s, i);
+		g_autofree char *text = NULL;
 
 		switch (sqlite3_column_type(s, i)) {
 		case SQLITE_NULL:
@@ -42,7 +44,8 @@ static cJSON *row_json(sqlite3_stmt *s)
 			cJSON_AddNumberToObject(o, key, sqlite3_column_int64(s, i));
 			break;
 		default:
-			cJSON_AddStringToObject(o, key, (const char *)sqlite3_column_text(s, i));
+			text = clean_column(s, i);
+			cJSON_AddStringToObject(o, key, text ? text : "");
 			break;
 		}
 	}

@@ -82,6 +82,19 @@ static bool parse_parameter(const struct policy *policy, const char *text, struc
 	return true;
 }
 
+/* Is there a parameter at s, and none of its name before? */
+static bool check_name(char **settings, char **s, const char *spec, GError **error)
+{
+	size_t n = strcspn(*s, "=");
+
+	if (!**s)
+		return fail(error, "a parameter of '%s' is empty", spec);
+	for (char **other = settings; other < s; other++)
+		if (strcspn(*other, "=") == n && !strncmp(*other, *s, n))
+			return fail(error, "parameter '%.*s' is given twice in '%s'", (int)n, *s, spec);
+	return true;
+}
+
 struct policy_params policy_spec_defaults(void)
 {
 	return (struct policy_params){
@@ -116,7 +129,7 @@ const struct policy *policy_spec_parse(const char *spec, const struct policy_par
 		return NULL;
 	}
 	for (char **s = settings; *s; s++)
-		if (!parse_parameter(policy, *s, params, error))
+		if (!check_name(settings, s, spec, error) || !parse_parameter(policy, *s, params, error))
 			return NULL;
 	return policy;
 }

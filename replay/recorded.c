@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "schema/clean.h"
+
 #define MAX_VCPUS 4096	/* KVM_MAX_VCPUS, arch/x86/include/asm/kvm_host.h, 6.1 to 7.2 */
 
 static bool load_vms(struct recorded *r, GError **error)
@@ -18,7 +20,7 @@ static bool load_vms(struct recorded *r, GError **error)
 
 	while (db_next(vms, &failed)) {
 		struct recorded_vm vm = {
-			.id = db_column(vms, 0), .label = g_strdup((const char *)sqlite3_column_text(vms, 1)),
+			.id = db_column(vms, 0), .label = clean_column(vms, 1),
 			.n_vcpus = CLAMP(db_column(vms, 2), 0, 65536), .whole = db_column(vms, 3),
 			.created = db_column(vms, 4), .acks_visible = db_column(vms, 5),
 			.ipis_hidden = db_column(vms, 6),
@@ -77,7 +79,7 @@ struct recorded *recorded_open(sqlite3 *db, GError **error)
 		recorded_free(r);
 		return NULL;
 	}
-	r->kernel = g_strdup((const char *)sqlite3_column_text(recording, 0));
+	r->kernel = clean_column(recording, 0);
 	r->t0 = db_column(recording, 1);
 	r->t1 = db_column(recording, 2);
 	r->probes = db_column(recording, 3);
@@ -351,5 +353,5 @@ char *recorded_param(const struct recorded *r, const char *name)
 		"SELECT value FROM host_param WHERE name GLOB ? ORDER BY \"when\" DESC LIMIT 1");
 
 	db_bind_text(s, 1, name);
-	return sqlite3_step(s) == SQLITE_ROW ? g_strdup((const char *)sqlite3_column_text(s, 0)) : NULL;
+	return sqlite3_step(s) == SQLITE_ROW ? clean_column(s, 0) : NULL;
 }

@@ -15,7 +15,7 @@
 /* No clock gets there: a row with such a time is damaged. Differences of others do not overflow. */
 static inline bool recorded_no_time(int64_t t)
 {
-	return t < -(INT64_MAX / 4) || t > INT64_MAX / 4;
+	return t < -DB_LATEST || t > DB_LATEST;
 }
 
 struct recorded_vm {

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "replay/estimate/scheduler.h"
 #include "replay/nodes.h"
 #include "replay/policy_spec.h"
 #include "schema/progress.h"
@@ -371,6 +372,7 @@ GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)
 		g_ptr_array_add(list, g_strdup_printf("which policy the kernel ran is not recorded; %s is assumed", policy));
 	if (!recorded->kernel)
 		g_ptr_array_add(list, g_strdup("the kernel's release is not recorded; 6.18.3 or later is assumed"));
+	scheduler_warnings(recorded, list);
 	if (run->evidence && recorded->n_cpu > 1)
 		g_ptr_array_add(list, g_strdup_printf("gains may read low by half: %u CPUs, and estimates have no feedback",
 						      recorded->n_cpu));
@@ -387,4 +389,13 @@ GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded)
 				100.0 * f->attempt_lists_equal / f->compared));
 	}
 	return list;
+}
+
+void run_warn_of_facts(const struct command *command, const struct recorded *recorded)
+{
+	g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func(g_free);
+
+	scheduler_warnings(recorded, list);
+	for (guint i = 0; i < list->len; i++)
+		command_warn(command, "%s", (char *)list->pdata[i]);
 }

@@ -11,6 +11,7 @@
 #include "replay/estimate/estimates.h"
 #include "replay/estimate/observed.h"
 #include "replay/fidelity.h"
+#include "schema/command.h"
 
 /* Whose pick: the policy's, or what the kernel did at the same decision. */
 enum { PICKER_POLICY, PICKER_KERNEL, N_PICKERS };
@@ -107,5 +108,8 @@ bool run_estimate(struct run *run, GError **error);
 
 /* What a reader must know before believing a figure: newly allocated strings, which the array frees. */
 GPtrArray *run_warnings(const struct run *run, const struct recorded *recorded);
+
+/* Those that are about host facts alone, on stderr: for who shows no others. */
+void run_warn_of_facts(const struct command *command, const struct recorded *recorded);
 
 #endif

@@ -265,6 +265,7 @@ static int tune(const char *path, const char *spec, enum window_statistic statis
 			command_warn(&command, "the curve is not kept in '%s': %s", path,
 				     readonly ? "it cannot be written" : error->message);
 		progress_end();
+		run_warn_of_facts(&command, recorded);
 		if (option_json)
 			command_print_json(tuning_json(t));
 		else

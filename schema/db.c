@@ -33,7 +33,12 @@ enum { BUSY_MS = 30000 };
 static bool set_sqlite_error(GError **error, sqlite3 *db, const char *what)
 {
 	int rc = sqlite3_errcode(db) & 0xff, err = 0;
+	g_autofree char *of_build = NULL;
 
+	if (rc == SQLITE_FULL)		/* as a statement that reads says, too, when it makes room for itself */
+		what = "cannot write the database";
+	if (under_way && under_way->db == db)
+		what = of_build = g_strdup_printf("'%s': %s", under_way->path, what);
 	if (rc == SQLITE_IOERR)
 		sqlite3_file_control(db, NULL, SQLITE_FCNTL_LAST_ERRNO, &err);
 	else if (rc == SQLITE_CANTOPEN)
@@ -79,15 +84,23 @@ static int open_build(struct db_build *b, int flags)
 	return rc;
 }
 
-bool db_is_ours(const char *path)
+enum { HEADER = 72, READ_VERSION = 19 };	/* https://www.sqlite.org/fileformat.html */
+
+static bool read_header(const char *path, guint8 *header)
 {
-	guint8 header[72] = { 0 };
 	FILE *f = fopen(path, "rbe");
-	bool ok = f && fread(header, 1, sizeof(header), f) == sizeof(header);
+	bool ok = f && fread(header, 1, HEADER, f) == HEADER;
 
 	if (f)
 		fclose(f);
-	return ok && !memcmp(header, "SQLite format 3", 16) &&
+	return ok && !memcmp(header, "SQLite format 3", 16);
+}
+
+bool db_is_ours(const char *path)
+{
+	guint8 header[HEADER];
+
+	return read_header(path, header) &&
 	       ((guint32)header[68] << 24 | header[69] << 16 | header[70] << 8 | header[71]) == APPLICATION_ID;
 }
 
@@ -284,8 +297,14 @@ static bool check_version(sqlite3 *db, const char *path, GError **error)
 {
 	int64_t id, version;
 
+	guint8 header[HEADER];
 	int rc = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
 
+	if ((rc == SQLITE_READONLY || rc == SQLITE_CANTOPEN) && read_header(path, header) && header[READ_VERSION] == 2) {
+		g_set_error(error, DB_ERROR, 0, "'%s' is in SQLite's WAL mode, and to read it files beside it must be written\n"
+			    "hint: who may write there can end that mode: PRAGMA journal_mode = DELETE", path);
+		return false;
+	}
 	if (rc == SQLITE_READONLY) {
 		g_set_error(error, DB_ERROR, 0, "'%s': a program was interrupted while writing it\n"
 			    "hint: run counterspin on it once as a user who may write it", path);

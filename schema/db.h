@@ -17,6 +17,9 @@
 
 #define DB_NULL INT64_MIN	/* a 64-bit value that stands for SQL NULL */
 
+/* No time of a recording is as far from 0, ns (73 years), so that any two can be subtracted. */
+#define DB_LATEST (INT64_MAX / 4)
+
 /* A database under construction; it has no name until db_build_commit(). */
 struct db_build;
 

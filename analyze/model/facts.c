@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "analyze/source/event.h"
+#include "schema/clean.h"
 #include "schema/db_rows.h"
 #include "schema/last_words.h"
 
@@ -20,6 +22,9 @@ static const char *const table_names[N_TABLES] = {
 	"vm", "vcpu", "thread", "on_cpu", "exit_stat", "ipi", "eoi", "decision", "candidate", "attempt",
 	"gap", "event_type", "host_param", "unknowable", "recording",
 };
+
+/* what readers refuse is not written */
+G_STATIC_ASSERT(T_LATEST == DB_LATEST);
 
 enum { N_BATCHES = 64 };	/* of all tables; when all are full the model waits */
 
@@ -111,19 +116,6 @@ static inline void word(struct facts *f, const char *value)
 	db_batch_word(f->batch, value);
 }
 
-char *facts_clean(const char *text)
-{
-	g_autofree char *valid = g_utf8_make_valid(text, -1);
-	GString *clean = g_string_new(NULL);
-
-	for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
-		gunichar c = g_utf8_get_char(p);
-
-		g_string_append_unichar(clean, g_unichar_iscntrl(c) ? '?' : c);
-	}
-	return g_string_free(clean, FALSE);
-}
-
 static void text(struct facts *f, const char *value)
 {
 	const char *p = value;
@@ -132,7 +124,7 @@ static void text(struct facts *f, const char *value)
 	while (p && *p >= ' ' && *p < 0x7f)
 		p++;
 	if (p && *p)
-		value = clean = facts_clean(value);
+		value = clean = clean_text(value);
 	db_batch_text(f->batch, value);
 }
 

@@ -15,9 +15,6 @@
 
 struct facts;
 
-/* A text from a file as the tables keep it: UTF-8, without control characters, as terminals are to show it. */
-char *facts_clean(const char *text);
-
 struct facts *facts_new(sqlite3 *db);
 bool facts_finish(struct facts *facts, GError **error);	/* frees facts */
 

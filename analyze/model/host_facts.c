@@ -4,7 +4,7 @@
 #include <cjson/cJSON.h>
 #include <string.h>
 
-#include "analyze/model/facts.h"
+#include "schema/clean.h"
 
 #define FORMAT "counterspin-host-facts"
 
@@ -117,7 +117,7 @@ static void set_param(struct host_facts *f, const char *name, const char *when, 
 {
 	/* two names must not become one in the table */
 	struct host_facts_param param = {
-		.name = facts_clean(name), .value = value, .when = when, .said = ++f->n_said,
+		.name = clean_text(name), .value = value, .when = when, .said = ++f->n_said,
 	};
 
 	forget_param(f, param.name, when);

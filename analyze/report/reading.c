@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "schema/db.h"
-
 /* Is there one recording, of times between which others can be? */
 static bool check_recording(sqlite3 *db, const char *path, GError **error)
 {

@@ -12,9 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "schema/db.h"
+
 enum { READING_TEXT = 200 };		/* characters */
 
-#define READING_TIME (INT64_MAX / 4)	/* no time is as far from 0, ns; nor another whole number */
+#define READING_TIME DB_LATEST		/* nor is another whole number as far from 0 */
 #define READING_REAL 1e30		/* no figure is as large */
 
 /*

@@ -88,7 +88,7 @@ const char *loss_text(enum loss loss);
 
 #define T_BEFORE INT64_MIN	/* a time before the first record, after the last */
 #define T_AFTER  INT64_MAX
-#define T_LATEST (INT64_MAX / 2) /* times of events are 0 to this, whatever their clock says */
+#define T_LATEST (INT64_MAX / 4) /* times of events are 0 to this, whatever their clock says: DB_LATEST */
 
 #define CPU_ALL UINT16_MAX	/* ev.cpu of EV_MISSED */
 

@@ -85,6 +85,18 @@ struct input *input_open(const char *path, GError **error)
 	return NULL;
 }
 
+struct input *input_open_file(const char *path, GError **error)
+{
+	struct input *in = g_new0(struct input, 1);
+
+	in->path = g_strdup(path);
+	in->scratch = -1;
+	if (open_file(in, path, error))
+		return in;
+	input_close(in);
+	return NULL;
+}
+
 void input_close(struct input *in)
 {
 	if (!in)

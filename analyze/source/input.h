@@ -34,6 +34,9 @@ struct input {
  * SIGBUS in whoever reads it.
  */
 struct input *input_open(const char *path, GError **error);
+
+/* The same, but a file alone. */
+struct input *input_open_file(const char *path, GError **error);
 void input_close(struct input *input);
 
 uint64_t input_size(const struct input *input);	/* bytes of all files */

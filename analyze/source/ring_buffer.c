@@ -37,7 +37,8 @@ struct ring_buffer {
 	size_t pages_size, next_page;
 	/* the page under way */
 	const uint8_t *at, *end;
-	uint64_t ts, limit;	/* running time; the next page's, which events may not pass */
+	uint64_t ts, limit;	/* running time; the next page's, or latest, which events may not pass */
+	uint64_t latest;	/* raw time of T_LATEST, or all that fit where that is out of reach */
 	/* chunks */
 	struct cursor chunks;
 	uint32_t chunks_left;
@@ -77,7 +78,18 @@ static inline int64_t in_ns(const struct ring_buffer *b, uint64_t raw)
 	if (b->clock.mult)
 		t = (unsigned __int128)raw * b->clock.mult >> b->clock.shift;
 	t += (int64_t)b->clock.offset;
-	return CLAMP(t, 0, T_LATEST);	/* so later ones stay later, however large */
+	return CLAMP(t, 0, T_LATEST);
+}
+
+static uint64_t latest_of(const struct ring_buffer_clock *clock)
+{
+	__int128 t = (__int128)T_LATEST - (int64_t)clock->offset;
+
+	if (t <= 0)
+		return 0;
+	if (clock->mult && clock->shift < 64)
+		t = ((unsigned __int128)t << clock->shift) / clock->mult;
+	return MIN(t, UINT64_MAX);
 }
 
 /* Something is missing from here to the next record; the first reason is the one told. */
@@ -114,7 +126,8 @@ static const uint8_t *peek_page(const struct ring_buffer *b)
 {
 	const uint8_t *page = b->pages + b->next_page;
 
-	if (b->pages_size - b->next_page < b->bytes.page_size || !load64(page) || page_commit(b, page) < 0)
+	if (b->pages_size - b->next_page < b->bytes.page_size || !load64(page) || load64(page) > b->latest ||
+	    page_commit(b, page) < 0)
 		return NULL;
 	return page;
 }
@@ -139,9 +152,9 @@ static void open_page(struct ring_buffer *b)
 		return;
 	}
 	next = peek_page(b);
-	b->limit = next && load64(next) >= b->ts ? load64(next) : UINT64_MAX;
+	b->limit = next && load64(next) >= b->ts ? load64(next) : b->latest;
 	/* the step forward is this page's if the next one goes on where the last one was */
-	if (commit < 0 || (next && load64(next) < b->ts && b->any && load64(next) >= b->last)) {
+	if (commit < 0 || b->ts > b->latest || (next && load64(next) < b->ts && b->any && load64(next) >= b->last)) {
 		lose(b, LOSS_PAGE_TORN, 0);
 		return;
 	}
@@ -374,6 +387,7 @@ struct stream *ring_buffer_stream(unsigned int cpu, const struct ring_buffer_byt
 
 	b->bytes = *bytes;
 	b->clock = *clock;
+	b->latest = latest_of(clock);
 	if (bytes->unpacker)
 		g_rc_box_acquire(bytes->unpacker);
 	b->stream = (struct stream){

@@ -35,7 +35,8 @@ struct ring_buffer_bytes {
 
 /*
  * What is damaged is passed over and becomes a RECORD_LOSS: a page with a bad
- * header, an event that leaves its page and all after it in that page, records
+ * header, or of a time after T_LATEST, an event that leaves its page, or is at such
+ * a time, and all after it in that page, records
  * whose time is before that of their predecessor. A page's successor tells which
  * of the two a step in time belongs to. Freed by stream->free().
  */

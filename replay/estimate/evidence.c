@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "replay/estimate/evidence.h"
 
+#include "replay/estimate/scheduler.h"
+
 /* A cell is a quarter of a block; of a long recording blocks are longer, not more. */
 #define MAX_BLOCKS 500
 
@@ -36,15 +38,6 @@ static bool find_segments(struct evidence *ev, GError **error)
 	if (failed)
 		g_propagate_error(error, failed);
 	return !failed;
-}
-
-static int64_t slice_of(const struct recorded *r)
-{
-	g_autofree char *slice = recorded_param(r, "sched.base_slice_ns");
-	g_autofree char *granularity = slice ? NULL : recorded_param(r, "sched.min_granularity_ns");
-	const char *value = slice ? slice : granularity;
-
-	return value ? g_ascii_strtoll(value, NULL, 10) : 0;
 }
 
 static int64_t mean_wall(const struct episodes *e)
@@ -174,7 +167,7 @@ struct evidence *evidence_new(const struct scores *scores, uint32_t n_replicates
 		return NULL;
 	}
 	ev->episodes = episodes_find(scores, ev->timeline, ev->sends);
-	ev->slice_ns = slice_of(scores->recorded);
+	ev->slice_ns = scheduler_slice(scores->recorded);
 	ev->block_ns = bootstrap_block_ns(ev->slice_ns, mean_wall(ev->episodes));
 	ev->block_ns = MAX(ev->block_ns, (int64_t)(ev->ns / MAX_BLOCKS));
 	ev->bootstrap = bootstrap_new((const struct segment *)ev->segments->data, ev->segments->len, ev->block_ns,

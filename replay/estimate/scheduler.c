@@ -23,12 +23,52 @@ bool scheduler_since(const struct recorded *r, unsigned int major, unsigned int 
 	return r->kernel && sscanf(r->kernel, "%u.%u", &m, &n) == 2 && (m > major || (m == major && n >= minor));
 }
 
-static int64_t param(const struct recorded *r, const char *name, int64_t otherwise)
-{
-	g_autofree char *text = recorded_param(r, name);
-	int64_t value = text ? g_ascii_strtoll(text, NULL, 10) : 0;
+/*
+ * What a kernel can have: HZ by include/linux/jiffies.h (SHIFT_HZ), the others by the sysctls
+ * that they were before 5.13 (kernel/sysctl.c). Host facts come from anybody.
+ */
+enum setting { HZ, LATENCY, MIN_GRANULARITY, WAKEUP_GRANULARITY, BASE_SLICE, N_SETTINGS };
 
-	return value > 0 ? value : otherwise;
+static const struct { const char *name; int64_t least, most; } settings[N_SETTINGS] = {
+	[HZ] = { "hz", 12, 12287 },
+	[LATENCY] = { "sched.latency_ns", 100000, 1000000000 },
+	[MIN_GRANULARITY] = { "sched.min_granularity_ns", 100000, 1000000000 },
+	[WAKEUP_GRANULARITY] = { "sched.wakeup_granularity_ns", 0, 1000000000 },
+	[BASE_SLICE] = { "sched.base_slice_ns", 100000, 1000000000 },
+};
+
+static bool parse(enum setting which, const char *text, int64_t *value)
+{
+	return text && g_ascii_string_to_signed(text, 10, settings[which].least, settings[which].most, value, NULL);
+}
+
+static int64_t param(const struct recorded *r, enum setting which, int64_t otherwise)
+{
+	g_autofree char *text = recorded_param(r, settings[which].name);
+	int64_t value;
+
+	return parse(which, text, &value) ? value : otherwise;
+}
+
+void scheduler_warnings(const struct recorded *r, GPtrArray *sentences)
+{
+	for (unsigned int i = 0; i < N_SETTINGS; i++) {
+		g_autofree char *text = recorded_param(r, settings[i].name), *start = NULL;
+		int64_t value;
+
+		if (!text || parse(i, text, &value))
+			continue;
+		start = g_utf8_substring(text, 0, MIN(g_utf8_strlen(text, -1), 40));
+		g_ptr_array_add(sentences, g_strdup_printf(
+			"the host facts say that %s is '%s', which is not within %" G_GINT64_FORMAT " to %"
+			G_GINT64_FORMAT "; the kernel's default is assumed",
+			settings[i].name, start, settings[i].least, settings[i].most));
+	}
+}
+
+int64_t scheduler_slice(const struct recorded *r)
+{
+	return param(r, BASE_SLICE, param(r, MIN_GRANULARITY, 0));
 }
 
 static bool has_feature(char **features, const char *name)
@@ -58,7 +98,7 @@ static enum shadow_buddy buddy_of(enum shadow_scheduler scheduler, char **featur
 	       SHADOW_HONOURED : SHADOW_IGNORED;
 }
 
-/* The kernel's defaults (kernel/sched/fair.c), where the host facts are silent. */
+/* The kernel's defaults (kernel/sched/fair.c), where the host facts are silent, or cannot be. */
 void scheduler_read(const struct recorded *r, struct scheduler_facts *facts)
 {
 	g_autofree char *text = recorded_param(r, "sched.features");
@@ -70,14 +110,14 @@ void scheduler_read(const struct recorded *r, struct scheduler_facts *facts)
 	facts->scheduler = scheduler_of(r, features);
 	facts->buddy = buddy_of(facts->scheduler, features);
 	cfs = facts->scheduler == SHADOW_CFS;
-	facts->min_granularity = param(r, "sched.min_granularity_ns", scale * 750000);
+	facts->min_granularity = param(r, MIN_GRANULARITY, scale * 750000);
 	facts->run_to_parity = !has_feature(features, "NO_RUN_TO_PARITY");
 	facts->params = (struct fair_params){
 		.kind = cfs ? FAIR_CFS : FAIR_EEVDF,
-		.slice = cfs ? param(r, "sched.latency_ns", scale * 6000000) :
-			       param(r, "sched.base_slice_ns", scale * 700000),
-		.tick = 1000000000 / param(r, "hz", 250),
-		.wakeup_granularity = param(r, "sched.wakeup_granularity_ns", scale * 1000000),
+		.slice = cfs ? param(r, LATENCY, scale * 6000000) :
+			       param(r, BASE_SLICE, scale * 700000),
+		.tick = 1000000000 / param(r, HZ, 250),
+		.wakeup_granularity = param(r, WAKEUP_GRANULARITY, scale * 1000000),
 		.gentle_sleepers = !has_feature(features, "NO_GENTLE_FAIR_SLEEPERS"),
 		.last_buddy = !has_feature(features, "NO_LAST_BUDDY"),
 		.place_lag = !has_feature(features, "NO_PLACE_LAG"),

@@ -28,6 +28,12 @@ struct scheduler_facts {
 
 void scheduler_read(const struct recorded *recorded, struct scheduler_facts *facts);
 
+/* Add a sentence for each of these facts that no kernel can have, and that is therefore not used. */
+void scheduler_warnings(const struct recorded *recorded, GPtrArray *sentences);
+
+/* The recorded slice, or CFS's granularity, ns; 0: not known. */
+int64_t scheduler_slice(const struct recorded *recorded);
+
 /* Is the kernel's release known, and this one or later? */
 bool scheduler_since(const struct recorded *recorded, unsigned int major, unsigned int minor);
 

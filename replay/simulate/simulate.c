@@ -229,6 +229,7 @@ static int simulate_db(const char *path)
 			command_warn(&command, "results are not kept in '%s': %s", path,
 				     readonly ? "it cannot be written" : error->message);
 		progress_end();
+		run_warn_of_facts(&command, recorded);
 		if (option_json)
 			command_print_json(loop_json(loop));
 		else

@@ -124,6 +124,7 @@ refuse_facts 'not host facts' <<< '[]'
 refuse_facts 'not host facts' <<< '{"format":"somebody-elses-facts","version":1}'
 refuse_facts 'version 2' <<< '{"format":"counterspin-host-facts","version":2}'
 refuse_facts 'not host facts' < /dev/null
+expect_fails 3 "^counterspin import: cannot read '\.': Is a directory$" "$COUNTERSPIN" import --host-facts=. -o new.db good.dat
 expect_fails 3 'nowhere.json.*No such file' "$COUNTERSPIN" import --host-facts=nowhere.json -o new.db good.dat
 expect_fails 3 "cannot write in 'nowhere'" "$COUNTERSPIN" import -o nowhere/new.db good.dat
 

@@ -57,7 +57,7 @@ try() {
 	[ "$existing" = no ] || cp one.dat.db disk/a.db
 	for ((free = 0; free < size; free += step)); do
 		fill $free
-		expect_fails 3 'full|No space left' injected "$3" --force "$recording" -o disk/a.db
+		expect_fails 3 "disk/a\\.db': cannot write the database: database or disk is full|No space left" injected "$3" --force "$recording" -o disk/a.db
 		tried=$((tried + 1))
 	done
 	fill $((size + size / 8 + 64))
@@ -79,6 +79,16 @@ room=$(($(stat -c %s larger.dat.db) / 1024 * 2 + 4096))
 mount -t tmpfs -o size=${room}k none disk
 try_all
 
+# --- results that find no room
+
+rm -f disk/*
+cp larger.dat.db disk/a.db
+fill 16
+"$COUNTERSPIN" replay disk/a.db > "$scratch/out" 2> "$scratch/err" || fail "replay on a full disk: $(cat "$scratch/err")"
+expect "$(cat "$scratch/err")" \
+	"counterspin replay: warning: results are not kept in 'disk/a.db': cannot write the database: database or disk is full" \
+	'results without room'
+
 # --- no more files
 
 mount -t tmpfs -o nr_inodes=4 none disk
@@ -90,6 +100,9 @@ expect_fails 3 "cannot write in 'disk': No space left" "$COUNTERSPIN" import one
 # --- read-only
 
 rm disk/*
+cp one.dat.db wal.db
+sqlite3 wal.db 'PRAGMA journal_mode = WAL' > "$scratch/log"
+mv wal.db disk
 cp one.dat.db one.dat disk
 mount -o remount,ro disk
 for force in '' --force; do
@@ -97,6 +110,7 @@ for force in '' --force; do
 done
 expect_fails 3 "cannot write in 'disk': Read-only file system" "$COUNTERSPIN" import --force larger.dat -o disk/one.dat.db
 expect_fails 3 "cannot write in 'disk': Read-only file system" "$COUNTERSPIN" import --force disk/one.dat
+expect_fails 3 "'disk/wal.db' is in SQLite's WAL mode" "$COUNTERSPIN" info disk/wal.db
 import disk/one.dat -o here.db
 rm here.db
 umount disk

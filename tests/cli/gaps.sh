@@ -241,6 +241,10 @@ damage overlong.dat $((page1 + 4096 + 16)) '\x1c'	# the page's first event now e
 damaged overlong.dat 12 '1|1100|5000|NULL|a page is damaged'
 damage future.dat $((page1 + 4096 + 7)) '\x20'		# 2^61 ns from now, but the next page is as it should be
 damaged future.dat 12 '1|1100|5000|NULL|a page is damaged'
+damage never.dat $((page1 + 2 * 4096 + 7)) '\x20'	# the last page's: no clock gets there, and no page follows
+damaged never.dat 12 '1|3100|6100|NULL|a page is damaged' '2000|0
+4000|1
+6000|1'
 damage past.dat $((page1 + 2 * 4096)) '\x10\x00'	# the last page's clock is at 16 ns
 damaged past.dat 12 '1|3100|6100|2|the clock stepped back' '2000|0
 4000|1
@@ -254,6 +258,16 @@ damaged cut.dat 12 '1|3100|6100|NULL|the file ends before the events do' '2000|0
 # With the page before it gone, too, nothing is left to trust.
 head -c $((size - 4096 - 100)) pages.dat > all.dat
 expect_fails 3 "'all.dat': no facts to trust: each of its 3 decisions touches a gap" "$COUNTERSPIN" import all.dat
+
+# Several pages in a row of times that cannot be, as where a chunk is decompressed to something else: those after
+# them are as they were.
+cp "$DATA/ipi-heavy-icount.dat" pages_never.dat
+head -c 8 /dev/zero | dd of=pages_never.dat bs=1 seek=188319 conv=notrunc status=none
+import pages_never.dat
+expect "$(sql pages_never.dat.db "SELECT t1 - t0 < 3000000000, used > 50000 FROM recording")" '1|1' 'pages of no time'
+expect "$(sql pages_never.dat.db "SELECT count(*), sum(events), max(t1 - t0) < 1000000 FROM gap WHERE why = 'a page is damaged'")" \
+	'1|1183|1' 'the gap there'
+"$COUNTERSPIN" report pages_never.dat.db > "$scratch/log" 2>&1 || fail "a report of it: $(cat "$scratch/log")"
 
 # A chunk of a compressed buffer: what is before it and after it is used.
 cp "$DATA/ipi-heavy-icount.dat" chunk.dat

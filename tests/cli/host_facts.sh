@@ -75,3 +75,35 @@ expect "$(sql told.dat.db 'SELECT vm.name, vm.tgid, n_vcpus, membership, idx_kno
 	  FROM vm JOIN vcpu ON vcpu.vm = vm.id LEFT JOIN thread ON thread.vcpu = vcpu.id WHERE tid ORDER BY tid')" \
 'vm100|100|4|tgid|1|1|1|102|CPU 1/KVM|/vms/100/vcpu1
 vm200|200|4|tgid|1|3|3|204|CPU 3/KVM|/vms/200/vcpu3' 'VMs'
+
+# --- facts that no kernel can have are said, and not used
+
+with_facts() {	# KEYS: x.db, of a recording with these
+	echo "{\"format\":\"counterspin-host-facts\",\"version\":1,$1}" > facts.json
+	import -f -o x.db --host-facts=facts.json "$DATA/ipi-heavy-icount.dat"
+}
+
+unused() {	# KEYS FACT VALUE: each program says so, and ends
+	local command got
+
+	with_facts "$1"
+	for command in 'simulate --replicates=2 -p stock' tune replay; do
+		got=0
+		timeout 300 "$COUNTERSPIN" $command x.db > "$scratch/out" 2> "$scratch/err" || got=$?
+		[ $got -le 1 ] || fail "$command with $2 $3: status $got, $(head -c 1000 "$scratch/err")"
+		! grep -q 'runtime error' "$scratch/err" || fail "$command with $2 $3: $(head -c 1000 "$scratch/err")"
+		cat "$scratch/out" "$scratch/err" | tr '\n' ' ' | tr -s ' ' > "$scratch/all"
+		grep -q "the host facts say that $2 is '$3', which is not within .* default is assumed" "$scratch/all" ||
+			fail "$command does not say that $2 $3 is not used"
+	done
+}
+
+unused '"hz":2000000000' hz 2000000000
+unused '"params":{"sched.wakeup_granularity_ns":"9223372036854775807"}' sched.wakeup_granularity_ns 9223372036854775807
+unused '"params":{"sched.latency_ns":"9223372036854775807"}' sched.latency_ns 9223372036854775807
+unused '"params":{"sched.min_granularity_ns":"9223372036854775807"}' sched.min_granularity_ns 9223372036854775807
+unused '"kernel":"6.12.0","params":{"sched.features":"PLACE_LAG RUN_TO_PARITY","sched.base_slice_ns":"4611686018427387904"}' \
+	sched.base_slice_ns 4611686018427387904
+with_facts '"hz":12287,"params":{"sched.latency_ns":"1000000000","sched.min_granularity_ns":"100000","sched.wakeup_granularity_ns":"0"}'
+"$COUNTERSPIN" replay x.db > "$scratch/out"
+! grep -q 'host facts say' "$scratch/out" || fail 'a warning of what can be'

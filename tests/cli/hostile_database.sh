@@ -85,6 +85,21 @@ changed "UPDATE vm SET name = $bytes; UPDATE thread SET comm = $bytes; UPDATE mo
 	UPDATE explanation SET explain = replace(explain, 'ready', $bytes); INSERT INTO gap SELECT 0, t0, t1, 1, $bytes FROM recording"
 fine 'text that is no UTF-8'
 
+# the other programs: a terminal shows it, and does nothing else
+bytes="CAST(x'ff1b5b33316d0a41c3' AS TEXT)"
+changed "UPDATE vm SET name = $bytes; UPDATE recording SET path = $bytes, format = $bytes, kernel = $bytes || '6.1', machine = $bytes,
+	clock = $bytes, isa = $bytes, host_facts = $bytes; UPDATE event_type SET reason = $bytes, name = $bytes || name, used = 0, n = 1;
+	UPDATE thread SET comm = $bytes, cgroup = $bytes; INSERT INTO gap SELECT 0, t0, t0, 1, $bytes FROM recording;
+	INSERT INTO unknowable VALUES ($bytes, $bytes); INSERT INTO host_param VALUES ('hz', '~', $bytes), ('recorder.tool', '~', 'counterspin ' || $bytes)"
+for form in 'info x.db' 'replay x.db' 'explain x.db 1' 'tune x.db' 'simulate --replicates=2 x.db'; do
+	for json in '' --json; do
+		"$COUNTERSPIN" $form $json > "$scratch/out" 2> "$scratch/err" || [ $? = 1 ] || fail "$form $json: $(cat "$scratch/err")"
+		[ -s "$scratch/out" ] || fail "$form $json: nothing"
+		iconv -f utf-8 -t utf-8 "$scratch/out" "$scratch/err" > "$scratch/all" || fail "$form $json: not UTF-8"
+		! grep -q $'[\x01-\x08\x0b-\x1f\x7f]' "$scratch/all" || fail "$form $json: a control character"
+	done
+done
+
 changed "UPDATE vm SET name = printf('%.*c', 20000, '<') || id; UPDATE moment SET what = printf('%.*c', 20000, '\"');
 	UPDATE thread SET comm = printf('%.*c', 20000, '&'); UPDATE estimate SET reason = printf('%.*c', 200000, 'x');
 	UPDATE simulation SET reason = printf('%.*c', 200000, '<'), scheduler_side = scheduler_side || printf('%.*c', 20000, '&');

@@ -54,6 +54,8 @@ expect "$(sqlite3 :memory: "SELECT count(*) FROM json_each(CAST(readfile('polici
 expect_fails 2 "no policy 'nonesuch'" "$COUNTERSPIN" replay b.db -p nonesuch
 expect_fails 2 "has no parameter 'ipi_window_ns'" "$COUNTERSPIN" replay b.db -p stock:ipi_window_ns=5
 expect_fails 2 "is no value of parameter" "$COUNTERSPIN" replay b.db -p stock:stock_variant=three-pass
+expect_fails 2 "a parameter of 'ipi-aware:series=v2,' is empty" "$COUNTERSPIN" replay b.db -p ipi-aware:series=v2,
+expect_fails 2 "parameter 'ipi_window_ns' is given twice" "$COUNTERSPIN" replay b.db -p ipi-aware:ipi_window_ns=1,ipi_window_ns=2
 expect_fails 2 "'stock' is given twice" "$COUNTERSPIN" replay b.db -p stock -p stock
 expect_fails 2 "'ipi-aware:series=v3' is given twice, as 'ipi-aware' before" "$COUNTERSPIN" replay b.db -p ipi-aware -p relaxed -p ipi-aware:series=v3
 expect_fails 2 "is given twice" "$COUNTERSPIN" explain b.db 1 -p none -p none
