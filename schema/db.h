@@ -13,7 +13,7 @@
 #define DB_ERROR (g_quark_from_static_string("db"))
 
 /* PRAGMA user_version of a database that this program writes and reads. */
-#define DB_VERSION 5
+#define DB_VERSION 6
 
 #define DB_NULL INT64_MIN	/* a 64-bit value that stands for SQL NULL */
 

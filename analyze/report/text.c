@@ -49,6 +49,25 @@ static GPtrArray *lines_of(const char *text, glong width)
 	return lines;
 }
 
+/* What a policy is called in lines of at most width characters, after one of its signs where there are any. */
+static GPtrArray *name_lines(const char *name, glong width)
+{
+	GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
+
+	while (g_utf8_strlen(name, -1) > width) {
+		const char *end = g_utf8_offset_to_pointer(name, width), *cut = end;
+
+		while (cut > name && !strchr(":,=_+- ", cut[-1]))
+			cut--;
+		if (cut == name)
+			cut = end;
+		g_ptr_array_add(lines, g_strndup(name, cut - name));
+		name = cut;
+	}
+	g_ptr_array_add(lines, g_strdup(name));
+	return lines;
+}
+
 /* Text in lines of the terminal's width, after first and then blanks as wide. */
 static void print_wrapped(const char *first, const char *text, FILE *to)
 {
@@ -126,12 +145,38 @@ static glong room_for_last(const struct table *t, GPtrArray *cells)
 	}
 }
 
+/* The column of what policies are called, which is not cut: what tells two apart is at the end. None: n_columns. */
+static unsigned int name_column(const struct table *t)
+{
+	unsigned int c = 0;
+
+	while (c < t->n_columns && strcmp(t->spec->columns[c].key, "policy"))
+		c++;
+	return c;
+}
+
+static void print_row(const struct table *t, struct text_table *text, char **row, GPtrArray *name, glong room)
+{
+	unsigned int last = t->n_columns - 1, named = name_column(t);
+	g_autoptr(GPtrArray) lines = lines_of(row[last], room);
+
+	for (guint line = 0; line < MAX(lines->len, name ? name->len : 0); line++)
+		for (unsigned int c = 0; c < t->n_columns; c++) {
+			const GPtrArray *of = c == last ? lines : c == named ? name : NULL;
+
+			text_table_cell(text, "%s", of ? (line < of->len ? (char *)of->pdata[line] : "") :
+					line ? "" : row[c]);
+		}
+}
+
 static void print_rows(const struct table *t, FILE *to)
 {
 	guint n = MIN(t->rows->len, MAX_ROWS);
 	g_autoptr(GPtrArray) cells = cells_of(t, n), owned = g_ptr_array_new_with_free_func(g_free);
 	g_autofree const char **headings = g_new0(const char *, t->n_columns);
 	glong room = room_for_last(t, cells);
+	unsigned int named = name_column(t);
+	glong name_room = named < t->n_columns - 1 ? width_of(cells, named, t->n_columns) : 0;
 	struct text_table *text;
 
 	for (unsigned int c = 0; c < t->n_columns; c++) {
@@ -141,13 +186,16 @@ static void print_rows(const struct table *t, FILE *to)
 	}
 	text = text_table_new(headings, t->n_columns);
 	for (guint i = 1; i <= n; i++) {
-		char **row = (char **)cells->pdata + i * t->n_columns;
-		g_autoptr(GPtrArray) lines = lines_of(row[t->n_columns - 1], room);
+		g_autoptr(GPtrArray) name = NULL;
 
-		for (guint line = 0; line < lines->len; line++)
-			for (unsigned int c = 0; c < t->n_columns; c++)
-				text_table_cell(text, "%s", c + 1 == t->n_columns ? (char *)lines->pdata[line] :
-						line ? "" : row[c]);
+		if (name_room) {
+			g_autofree char *whole = format_cell(&t->spec->columns[named],
+							     (const struct cell *)t->rows->pdata[i - 1] + named);
+			g_autofree char *clean = harmless(whole, G_MAXLONG);
+
+			name = name_lines(clean, name_room);
+		}
+		print_row(t, text, (char **)cells->pdata + i * t->n_columns, name, room);
 	}
 	text_table_print(text, "  ", to);
 	if (n < t->rows->len)
