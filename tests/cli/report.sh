@@ -314,6 +314,12 @@ report variants.db --json
 expect "$(rows simulated_gains policy)" 'relaxed:series=v2
 relaxed' 'simulated'
 
+# --- moments are of the last replay, and it is said of which policies that was
+expect "$(query "SELECT value FROM f, json_each(r, '\$.notes.moments')")" "Moments are of the last replay, which was of ipi-aware, \
+ipi-aware+relaxed, stock; what was replayed before has no part in them: ${variants//$'\n'/, }." 'whose moments'
+report balanced.db --json
+expect "$(query "SELECT r ->> '\$.notes.moments' FROM f")" '[]' 'moments of all policies'
+
 "$COUNTERSPIN" tune --json variants.db > tune.json
 report variants.db --json
 cp out.json default.json
