@@ -4,6 +4,7 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 
+#include "replay/policy_defaults.h"
 #include "replay/policy_spec.h"
 #include "replay/run_keep_moments.h"
 #include "replay/run_keep_observed.h"
@@ -247,7 +248,8 @@ bool run_keep(struct run *run, sqlite3 *db, const char *state, GError **error)
 		ok = keep_policy(db, run, run->policies->pdata[i], state, error);
 	for (unsigned int k = 0; ok && k < N_STATE_KINDS; k++)
 		ok = keep_fidelity(db, run, k, error);
-	ok = ok && keep_outcomes(db, run, error) && run_keep_observed(run, db, error) && run_keep_moments(run, db, error);
+	ok = ok && keep_outcomes(db, run, error) && run_keep_observed(run, db, error) && run_keep_moments(run, db, error) &&
+	     policy_defaults_keep(db, &run->recorded_params, error);
 	if (ok && db_exec(db, "COMMIT", error))
 		return true;
 	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

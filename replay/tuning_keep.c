@@ -4,6 +4,8 @@
 #include <cjson/cJSON.h>
 #include <math.h>
 
+#include "replay/policy_defaults.h"
+
 /* The columns that tell whose curve it is. */
 static void bind_subject(sqlite3_stmt *s, const struct tuning *t, const char *parameters)
 {
@@ -77,7 +79,7 @@ bool tuning_keep(const struct tuning *t, sqlite3 *db, GError **error)
 	char *text = cJSON_PrintUnformatted(parameters);
 	bool ok = db_exec(db, "BEGIN IMMEDIATE", error) && drop(db, "window_step", t, text, error) &&
 		  drop(db, "window_choice", t, text, error) && keep_curve(db, t, text, error) &&
-		  keep_choice(db, t, text, error);
+		  keep_choice(db, t, text, error) && policy_defaults_keep(db, &t->run->recorded_params, error);
 
 	cJSON_free(text);
 	cJSON_Delete(parameters);

@@ -25,6 +25,12 @@ CREATE TABLE replay (
 	UNIQUE (policy, parameters, state)
 );
 
+-- The parameters that a policy's name alone stands for: by the last replay, simulate or tune.
+CREATE TABLE policy_default (
+	policy     TEXT PRIMARY KEY,
+	parameters TEXT NOT NULL           -- as replay.parameters
+) WITHOUT ROWID;
+
 -- A decision in which the policy's pick differs from the observed one.
 CREATE TABLE verdict (
 	replay   INTEGER NOT NULL REFERENCES replay(id) ON DELETE CASCADE,
@@ -148,7 +154,7 @@ CREATE TABLE window_step (
 	PRIMARY KEY (policy, parameters, statistic, ipi_window_ns)
 ) WITHOUT ROWID;
 
--- What the last 'counterspin tune' of a policy makes of its curve. Gains are percent of useful work against
+-- What the last 'counterspin tune' of a policy makes of its curve, the latest run with the highest rowid. Gains are percent of useful work against
 -- the recorded policy; windows are ns, or ppm as window_step.statistic says.
 CREATE TABLE window_choice (
 	policy         TEXT NOT NULL,
@@ -169,7 +175,7 @@ CREATE TABLE window_choice (
 	verdict        TEXT NOT NULL,
 	reason         TEXT,
 	PRIMARY KEY (policy, parameters, statistic)
-) WITHOUT ROWID;
+);
 
 -- What was recorded, as it would vary in another stretch of the same load: by the last replay.
 CREATE TABLE observed (

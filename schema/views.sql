@@ -26,34 +26,30 @@ CREATE VIEW vm_label AS
 	            ELSE name END AS label
 	  FROM vm;
 
--- What a policy is called that was replayed or simulated: by its name alone as it was replayed first, else with
--- what is different. A row for each replay, and for each policy that was simulated and not replayed so.
+-- What a policy is called that was replayed, simulated or tuned: by its name alone with the parameters of
+-- policy_default, else with what is different. A row for each replay, for each policy that was simulated and not
+-- replayed so, and for each that was tuned, whose parameters have no ipi_window_ns.
 CREATE VIEW policy_label AS
 	WITH run AS (
-		SELECT id AS replay, policy, parameters, state, id AS place,
+		SELECT id AS replay, policy, parameters, state,
 		       row_number() OVER (PARTITION BY policy, parameters ORDER BY state <> 'probed', id) = 1 AS nearest,
 		       count(*) OVER (PARTITION BY policy, parameters) > 1 AS twice
 		  FROM replay
 		UNION ALL
-		SELECT NULL, policy, parameters, coalesce((SELECT state FROM replay r WHERE r.policy = s.policy
-		       ORDER BY state <> 'probed' LIMIT 1), 'probed'), (SELECT total(id) FROM replay) + min(rowid), 1, 0
-		  FROM simulation s
-		 WHERE NOT EXISTS (SELECT * FROM replay r WHERE r.policy = s.policy AND r.parameters = s.parameters)
-		 GROUP BY policy, parameters),
-	first AS (
-		SELECT policy, state, min(place) AS place FROM run GROUP BY policy, state)
-	SELECT run.replay AS replay,       -- replay.id; NULL: simulated alone
+		SELECT NULL, policy, parameters, 'probed', 1, 0
+		  FROM (SELECT policy, parameters FROM simulation UNION SELECT policy, parameters FROM window_choice) s
+		 WHERE NOT EXISTS (SELECT * FROM replay r WHERE r.policy = s.policy AND r.parameters = s.parameters))
+	SELECT run.replay AS replay,       -- replay.id; NULL: not replayed so
 	       run.policy || coalesce(':' || (
 		SELECT group_concat(own.key || '=' || own.value, ',')
 		  FROM json_each(run.parameters) own
-		  LEFT JOIN json_each(origin.parameters) other ON other.key = own.key
+		  LEFT JOIN json_each(usual.parameters) other ON other.key = own.key
 		 WHERE own.value IS NOT other.value), '') ||
 	       CASE WHEN run.state <> 'probed' AND run.twice
 	            THEN ' (' || run.state || ')' ELSE '' END AS label,
 	       run.policy AS policy, run.parameters AS parameters,
 	       run.nearest AS nearest      -- 1: simulate of the same policy and parameters is held against this
-	  FROM run JOIN first ON first.policy = run.policy AND first.state = run.state
-	  JOIN run origin ON origin.place = first.place;
+	  FROM run LEFT JOIN policy_default usual ON usual.policy = run.policy;
 
 -- A thread and the VM whose thread group it is of.
 CREATE VIEW vm_thread AS

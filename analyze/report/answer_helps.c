@@ -105,8 +105,29 @@ static struct gain by_simulate(const struct result *r, const char *policy, const
 	return (struct gain){ ANSWER_UNKNOWN, false, NAN, g_strdup(text->str) };
 }
 
-static struct gain gain_of(const struct result *r, const char *policy)
+/* By the name alone it has its defaults; else the last that was replayed, or simulated, with other parameters. */
+static const char *called(const struct result *r, const char *policy)
 {
+	g_autofree char *prefix = g_strdup_printf("%s:", policy);
+
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct table *t = result_table(r, i ? "simulated_gains" : "gains");
+
+		if (answers_row(t, policy, NULL))
+			break;
+		for (guint row = t->rows->len; row-- > 0; ) {
+			const char *label = table_cell(t, row, "policy")->text;
+
+			if (label && g_str_has_prefix(label, prefix))
+				return label;
+		}
+	}
+	return policy;
+}
+
+static struct gain gain_of(const struct result *r, const char *name)
+{
+	const char *policy = called(r, name);
 	const struct cell *gain = answers_row(result_table(r, "gains"), policy, NULL);
 	const struct cell *verdict = answers_row(result_table(r, "verdicts"), policy, NULL);
 	const struct cell *agreement = simulated(r, policy, "agreement");

@@ -116,7 +116,7 @@ static unsigned int policy_place(struct moments *moments, const cJSON *policy)
 	}
 	if (i == moments->policies->len && i < MAX_POLICIES)
 		g_array_append_vals(moments->policies, &(struct shown_policy){
-			g_strdup(string(get(policy, "name"))), g_strdup(parameters), DB_NULL }, 1);
+			g_strdup(string(get(policy, "name"))), g_strdup(parameters), NULL, DB_NULL }, 1);
 	cJSON_free(printed);
 	return i;
 }
@@ -257,22 +257,27 @@ static int64_t worth(const struct moments *moments, const struct shown_moment *m
 /* Policies in the order in which explanations have them; without explanations, all that were replayed. */
 static bool find_replays(struct moments *moments, GError **error)
 {
-	g_autoptr(db_stmt) s = db_prepare(moments->db, "SELECT max(id), policy, parameters FROM replay "
+	g_autoptr(db_stmt) s = db_prepare(moments->db, "SELECT max(id), policy, parameters, (SELECT label FROM policy_label l "
+					  "WHERE l.nearest AND l.policy = r.policy AND l.parameters = r.parameters) FROM replay r "
 					  "WHERE policy <> 'observed' GROUP BY policy, parameters ORDER BY 1");
 	bool explained = moments->policies->len;
 	GError *local = NULL;
 
 	while (db_next(s, &local)) {
-		g_autofree char *name = reading_word(s, 1), *parameters = reading_word(s, 2);
+		g_autofree char *name = reading_word(s, 1), *parameters = reading_word(s, 2), *label = reading_word(s, 3);
 
 		if (!explained && moments->policies->len < MAX_POLICIES)
 			g_array_append_vals(moments->policies, &(struct shown_policy){
-				g_strdup(name), g_strdup(parameters), db_column(s, 0) }, 1);
+				g_strdup(name), g_strdup(parameters), g_strdup(label), db_column(s, 0) }, 1);
 		for (unsigned int i = 0; explained && i < moments->policies->len; i++) {
 			struct shown_policy *p = &g_array_index(moments->policies, struct shown_policy, i);
 
-			if (!strcmp(p->name, name) && !strcmp(p->parameters, parameters))
+			if (!strcmp(p->name, name) && !strcmp(p->parameters, parameters)) {
 				p->replay = db_column(s, 0);
+				g_free(p->label);
+				p->label = g_steal_pointer(&label);
+				break;
+			}
 		}
 	}
 	if (local)

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+enum { MOST_DIGITS = 4 };	/* after the point */
+
 /* What is shown as 0 has no sign. */
 static double unsigned_zero(double value, unsigned int digits)
 {
@@ -41,11 +43,14 @@ char *format_count(double n)
 	return g_string_free(out, FALSE);
 }
 
-/* The column's digits, but for numbers that have four before them. */
+/* The column's digits, but for numbers that have four before them, and small ones of a column of several units. */
 static unsigned int digits_of(const struct column *c, double largest)
 {
 	unsigned int digits = c->digits;
 
+	for (double limit = pow(10, 1 - (int)digits); c->mixed && largest && digits < MOST_DIGITS && fabs(largest) < limit;
+	     limit /= 10)
+		digits++;
 	for (double limit = 9999.5 / pow(10, digits); digits && fabs(largest) >= limit; limit *= 10)
 		digits--;
 	return digits;

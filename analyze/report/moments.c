@@ -308,6 +308,7 @@ static void clear_policy(gpointer p)
 {
 	g_free(((struct shown_policy *)p)->name);
 	g_free(((struct shown_policy *)p)->parameters);
+	g_free(((struct shown_policy *)p)->label);
 }
 
 struct moments *moments_load(sqlite3 *db, GError **error)

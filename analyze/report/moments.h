@@ -73,6 +73,7 @@ struct shown_vcpu {
 
 struct shown_policy {
 	char *name, *parameters;
+	char *label;			/* of view policy_label; NULL: not replayed */
 	int64_t replay;			/* replay.id; DB_NULL: none */
 };
 

@@ -53,12 +53,11 @@ static bool next_verdict(struct replayed *r, GError **error)
 	return !failed;
 }
 
-/* Policies that were replayed in one way only go by their names alone. */
 static bool read_policies(sqlite3 *db, GPtrArray *policies, GError **error)
 {
 	g_autoptr(db_stmt) s = db_prepare(db,
-		"SELECT id, unknown, CASE count(*) OVER (PARTITION BY policy) WHEN 1 THEN policy "
-		"ELSE policy || ' ' || parameters || ' ' || state END FROM replay WHERE policy <> 'observed' ORDER BY id");
+		"SELECT id, unknown, label FROM replay JOIN policy_label l ON l.replay = id WHERE replay.policy <> 'observed' "
+		"ORDER BY id");
 	GError *failed = NULL;
 
 	while (!failed && db_next(s, &failed)) {

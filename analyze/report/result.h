@@ -31,6 +31,7 @@ struct column {
 	enum column_kind kind;
 	unsigned int digits;	/* after the point, of numbers and estimates */
 	bool sign;		/* show a plus */
+	bool mixed;		/* of several units: small ones with as many digits as show two figures */
 };
 
 enum { MAX_COLUMNS = 14 };

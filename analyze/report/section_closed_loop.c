@@ -133,8 +133,16 @@ static const struct table_spec density = {
 	       "FROM simulated_density ORDER BY what_if, vm NOT NULL, vm, metric <> 'throughput_gain', metric",
 	.columns = {
 		{ "what_if", "what if", COLUMN_TEXT }, { "vm", "VM", COLUMN_TEXT }, { "metric", "metric", COLUMN_TEXT },
-		{ "value", "change", COLUMN_ESTIMATE, 1, true }, { "unit", "unit", COLUMN_TEXT },
+		{ "value", "change", COLUMN_ESTIMATE, 1, true, true }, { "unit", "unit", COLUMN_TEXT },
 		{ "verdict", "verdict", COLUMN_TEXT },
+	},
+};
+
+static const struct table_spec density_reasons = {
+	.id = "simulated_density_reasons", .title = "Reservations about that",
+	.sql = "SELECT DISTINCT what_if, reason FROM simulated_density WHERE reason NOT NULL ORDER BY what_if, reason",
+	.columns = {
+		{ "what_if", "what if", COLUMN_TEXT }, { "why", "why", COLUMN_TEXT },
 	},
 };
 
@@ -191,7 +199,7 @@ bool sections_closed_loop(struct result *r, sqlite3 *db, GError **error)
 {
 	static const struct table_spec *const tables[] = {
 		&gate, &refusals, &gains, &verdicts, &compared, &effects, &responses, &side_effects, &vms, &density,
-		&extrapolations,
+		&density_reasons, &extrapolations,
 	};
 	struct section *s = result_section(r, "closed_loop", "The closed loop: what follows from a policy, simulated");
 

@@ -15,10 +15,7 @@
 	"coalesce((SELECT label FROM (SELECT vm AS labelled, label FROM vm_label) WHERE labelled = " id "), " \
 	"'VM ' || " id ")"
 
-/*
- * What a row of table replay is called: its policy; where there are several of it, and
- * it is not the first, with what it has otherwise than that, as replay takes it.
- */
+/* What a row of table replay is called: its policy, with those parameters that are not its defaults. */
 #define POLICY_LABEL(id) "(SELECT label FROM (SELECT replay AS labelled, label FROM policy_label) WHERE labelled = " id ")"
 
 /* The order to show policies in: as they were replayed, the recorded one first. */

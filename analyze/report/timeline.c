@@ -248,7 +248,7 @@ static void add_inventory(cJSON *o, const struct moments *moments)
 		const struct shown_policy *p = &g_array_index(moments->policies, struct shown_policy, i);
 		cJSON *policy = cJSON_CreateObject();
 
-		cJSON_AddStringToObject(policy, "name", p->name);
+		cJSON_AddStringToObject(policy, "name", p->label ? p->label : p->name);
 		cJSON_AddStringToObject(policy, "parameters", p->parameters);
 		cJSON_AddItemToArray(policies, policy);
 	}

@@ -12,9 +12,6 @@
 #include "replay/nodes.h"
 #include "replay/simulate/extract_int.h"
 
-/* ns: a tenth of what kernel/Kconfig.hz has; every tick is simulated. */
-enum { SHORTEST_TICK = 100000 };
-
 static void read_scheduler(struct sim_host *h, const struct recorded *r, const struct shadow_quality *quality)
 {
 	struct scheduler_facts facts;
@@ -45,11 +42,6 @@ bool extract_host(struct extract *x, const struct policy_params *recorded, GErro
 	if (facts.scheduler == SHADOW_NONE) {
 		g_set_error(error, EXTRACT_ERROR, 0,
 			    "neither the kernel's release nor its scheduler's features are recorded");
-		return false;
-	}
-	if (facts.params.tick < SHORTEST_TICK) {
-		g_set_error(error, RECORDED_ERROR, 0, "damaged: host parameter hz: a tick of %" G_GINT64_FORMAT " ns",
-			    (int64_t)facts.params.tick);
 		return false;
 	}
 	read_scheduler(h, x->recorded, x->quality);

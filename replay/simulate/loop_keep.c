@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <math.h>
 
+#include "replay/policy_defaults.h"
 #include "replay/policy_spec.h"
 #include "replay/simulate/loop_json.h"
 #include "replay/simulate/loop_what_if.h"
@@ -157,6 +158,7 @@ bool loop_keep(const struct loop *loop, const struct recorded *recorded, sqlite3
 	ok = ok && keep_policies(loop, "", &vms, db, error);
 	for (guint i = 0; ok && i < loop->what_ifs->len; i++)
 		ok = keep_what_if(loop, loop->what_ifs->pdata[i], recorded, db, error);
+	ok = ok && policy_defaults_keep(db, &loop->recorded_params, error);
 	if (ok && db_exec(db, "COMMIT", error))
 		return true;
 	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

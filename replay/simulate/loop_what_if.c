@@ -160,12 +160,33 @@ static bool shares_known(const struct gate *gate)
 	return fmax(gate->errors.share, gate->unjittered.share) <= MOST_SHARE_ERROR;
 }
 
-/* Either gate warns: a verdict is only of what is beyond twice the error, and size is nothing. */
+static bool doubted(const struct loop *loop, const struct loop_what_if *wi)
+{
+	return loop->gate->result == GATE_WARN || wi->result == GATE_WARN;
+}
+
+/* Of work, percent, where either gate warns. */
+static double work_error(const struct loop *loop)
+{
+	return fmax(gate_work_error(loop->gate), info_of(LOOP_THROUGHPUT, false).floor);
+}
+
+/* Where it is doubted, work has twice its error in the interval, which has a sign only beyond that. */
+static struct loop_metric_info info_there(const struct loop *loop, const struct loop_what_if *wi,
+					  enum loop_metric m, bool by_vm)
+{
+	struct loop_metric_info info = info_of(m, by_vm);
+
+	if (m == LOOP_THROUGHPUT && doubted(loop, wi))
+		info.floor = fmax(info.floor, 2 * work_error(loop));
+	return info;
+}
+
 static void doubt(const struct loop *loop, struct loop_what_if *wi)
 {
-	double error = fmax(gate_work_error(loop->gate), info_of(LOOP_THROUGHPUT, false).floor);
+	double error = work_error(loop);
 
-	if (loop->gate->result != GATE_WARN && wi->result != GATE_WARN)
+	if (!doubted(loop, wi))
 		return;
 	for (unsigned int m = 0; m < LOOP_SHARE; m++)
 		loop_estimate_doubt(&wi->estimates[m], m, error);
@@ -179,10 +200,10 @@ static void estimate_density(const struct loop *loop, struct loop_what_if *wi)
 	struct loop_figures *before =
 		mapped(loop->variants[loop->chosen].runs, 1 + n, wi->origin, n_vms);
 	const struct loop_figures *after = wi->there->variants[0].runs;
-	struct loop_metric_info info = info_of(LOOP_THROUGHPUT, true);
+	struct loop_metric_info info = info_there(loop, wi, LOOP_THROUGHPUT, true);
 
 	for (unsigned int m = 0; m < N_LOOP_METRICS; m++) {
-		struct loop_metric_info all = info_of(m, false);
+		struct loop_metric_info all = info_there(loop, wi, m, false);
 
 		if (m != LOOP_SHARE)
 			loop_estimate_change(&wi->estimates[m], m, &all, after, before, n, -1, 0);

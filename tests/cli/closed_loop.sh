@@ -43,7 +43,7 @@ changed() {
 
 import "$DATA/ipi-heavy-icount.dat" -o good.db
 "$COUNTERSPIN" replay good.db > "$scratch/log"
-tables=$(echo simulated_{gate,refusals,gains,verdicts,effects,side_effects,responses,vms,density} replay_vs_simulate extrapolated_gains)
+tables=$(echo simulated_{gate,refusals,gains,verdicts,effects,side_effects,responses,vms,density,density_reasons} replay_vs_simulate extrapolated_gains)
 
 # --- not simulated: one line says how to
 report good.db
@@ -230,3 +230,9 @@ expect "$(jq -c '[.simulated_density[] | [.what_if, .vm, .metric, .value.value, 
 	'[["vms=+1","all VMs","throughput_gain",-11,"percent","loss"]]' 'what it does itself'
 expect "$(jq '[.simulated_gains[].simulated.value, .replay_vs_simulate[].simulated.value] | any(. == 33)' out.json)" false \
 	'an extrapolation among gains as recorded'
+# CPUs are few, and are shown; what is to be said against a figure is said
+sqlite3 x.db "INSERT INTO simulation_density VALUES ('vms=+1', NULL, 'spin_cpu_saved', 'CPUs', -0.028, -0.03, -0.02, -0.045, -0.012, 'loss', 'too few'),
+	('vms=+1', 1, 'throughput_gain', 'percent', NULL, NULL, NULL, NULL, NULL, 'refused', 'its share is off')"
+report x.db
+says 'throughput_gain -11.0 [-13.0, -9.0] percent loss' 'spin_cpu_saved -0.028 [-0.045, -0.012] CPUs loss'
+says 'vms=+1: its share is off' 'vms=+1: too few'

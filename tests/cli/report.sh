@@ -287,6 +287,65 @@ cmp -s out.txt unreplayed.txt && fail 'replayed or not makes no difference'
 report quiet.dat.db --compare quiet.dat.db
 fits 'a comparison of nothing'
 
+# --- a name alone is a policy with its defaults, in whatever order they were replayed, simulated and tuned
+import "$DATA/ipi-heavy-icount.dat" -o variants.db
+"$COUNTERSPIN" replay -p ipi-aware:ipi_window_ns=300000 -p ipi-aware+relaxed:series=v1,ipi_window_ns=1000 \
+	-p stock:stock_variant=loop-counter variants.db > "$scratch/log"
+variants='ipi-aware:ipi_window_ns=300000
+ipi-aware+relaxed:series=v1,ipi_window_ns=1000
+stock:stock_variant=loop-counter'
+report variants.db --json
+for table in gains verdicts summaries side_effects policies; do
+	expect "$(query "SELECT value ->> 'policy' FROM f, json_each(r, '\$.$table') WHERE value ->> 'policy' <> 'observed'")" "$variants" \
+		"$table without defaults"
+done
+expect "$(query "SELECT r ->> '\$.answers[1].sentence' LIKE '%; ipi-aware+relaxed:series=v1,ipi_window_ns=1000 +%' FROM f")" 1 'the answer without defaults'
+report variants.db
+fits 'parameters'
+for name in $variants; do	# of some tables on several lines
+	[ "$(tr -s ' \n' ' ' < out.txt | grep -oF -- "$name" | wc -l)" -ge 2 ] || fail "the text does not name $name"
+done
+"$COUNTERSPIN" replay variants.db -p ipi-aware -p ipi-aware+relaxed -p stock > "$scratch/log"
+report variants.db --json
+expect "$(rows gains policy)" "$(printf 'observed\n%s\nipi-aware\nipi-aware+relaxed\nstock' "$variants")" 'defaults after variants'
+expect "$(query "SELECT r ->> '\$.answers[1].sentence' GLOB '*: ipi-aware +*; ipi-aware+relaxed +*' FROM f")" 1 'the answer with defaults'
+"$COUNTERSPIN" simulate --replicates=2 -p relaxed:series=v2 -p relaxed variants.db > "$scratch/log"
+report variants.db --json
+expect "$(rows simulated_gains policy)" 'relaxed:series=v2
+relaxed' 'simulated'
+
+# --- moments are of the last replay, and it is said of which policies that was
+expect "$(query "SELECT value FROM f, json_each(r, '\$.notes.moments')")" "Moments are of the last replay, which was of ipi-aware, \
+ipi-aware+relaxed, stock; what was replayed before has no part in them: ${variants//$'\n'/, }." 'whose moments'
+report balanced.db --json
+expect "$(query "SELECT r ->> '\$.notes.moments' FROM f")" '[]' 'moments of all policies'
+
+"$COUNTERSPIN" tune --json variants.db > tune.json
+report variants.db --json
+cp out.json default.json
+for parameters in ipi_tracking_enabled=0 series=v1; do
+	"$COUNTERSPIN" tune -p ipi-aware+relaxed:$parameters variants.db > "$scratch/log" || true
+done
+"$COUNTERSPIN" tune -p ipi-aware variants.db > "$scratch/log"
+report variants.db --json
+for part in '.answers[] | select(.id == "window")' .window_curve .window_at '.window_choice[0]' '.window_throughput[0]'; do
+	expect "$(jq -c "$part" out.json)" "$(jq -c "$part" default.json)" "variants that are tuned do not stand for the default: $part"
+done
+expect "$(rows window_choice policy)" 'ipi-aware+relaxed
+ipi-aware+relaxed:series=v1
+ipi-aware+relaxed:ipi_tracking_enabled=0
+ipi-aware' 'what was tuned, the default first, then the last'
+expect "$(rows window_throughput policy)" "$(rows window_choice policy)" 'its throughput'
+expect "$(rows window_reasons policy)" "$(sql variants.db "SELECT label FROM window_choice JOIN policy_label USING (policy, parameters)
+	WHERE reason NOT NULL")" 'its reservations'
+expect "$(query "SELECT value FROM f, json_each(r, '\$.notes.window')")" 'The curve, and the answer above, are those of ipi-aware+relaxed.' \
+	'whose curve'
+report variants.db
+fits 'what was tuned'
+sqlite3 variants.db "DELETE FROM window_choice WHERE parameters LIKE '%\"v3\",\"ipi_tracking_enabled\":true%'"
+report variants.db --json
+expect "$(query "SELECT r ->> '\$.answers[2].sentence' LIKE 'For ipi-aware+relaxed:series=v1 %' FROM f")" 1 'without the default, the last'
+
 # --- gaps
 cp ipi.db gaps.db
 sql gaps.db "WITH RECURSIVE k(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM k WHERE i < 40)

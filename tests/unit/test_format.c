@@ -44,18 +44,28 @@ static void test_count(void)
 }
 
 /* An estimate of value with intervals, NaN for those it has not, as shown in a column. */
-static void check_estimate(unsigned int digits, bool sign, const double *e, const char *want)
+static void check_column(const struct column *column, const double *e, const char *want)
 {
-	const struct column column = { "e", "e", COLUMN_ESTIMATE, digits, sign };
 	const struct cell cell = { !isnan(e[0]), e[0], { e[1], e[2] }, { e[3], e[4] } };
-	g_autofree char *text = format_cell(&column, &cell);
+	g_autofree char *text = format_cell(column, &cell);
 
 	g_assert_cmpstr(text, ==, want);
+}
+
+static void check_estimate(unsigned int digits, bool sign, const double *e, const char *want)
+{
+	check_column(&(struct column){ "e", "e", COLUMN_ESTIMATE, digits, sign }, e, want);
 }
 
 static void test_estimate(void)
 {
 	/* the total interval where there is one, else the statistical, else none */
+	static const struct column mixed = { "e", "e", COLUMN_ESTIMATE, 1, true, true };
+
+	check_column(&mixed, (double[]){ -0.0284, -0.03, -0.02, -0.0448, -0.012 }, "-0.028 [-0.045, -0.012]");
+	check_column(&mixed, (double[]){ -0.333, -0.34, -0.32, -0.5, -0.166 }, "-0.33 [-0.50, -0.17]");
+	check_column(&mixed, (double[]){ 47.13, 46, 48, 37.59, 56.67 }, "+47.1 [+37.6, +56.7]");
+	check_column(&mixed, (double[]){ 0, 0, 0, 0, 0 }, "0.0 [0.0, 0.0]");
 	check_estimate(1, true, (double[]){ 5.14, 4, 6, 2.46, 7.75 }, "+5.1 [+2.5, +7.8]");
 	check_estimate(1, true, (double[]){ 5.14, 4, 6, NAN, NAN }, "+5.1 [+4.0, +6.0]");
 	check_estimate(1, true, (double[]){ 5.14, NAN, NAN, NAN, NAN }, "+5.1");

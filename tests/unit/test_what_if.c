@@ -359,8 +359,10 @@ static struct program_input *reproduced(void)
 	return input;
 }
 
-static struct loop *loop_asked(const char *const *asked)
+/* off: the truth is so much more work than the simulation does. */
+static struct loop *loop_asked_of(const char *const *asked, double off)
 {
+	struct program_input *input = reproduced();
 	struct simulation_setting setting = world_setting("stock");
 	struct loop *loop = loop_new(setting.policy, &setting.params);
 	const char *before;
@@ -375,8 +377,15 @@ static struct loop *loop_asked(const char *const *asked)
 		g_assert_true(loop_add_what_if(loop, &w));
 		g_assert_false(loop_add_what_if(loop, &w));
 	}
-	loop_run(loop, reproduced());
+	for (unsigned int vm = 0; vm < input->n_vms; vm++)
+		input->truth[vm].work *= off;
+	loop_run(loop, input);
 	return loop;
+}
+
+static struct loop *loop_asked(const char *const *asked)
+{
+	return loop_asked_of(asked, 1);
 }
 
 static const struct loop_estimate *gain(const struct loop *loop, unsigned int policy)
@@ -406,6 +415,35 @@ static void test_loop(void)
 	for (unsigned int v = 0; v < 3; v++)
 		g_assert_cmpfloat(more->vms[v].value, <, -20);
 	g_assert_cmpfloat(more->evidence.density, ==, 1.5);
+	loop_free(loop);
+}
+
+/* What a doubted model says of work: twice its error is in the interval, and the verdict is the interval's. */
+static void assert_doubted(const struct loop_estimate *e, double error)
+{
+	bool sure = e->total[0] > 0 || e->total[1] < 0;
+
+	g_assert_cmpfloat(e->total[1] - e->value, >=, 2 * error);
+	g_assert_cmpfloat(e->value - e->total[0], >=, 2 * error);
+	g_assert_true((e->verdict != VERDICT_NO_CLEAR_EFFECT) == sure);
+	g_assert_nonnull(strstr(e->reason, "no more than the sign"));
+}
+
+static void test_doubt(void)
+{
+	struct loop *loop = loop_asked_of((const char *const[]){ "window=10us", "vms=+1", "vms=-1", NULL }, 1.04);
+	double error = gate_work_error(loop->gate);
+
+	g_assert_cmpint(loop->gate->result, ==, GATE_WARN);
+	g_assert_cmpfloat(error, >, 3);
+	for (guint i = 0; i < loop->what_ifs->len; i++) {
+		const struct loop_what_if *wi = loop->what_ifs->pdata[i];
+
+		g_assert_cmpint(wi->result, ==, GATE_WARN);
+		assert_doubted(&wi->estimates[LOOP_THROUGHPUT], error);
+		for (unsigned int vm = 0; vm < wi->there->input->n_vms; vm++)
+			assert_doubted(&wi->vms[vm], error);
+	}
 	loop_free(loop);
 }
 
@@ -448,6 +486,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/what_if/window", test_window);
 	g_test_add_func("/what_if/conservation", test_conservation);
 	g_test_add_func("/what_if/loop", test_loop);
+	g_test_add_func("/what_if/doubt", test_doubt);
 	g_test_add_func("/what_if/judge", test_judge);
 	return g_test_run();
 }
