@@ -31,8 +31,7 @@ static void load_item(const struct sim *sim, struct sim_guest *guest)
 	guest->waiting = guest->released = guest->asleep = false;
 	if (!item)
 		return;
-	if (item->kind == ITEM_COMPUTE)
-		guest->left = jittered(sim, guest, item->ns);
+	guest->left = item->kind == ITEM_COMPUTE ? jittered(sim, guest, item->ns) : item->ns;
 }
 
 static void next_item(const struct sim *sim, struct sim_guest *guest)
@@ -106,6 +105,7 @@ void guest_progress(struct sim *sim, struct sim_guest *guest)
 		break;
 	case DOING_SPIN:
 		guest->spun += ns;
+		guest->left -= ns;
 		break;
 	default:
 		guest->left -= ns;
@@ -215,12 +215,11 @@ static void pause_exit(struct sim_guest *guest)
 /* Time up to the end of the wait as far as it is known, or the next PAUSE exit; 0: either is now. */
 static int64_t spin_on(struct sim *sim, struct sim_guest *guest, const struct item *item)
 {
-	int64_t left, ns;
+	int64_t ns;
 
 	if (!guest->waiting)
 		begin_wait(sim, guest, item);
-	left = item->kind == ITEM_SPIN ? item->ns - guest->wait_on_cpu : INT64_MAX;
-	if (guest->released || left <= 0) {
+	if (guest->released || (item->kind == ITEM_SPIN && guest->left <= 0)) {
 		end_wait(sim, guest);
 		return 0;
 	}
@@ -229,7 +228,7 @@ static int64_t spin_on(struct sim *sim, struct sim_guest *guest, const struct it
 		pause_exit(guest);
 		return 0;
 	}
-	return MIN(ns, left);
+	return item->kind == ITEM_SPIN ? MIN(ns, guest->left) : ns;
 }
 
 static bool sleep_is_over(const struct sim *sim, const struct sim_guest *guest, const struct item *item)

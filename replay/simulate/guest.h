@@ -58,7 +58,7 @@ struct sim_guest {
 	unsigned int n_interrupts, size;
 	/* its program */
 	guint item;
-	int64_t left;			/* ITEM_COMPUTE: ns */
+	int64_t left;			/* ITEM_COMPUTE, ITEM_SPIN: ns */
 	int64_t progress;		/* made so far */
 	int64_t mark;			/* the least progress that is waited for; INT64_MAX: none */
 	unsigned int n_held[2];		/* waits for it, by what they say of it: user mode, kernel mode */

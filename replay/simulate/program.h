@@ -19,8 +19,7 @@ enum item_kind {
 	ITEM_SEND,	/* an IPI to each of its receivers, and goes on */
 	ITEM_SENDWAIT,	/* the same, and spins until all have run their handler of it */
 	ITEM_WAIT,	/* spins until vCPU 'unblocker' has made ns of progress from now: a lock it holds */
-	/* waits for ns on a CPU, with exits and switches in it, whoever runs: for what is not known */
-	ITEM_SPIN,
+	ITEM_SPIN,	/* spins for ns on a CPU, exits in it, whoever runs: what is waited for is not known */
 	ITEM_HALT,	/* sleeps for ns: until a timer or a device wakes it */
 	ITEM_HALT_IPI,	/* sleeps until an interrupt of a SEND or SENDWAIT has come since its last sleep */
 	ITEM_IO,	/* sleeps for ns outside the guest, where no interrupt wakes it */
