@@ -115,9 +115,9 @@ sql eevdf.db "UPDATE recording SET kernel = '6.19.0'; DELETE FROM host_param WHE
 expect "$(jq -c '[.variants | length, (map(select(.chosen)) | length), (map(select(.as_recorded)) | length)]' out.json)" '[4,1,1]' \
 	'variants'
 
-# --- the same facts under a scheduler with much longer slices are not reproduced: no gains
+# --- the same facts as of a host with twice the CPUs are not reproduced: no gains
 cp balanced.db wrong.db
-sql wrong.db "UPDATE host_param SET value = 100 * value WHERE name GLOB 'sched.*latency_ns' OR name GLOB 'sched.*granularity_ns'"
+sql wrong.db "UPDATE recording SET n_cpu = 4"
 simulate 1 wrong.db --replicates=2
 expect "$(jq -c '[.gate.result, .policies, (.gate.reason | type), (.variants | length)]' out.json)" '["REFUSE",[],"string",1]' 'refused'
 expect "$(sql wrong.db 'SELECT count(*), (SELECT count(*) FROM simulation_gate WHERE reason NOT NULL) FROM simulation')" '0|1' \
