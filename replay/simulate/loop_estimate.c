@@ -7,8 +7,8 @@
 
 /*
  * The model's own error: 1.6 points on simulated hosts (estimation.md 4.3); where a real
- * kernel's gains could be measured, those were 1.0 to 2.7 times what the loop said on one
- * CPU (on two, where untraced runs did a fifth more than recorded ones, 2.1 to 3.4 times).
+ * kernel's gains could be measured, those were 1.0 to 2.1 times what the loop said on one
+ * CPU (on two, where untraced runs did a fifth more than recorded ones, 1.9 to 3.3 times).
  */
 const struct loop_metric_info loop_metric_infos[N_LOOP_METRICS] = {
 	[LOOP_THROUGHPUT] = { "throughput_gain", "percent", 1.6, 0.5, false },

@@ -348,5 +348,5 @@ void loop_print_text(const struct loop *loop)
 		print_what_if(loop->what_ifs->pdata[i]);
 	puts("\nSigns and order are what to take from here: where gains of a real kernel could be "
 	     "measured, they\n"
-	     "were 1.0 to 2.7 times those of the closed loop on one CPU, and 2.1 to 3.4 times on two.");
+	     "were 1.0 to 2.1 times those of the closed loop on one CPU, and 1.9 to 3.3 times on two.");
 }
