@@ -108,7 +108,7 @@ check() {	# DB: figures by other ways
 
 # gains_fit DB: views of simulations have each row of the tables once.
 gains_fit() {
-	same "$1" 'simulated changes' 'SELECT count(*), total(value) FROM simulated_change' 'SELECT count(*), total(value) FROM simulation'
+	same "$1" 'simulated changes' 'SELECT count(*), round(total(value), 9) FROM simulated_change' 'SELECT count(*), round(total(value), 9) FROM simulation'
 	same "$1" 'simulated gains' 'SELECT policy, scheduler_side, throughput_gain, total_lo, total_hi FROM simulated_gain ORDER BY 1, 2' \
 		"SELECT policy, scheduler_side, value, total_lo, total_hi FROM simulation WHERE metric = 'throughput_gain' AND vm IS NULL
 		 ORDER BY 1, 2"
